@@ -1,0 +1,1 @@
+"""One file a coin; the file name is its key."""

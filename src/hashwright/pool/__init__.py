@@ -1,0 +1,1 @@
+"""Which shares count and what work is owed to whom."""

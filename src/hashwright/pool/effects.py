@@ -1,0 +1,173 @@
+"""What the pool engine wants done. Only `runtime` does it, and only `store` writes it down.
+
+**Held** effects wait until the batch that holds their event is durable: a share is never answered before that.
+**Immediate** ones go out at once: a block and a job lose value by the millisecond and can be repeated without harm.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from hashwright.pool.events import RequestId
+
+Outcome = Literal[
+    "accepted",
+    "block",
+    "stale",
+    "unknown-job",
+    "duplicate",
+    "low-difficulty",
+    "bad-time",
+    "bad-version",
+    "malformed",
+    "unauthorized",
+]
+"""The judgement on a share. Only `accepted` and `block` are credited."""
+
+
+class Effect(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """One thing to do outside of the engine."""
+
+
+class AnswerShare(Effect):
+    """HELD. Answer `mining.submit`."""
+
+    session: int
+    request: RequestId
+    outcome: Outcome
+
+
+class CreditWork(Effect):
+    """HELD. Count one share of a worker; for a rejected one `work` is 0 [hashes].
+
+    `target` is the share target that the job was sent with; all shares of one target have the same work.
+    """
+
+    worker: str
+    destination: str
+    target: int
+    work: int
+    outcome: Outcome
+
+
+class AnswerSubscribe(Effect):
+    """Answer `mining.subscribe` with this prefix (Stratum's extranonce1) and the size of extranonce2 [bytes]."""
+
+    session: int
+    request: RequestId
+    prefix: bytes
+    extranonce2_size: int
+
+
+class AnswerConfigure(Effect):
+    """Answer `mining.configure`: what was granted. `mask` is None where version rolling was not asked for."""
+
+    session: int
+    request: RequestId
+    extensions: tuple[str, ...]
+    mask: int | None
+    minimum_difficulty: float | None
+
+
+class AnswerAuthorize(Effect):
+    """Answer `mining.authorize`. `problem` is empty when it is allowed."""
+
+    session: int
+    request: RequestId
+    user: str
+    problem: str
+
+
+class Answer(Effect):
+    """Answer any other request with true, or with this error text."""
+
+    session: int
+    request: RequestId
+    problem: str
+
+
+class SendDifficulty(Effect):
+    """Tell a machine its difficulty, for the jobs after this."""
+
+    session: int
+    difficulty: float
+
+
+class SendJob(Effect):
+    """Send one machine a job."""
+
+    session: int
+    job: str
+    clean: bool
+
+
+class BroadcastJob(Effect):
+    """Send a job to every working session of a destination: serialised once. New-block path."""
+
+    destination: str
+    job: str
+    clean: bool
+
+
+class CloseSession(Effect):
+    """Close a connection, for this reason."""
+
+    session: int
+    reason: str
+
+
+class SubmitBlock(Effect):
+    """Give a block to the node at once. Key: the block hash; the shell adds the transactions of `template`."""
+
+    destination: str
+    template: int
+    height: int
+    block_hash: str
+    header: bytes
+    coinbase: bytes
+    worker: str
+    reward: int
+
+
+class BlockChanged(Effect):
+    """HELD. A block of ours has a new state, judged by the chain."""
+
+    destination: str
+    block_hash: str
+    state: Literal["submitted", "refused", "confirmed", "orphaned"]
+    detail: str
+    confirmations: int
+
+
+class Alert(Effect):
+    """HELD. Something that a person should know: a journaled record and a log line."""
+
+    level: Literal["info", "warning", "critical"]
+    code: str
+    text: str
+
+
+class WakeAt(Effect):
+    """Tell me `ClockTicked(key)` at this instant [ms since 1970 UTC]."""
+
+    at: int
+    key: str
+
+
+PoolEffect = (
+    AnswerShare
+    | CreditWork
+    | AnswerSubscribe
+    | AnswerConfigure
+    | AnswerAuthorize
+    | Answer
+    | SendDifficulty
+    | SendJob
+    | BroadcastJob
+    | CloseSession
+    | SubmitBlock
+    | BlockChanged
+    | Alert
+    | WakeAt
+)
+HELD = (AnswerShare, CreditWork, BlockChanged, Alert)

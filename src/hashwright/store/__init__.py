@@ -1,0 +1,1 @@
+"""The durable order of events: journal, snapshots, projections."""

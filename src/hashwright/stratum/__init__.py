@@ -1,0 +1,1 @@
+"""Stratum wire protocols without I/O: bytes to messages and back."""
