@@ -86,7 +86,7 @@ class Ping(Message, frozen=True):
 class Answer(Message, frozen=True):
     """The peer answered a request of ours that no other record stands for, such as `client.get_version`.
 
-    `result` is its text, escaped, and empty when it was none; `error` is empty when there was none.
+    `result` is its text, fit to be shown, and empty when it was none; `error` is empty when there was none.
     """
 
     request: RequestId

@@ -20,14 +20,15 @@ from hashwright.stratum.messages import (
     SuggestDifficulty,
 )
 from hashwright.stratum.strict import (
+    CONTROL_CHARACTERS,
     EXTRANONCE2_LIMIT,
     JOB_LIMIT,
     TEXT_LIMIT,
     Malformed,
-    escaped,
     hex32,
     hex_bytes,
     number_above_zero,
+    printable,
     text,
     whole,
 )
@@ -44,7 +45,7 @@ _SUBMIT_WITH_BITS = 6
 
 
 _HEX = "[0-9a-fA-F]"
-_TEXT = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]"
+_TEXT = f"[^{CONTROL_CHARACTERS}]"
 _plain_share = re.compile(
     rf"{_TEXT}{{0,{TEXT_LIMIT}}}\n{_TEXT}{{0,{JOB_LIMIT}}}\n(?:{_HEX}{_HEX}){{0,{EXTRANONCE2_LIMIT}}}"
     rf"\n{_HEX}{{8}}\n{_HEX}{{8}}(?:\n{_HEX}{{8}})?"
@@ -54,8 +55,8 @@ _plain_share = re.compile(
 def submit(request: RequestId, params: list[Any]) -> Submit:
     """Read `[worker, job, extranonce2, ntime, nonce (, version_bits)]`. Hot path: one call a share.
 
-    One pattern over all fields at once costs half of the six readers; the line end between them can be in no field. What
-    it does not take is read again field by field, for the error text and for a `version_bits` of null.
+    One pattern over all fields at once costs half of the six readers; the line end between them can be in no field.
+    What it does not take is read again field by field, for the error text and for a `version_bits` of null.
     """
     try:
         is_plain = _plain_share("\n".join(params))
@@ -101,7 +102,7 @@ def _agent(value: object) -> str:
         return ""
     if type(value) is not str:
         raise Malformed("agent must be a text")
-    return value if value.isascii() and value.isprintable() and len(value) <= TEXT_LIMIT else escaped(value)
+    return printable(value)
 
 
 def authorize(request: RequestId, params: list[Any]) -> Authorize:

@@ -29,7 +29,7 @@ from hashwright.stratum.lines import (
 )
 from hashwright.stratum.messages import Answer, Configure, Message, Ping, RequestId, Submit, Subscribe
 from hashwright.stratum.states import ADMISSION, Admission, State, Step
-from hashwright.stratum.strict import Malformed, escaped
+from hashwright.stratum.strict import Malformed, escaped, printable
 from hashwright.stratum.wire import UNSET, Line, read_error, read_line, readable_id
 
 __all__ = [
@@ -102,6 +102,8 @@ class ServerSession:
     def receive_data(self, data: bytes) -> list[Message]:
         """Take bytes as they came and return the messages that they complete. Never raises on any bytes."""
         messages: list[Message] = []
+        if self.state is State.CLOSED:
+            return messages
         for line in self._lines.feed(data):
             if self.state is State.CLOSED:
                 break
@@ -281,4 +283,4 @@ def _answer(request: RequestId, line: Line) -> Answer:
         raise Malformed("neither a request nor an answer")
     result = line.result if type(line.result) is str else ""
     error = read_error(line.error)
-    return Answer(request, escaped(result), "" if error is None else error[1])
+    return Answer(request, printable(result), "" if error is None else error[1])

@@ -18,9 +18,12 @@ JOB_LIMIT = 64
 EXTRANONCE2_LIMIT = 16
 """Largest extranonce2 [bytes]: 16 are seen for Decred, 8 are usual (reference/stratum.md 2.4)."""
 
+CONTROL_CHARACTERS = r"\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069"
+"""What no name may hold, as a pattern: C0, C1, line separators, and the marks that turn the direction of text."""
+
 _hex8 = re.compile(r"[0-9a-fA-F]{8}").fullmatch
 _hex_any = re.compile(r"[0-9a-fA-F]*").fullmatch
-_control = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_control = re.compile(f"[{CONTROL_CHARACTERS}]")
 
 
 class Malformed(ValueError):
@@ -38,6 +41,13 @@ def hex_bytes(value: object, field: str, *, limit: int) -> bytes:
     """Read an even number of hex digits, at most `limit` bytes."""
     if type(value) is not str or len(value) & 1 or len(value) > 2 * limit or not _hex_any(value):
         raise Malformed(f"{field} must be at most {limit} bytes in hex")
+    return bytes.fromhex(value)
+
+
+def hex_exact(value: object, field: str, *, size: int) -> bytes:
+    """Read exactly `size` bytes in hex."""
+    if type(value) is not str or len(value) != 2 * size or not _hex_any(value):
+        raise Malformed(f"{field} must be {2 * size} hex digits")
     return bytes.fromhex(value)
 
 
@@ -68,6 +78,19 @@ def whole(value: object, field: str, *, lowest: int, highest: int) -> int:
     if type(value) is not int or not lowest <= value <= highest:
         raise Malformed(f"{field} must be a whole number from {lowest} to {highest}")
     return value
+
+
+def flag(value: object, field: str) -> bool:
+    """Read true or false."""
+    if type(value) is not bool:
+        raise Malformed(f"{field} must be true or false")
+    return value
+
+
+def printable(value: str, *, limit: int = TEXT_LIMIT) -> str:
+    """Return text for a person: any script, but control characters escaped, shortened."""
+    shown = _control.sub(lambda found: f"\\x{ord(found[0]):02x}", value[:limit])
+    return shown if len(value) <= limit else shown + "..."
 
 
 def escaped(value: str | bytes, *, limit: int = 96) -> str:

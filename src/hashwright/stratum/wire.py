@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from hashwright.stratum.messages import RequestId
-from hashwright.stratum.strict import Malformed, escaped
+from hashwright.stratum.strict import Malformed, printable
 
 UNSET = msgspec.UNSET
 OTHER = 20
@@ -34,7 +34,6 @@ class _OnlyId(msgspec.Struct):
     id: _WholeId | _TextId | None = None
 
 
-_KEYS_OF_A_REQUEST = 3
 _decode = msgspec.json.Decoder(Line).decode
 _decode_id = msgspec.json.Decoder(_OnlyId).decode
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -48,9 +47,8 @@ def read_line(line: bytes) -> Line:
         raise Malformed("wrong type in a request") from None
     except _UNREADABLE:
         raise Malformed("not one JSON object") from None
-    # Each key has one colon: where three fields are present and there are three colons, no key came twice.
-    is_plain = decoded.id is not UNSET and decoded.method is not UNSET and decoded.params is not UNSET
-    if not is_plain or line.count(b":") > _KEYS_OF_A_REQUEST:
+    # Each key has a colon of its own: where there are no more colons than fields, no key came twice.
+    if line.count(b":") > _fields_present(decoded):
         _refuse_equal_keys(line)
     return decoded
 
@@ -66,7 +64,7 @@ def readable_id(line: bytes) -> RequestId:
 def read_error(value: object) -> tuple[int, str] | None:
     """Read an error in any of the forms that are seen: `[code, text, ...]`, `{code, message}` or a bare text.
 
-    Returns None for no error; a code that cannot be read is 20. The text is escaped.
+    Returns None for no error; a code that cannot be read is 20. The text can be shown as it is.
     """
     if value is None or value is UNSET or value is False:
         return None
@@ -76,8 +74,18 @@ def read_error(value: object) -> tuple[int, str] | None:
         code, problem = (*value, OTHER, "")[:2] if len(value) > 1 else (OTHER, value[0] if value else "")
     elif isinstance(value, dict):
         code, problem = value.get("code"), value.get("message")
-    reason = escaped(problem) if type(problem) is str and problem else "no reason given"
+    reason = printable(problem) if type(problem) is str and problem else "no reason given"
     return (code if type(code) is int and abs(code) < 2**31 else OTHER), reason
+
+
+def _fields_present(line: Line) -> int:
+    return (
+        (line.id is not UNSET)
+        + (line.method is not UNSET)
+        + (line.params is not UNSET)
+        + (line.result is not UNSET)
+        + (line.error is not UNSET)
+    )
 
 
 def _refuse_equal_keys(line: bytes) -> None:
