@@ -1,0 +1,30 @@
+"""Steps from one database form to the next, applied at open; one file a step, never changed once released."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from alembic.runtime.migration import RevisionStep
+    from sqlalchemy import Connection
+
+FOLDER = Path(__file__).parent
+REVISIONS = ("0001",)
+"""Every step in order, so that a database that is up to date opens without loading Alembic."""
+
+HEAD_REVISION = REVISIONS[-1]
+
+
+def upgrade(connection: "Connection") -> None:
+    """Bring the database to `HEAD_REVISION` within the transaction of this connection."""
+    from alembic.migration import MigrationContext
+    from alembic.operations import Operations
+    from alembic.script import ScriptDirectory
+
+    script = ScriptDirectory(str(FOLDER), version_locations=[str(FOLDER)])
+
+    def steps(revision: str, _context: MigrationContext) -> "list[RevisionStep]":
+        return script._upgrade_revs(HEAD_REVISION, revision)  # what alembic's own `command.upgrade` passes
+
+    context = MigrationContext.configure(connection, opts={"fn": steps, "script": script})
+    with Operations.context(context):
+        context.run_migrations()

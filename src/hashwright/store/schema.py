@@ -1,0 +1,187 @@
+"""The tables, as SQLAlchemy Core metadata: the one description that migrations are compared with.
+
+Every table is STRICT in SQLite, so a column holds its type or the statement fails. Work exceeds 64 bits and is text of
+39 digits, a target is 64 hex digits, a reward is decimal text of minor units; there is no float.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    event,
+)
+
+WORK_DIGITS = 39
+TARGET_DIGITS = 64
+LARGEST = 2**62
+"""Checked bound of integers, as of money (design.md, law 1): sums of two still fit 64 bits."""
+
+metadata = MetaData()
+number = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _within(name: str, lowest: int = 0) -> CheckConstraint:
+    return CheckConstraint(f"{name} BETWEEN {lowest} AND {LARGEST}", name=f"{name}_range")
+
+
+def _one_of(name: str, *words: str) -> CheckConstraint:
+    listed = ", ".join(f"'{word}'" for word in words)
+    return CheckConstraint(f"{name} IN ({listed})", name=f"{name}_known")
+
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("first_seq", number, primary_key=True, autoincrement=False),
+    Column("last_seq", number, nullable=False, unique=True),
+    Column("at_ms", number, nullable=False),
+    Column("schema_version", number, nullable=False),
+    Column("effects_crc", number, nullable=False),
+    Column("previous_digest", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("blob", LargeBinary, nullable=False),
+    _within("first_seq", 1),
+    CheckConstraint("last_seq >= first_seq", name="seq_order"),
+    _within("at_ms"),
+    _within("schema_version", 1),
+    CheckConstraint("effects_crc BETWEEN 0 AND 4294967295", name="effects_crc_range"),
+    CheckConstraint("length(previous_digest) = 32 AND length(digest) = 32", name="digest_size"),
+    sqlite_strict=True,
+)
+
+snapshot = Table(
+    "snapshot",
+    metadata,
+    Column("seq", number, primary_key=True, autoincrement=False),
+    Column("at_ms", number, nullable=False),
+    Column("schema_version", number, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("blob", LargeBinary, nullable=False),
+    _within("seq"),
+    _within("at_ms"),
+    _within("schema_version", 1),
+    CheckConstraint("length(digest) = 32", name="digest_size"),
+    sqlite_strict=True,
+)
+
+work = Table(
+    "work",
+    metadata,
+    Column("minute", number, primary_key=True, autoincrement=False),
+    Column("destination", Text, primary_key=True),
+    Column("worker", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("outcome", Text, primary_key=True),
+    Column("shares", number, nullable=False),
+    Column("work", Text, nullable=False),
+    _within("minute"),
+    CheckConstraint(f"length(target) = {TARGET_DIGITS} AND target NOT GLOB '*[^0-9a-f]*'", name="target_form"),
+    _within("shares", 1),
+    CheckConstraint(f"length(work) = {WORK_DIGITS} AND work NOT GLOB '*[^0-9]*'", name="work_form"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+
+block = Table(
+    "block",
+    metadata,
+    Column("destination", Text, primary_key=True),
+    Column("block_hash", Text, primary_key=True),
+    Column("height", number),
+    Column("worker", Text),
+    Column("reward", Text),
+    Column("found_ms", number, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("confirmations", number, nullable=False),
+    _within("height"),
+    CheckConstraint("reward NOT GLOB '*[^0-9]*'", name="reward_form"),
+    _within("found_ms"),
+    _one_of("state", "found", "submitted", "refused", "confirmed", "orphaned"),
+    _within("confirmations", -1),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+Index("block_found_ms", block.c.found_ms)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_ms", number, nullable=False),
+    Column("done_ms", number),
+    Column("answer", Text),
+    _one_of("state", "open", "done"),
+    CheckConstraint("(state = 'done') = (done_ms IS NOT NULL AND answer IS NOT NULL)", name="done_is_answered"),
+    _within("created_ms"),
+    _within("done_ms"),
+    sqlite_strict=True,
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("id", number, primary_key=True),
+    Column("at_ms", number, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    _within("at_ms"),
+    _one_of("level", "info", "warning", "critical"),
+    sqlite_strict=True,
+)
+
+setting = Table(
+    "setting",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("updated_ms", number, nullable=False),
+    CheckConstraint("json_valid(value)", name="value_is_json"),
+    _within("updated_ms"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+
+TRIGGERS = (
+    """CREATE TRIGGER journal_is_immutable BEFORE UPDATE ON journal
+BEGIN SELECT RAISE(ABORT, 'a journal row never changes'); END""",
+    """CREATE TRIGGER journal_is_kept BEFORE DELETE ON journal
+WHEN OLD.last_seq > (SELECT coalesce(max(seq), -1) FROM snapshot)
+BEGIN SELECT RAISE(ABORT, 'a journal row is kept until a snapshot covers it'); END""",
+    """CREATE TRIGGER alert_is_immutable BEFORE UPDATE ON alert
+BEGIN SELECT RAISE(ABORT, 'an alert never changes'); END""",
+    """CREATE TRIGGER outbox_answer_is_final BEFORE UPDATE ON outbox
+WHEN OLD.state = 'done' OR NEW.key <> OLD.key OR NEW.kind <> OLD.kind OR NEW.payload <> OLD.payload
+BEGIN SELECT RAISE(ABORT, 'what was sent and answered never changes'); END""",
+)
+"""History defends itself (design.md, law 8). SQLite's dialect; PostgreSQL will have its own."""
+
+
+def _create_triggers(_target: MetaData, connection: Connection, **_options: object) -> None:
+    if connection.dialect.name == "sqlite":
+        for statement in TRIGGERS:
+            connection.exec_driver_sql(statement)
+
+
+event.listen(metadata, "after_create", _create_triggers)
