@@ -38,15 +38,15 @@ class AnswerShare(Effect):
 
 
 class CreditWork(Effect):
-    """HELD. Count one share of a worker; for a rejected one `work` is 0 [hashes].
+    """HELD. Count one share of a worker; only `accepted` and `block` are worth its work.
 
-    `target` is the share target that the job was sent with; all shares of one target have the same work.
+    `target_be` is the share target that the job was sent with: 32 bytes, big-endian, because the journal's integers
+    end at 64 bits. Its work is `chain.target.work_of_target` of that number; all shares of one target have the same.
     """
 
     worker: str
     destination: str
-    target: int
-    work: int
+    target_be: bytes
     outcome: Outcome
 
 

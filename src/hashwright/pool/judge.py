@@ -1,0 +1,114 @@
+"""Is this share good? One question, six functions, in one fixed order.
+
+    find_job -> check_sizes -> header_of -> (hash) -> network target -> stale -> duplicate -> time, version -> work
+
+The network target is asked first of all rules: whoever breaks a share rule with a block in hand still brings us the
+block (reference stratum.md 6, row 11). Everything is compared as whole numbers, with no tolerance. This is the only
+place that returns an outcome that is credited.
+
+The shell calls `find_job`, `check_sizes` and `header_of`, hashes, and hands the hash in with the event; `outcome_of`
+then judges from the state alone, so that a replay judges the same.
+"""
+
+from hashwright.chain.merkle import root_from_branch
+from hashwright.chain.proof import sha256d
+from hashwright.pool.effects import Outcome
+from hashwright.pool.events import ShareHashed
+from hashwright.pool.records import Job, PoolState, Session, Terms
+
+NTIME_AHEAD_S = 7200
+"""Consensus lets a header run two hours ahead of the network's clock; a share may not run further ahead of its job."""
+
+
+def find_job(state: PoolState, session_id: int, job_id: str) -> tuple[Job, Terms] | None:
+    """Return the job and the terms under which this session was sent it, or None."""
+    session = state.sessions.get(session_id)
+    job = state.jobs.get(job_id)
+    if session is None or job is None:
+        return None
+    terms = session.sent.get(job_id)
+    return None if terms is None else (job, terms)
+
+
+def check_sizes(terms: Terms, extranonce2: bytes) -> bool:
+    """Tell whether the extranonce2 has exactly the size that was handed out: another size is another coinbase."""
+    return len(extranonce2) == terms.extranonce2_size
+
+
+def coinbase_of(job: Job, terms: Terms, extranonce2: bytes) -> bytes:
+    """Return the coinbase transaction, in the form without witness."""
+    return job.coinbase_prefix + terms.prefix + extranonce2 + job.coinbase_suffix
+
+
+def version_of(job: Job, terms: Terms, version_bits: int | None) -> int:
+    """Return the header version that the machine hashed (BIP 310: the masked bits are the machine's).
+
+    Bits outside of the mask are taken as they are: the share will be refused, but if it is a block it is one with
+    the version that was really hashed.
+    """
+    if version_bits is None:
+        return job.version
+    return (job.version & ~(terms.mask | version_bits)) | version_bits
+
+
+def header_of(
+    job: Job, terms: Terms, extranonce2: bytes, *, ntime: int, nonce: int, version_bits: int | None
+) -> bytes:
+    """Rebuild the 80 header bytes of a share."""
+    root = root_from_branch(sha256d(coinbase_of(job, terms, extranonce2)), job.branch)
+    return b"".join(
+        (
+            version_of(job, terms, version_bits).to_bytes(4, "little"),
+            job.prevhash_le,
+            root,
+            ntime.to_bytes(4, "little"),
+            job.nbits.to_bytes(4, "little"),
+            nonce.to_bytes(4, "little"),
+        )
+    )
+
+
+def is_block(job: Job, event: ShareHashed) -> bool:
+    """Tell whether a share meets the network's target."""
+    return bool(event.hash_le) and event.hash_le[::-1] <= job.network_target_be
+
+
+def is_duplicate(state: PoolState, event: ShareHashed) -> bool:
+    """Tell whether this very header was credited or submitted before."""
+    return state.duplicates.has(event.hash_le)
+
+
+def outcome_of(
+    state: PoolState, session: Session | None, found: tuple[Job, Terms] | None, event: ShareHashed
+) -> Outcome:
+    """Judge a share.
+
+    Args:
+        session: the session, or None where it is gone.
+        found: what `find_job` returned.
+    """
+    if session is None or not session.is_authorized:
+        return "unauthorized"
+    if found is None:
+        return "unknown-job"
+    job, terms = found
+    if not event.hash_le:
+        return "malformed"
+    destination = state.destinations.get(job.destination)
+    if destination is None or destination.tip_le != job.prevhash_le:
+        return "stale"
+    if is_duplicate(state, event):
+        return "duplicate"
+    if not job.mintime <= event.ntime <= job.ntime + NTIME_AHEAD_S:
+        return "bad-time"
+    if event.version_bits is not None and event.version_bits & ~terms.mask:
+        return "bad-version"
+    return work_of(job, terms, event)
+
+
+def work_of(job: Job, terms: Terms, event: ShareHashed) -> Outcome:
+    """Compare the hash with the targets: of the network, then of the share."""
+    hash_be = event.hash_le[::-1]
+    if hash_be <= job.network_target_be:
+        return "block"
+    return "accepted" if hash_be <= terms.target_be else "low-difficulty"

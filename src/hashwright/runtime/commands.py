@@ -1,0 +1,114 @@
+"""What `hw` may ask of the running process, over the control socket. The verbs, not the wire."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from hashwright.pool.records import Destination
+from hashwright.runtime import destinations
+from hashwright.runtime.control import Command
+
+if TYPE_CHECKING:
+    from hashwright.runtime.wiring import Hashwright
+
+
+def table(app: "Hashwright") -> dict[str, Command]:
+    """Return the commands of a running process."""
+
+    async def status(_: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        return status_of(app)
+
+    async def workers(_: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        return workers_of(app)
+
+    async def pool_add(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        settings = destinations.parse_destination(arguments["destination"])
+        app.set_destination(settings)
+        await asyncio.to_thread(app.store.put_setting, destinations.KIND, settings.name, dict(arguments["destination"]))
+        return {"destination": settings.name, "pays": settings.address}
+
+    async def pool_remove(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        name = str(arguments["name"])
+        await asyncio.to_thread(app.store.delete_setting, destinations.KIND, name)
+        app.remove_destination(name)
+        return {"removed": name}
+
+    async def backup(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        from pathlib import Path
+
+        app.kernel.commit_now()
+        await asyncio.to_thread(app.store.backup, Path(str(arguments["target"])))
+        return {"backup": str(arguments["target"])}
+
+    async def stop(_: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        app.supervisor.stop()
+        return {"stopping": True}
+
+    return {
+        "status": status,
+        "workers": workers,
+        "pool-add": pool_add,
+        "pool-remove": pool_remove,
+        "backup": backup,
+        "stop": stop,
+    }
+
+
+def status_of(app: "Hashwright") -> dict[str, Any]:
+    """Return what a person wants to know first."""
+    state = app.kernel.state
+    return {
+        "now": app.clock.now(),
+        "started_at": state.started_at,
+        "journal": {"state": app.write_state, "events": app.kernel.events, "unwritten": app.kernel.unwritten},
+        "poisoned": app.kernel.poisoned,
+        "listeners": [
+            {
+                "algorithm": listener.algorithm,
+                "url": f"stratum+tcp://{listener.host}:{listener.port}",
+                "connections": len(listener.connections),
+                "refused": dict(listener.refused),
+            }
+            for listener in app.shell.listeners
+        ],
+        "destinations": [destination_of(app, name, item) for name, item in state.destinations.items()],
+        "broken": [{"destination": name, "problem": problem} for name, problem in app.broken.items()],
+    }
+
+
+def destination_of(app: "Hashwright", name: str, destination: Destination) -> dict[str, Any]:
+    """Return one destination's part of the status."""
+    settings = destination.settings
+    job = app.kernel.state.jobs.get(destination.job)
+    return {
+        "destination": name,
+        "coin": settings.coin,
+        "network": settings.network,
+        "algorithm": settings.algorithm,
+        "is_practice": settings.is_practice,
+        "node": {"state": destination.node_state, "detail": destination.node_detail},
+        "machines": len(destination.working),
+        "height": None if job is None else job.height,
+        "reward": None if job is None else str(job.reward),
+        "nbits": None if job is None else job.nbits,
+        "job_age_ms": None if job is None else app.clock.now() - job.made_at,
+        "templates_seen": destination.templates_seen,
+    }
+
+
+def workers_of(app: "Hashwright") -> list[dict[str, Any]]:
+    """Return every connected machine."""
+    now = app.clock.now()
+    return [
+        {
+            "worker": session.worker,
+            "destination": session.destination,
+            "peer": session.peer,
+            "agent": session.agent,
+            "difficulty": session.difficulty,
+            "connected_ms": now - session.opened_at,
+            "last_share_ms": now - session.pace.last_share,
+        }
+        for session in app.kernel.state.sessions.values()
+        if session.is_authorized
+    ]

@@ -1,0 +1,206 @@
+"""Settings that are needed before the database can be opened, and where each one comes from.
+
+One owner for each fact (design.md): the database owns what a person changes on screen; this small TOML file owns the
+data folder, the listeners and the log; `HW_*` variables override the file, flags override both. Every problem is
+reported at once, each with its place. `SETTINGS` is the one table that the loader, `hw admin config show --origin` and
+the reference page are made from.
+"""
+
+import dataclasses
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from hashwright.errors import ConfigError, Finding
+
+APP = "hw"
+ALGORITHM_PORTS = {"sha256d": 3333, "scrypt": 3335}
+LOOPBACK = "127.0.0.1"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ListenAddress:
+    """Where machines of one algorithm connect."""
+
+    algorithm: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.algorithm}={host}:{self.port}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting: its key in the file, how its text is read, its default, and what it is for."""
+
+    key: str
+    read: Callable[[Any], Any]
+    default: Callable[[], Any]
+    default_text: str
+    title: str
+
+    @property
+    def variable(self) -> str:
+        """Return the environment variable that overrides the file."""
+        return "HW_" + self.key.upper()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The settings in force, and the origin of each by key."""
+
+    data_dir: Path
+    listen: tuple[ListenAddress, ...]
+    log_level: str
+    log_format: str
+    origins: Mapping[str, str]
+
+
+def read_path(value: Any) -> Path:
+    """Read an absolute folder; `~` is the home folder."""
+    if not isinstance(value, str) or not value:
+        raise ValueError("is not the name of a folder")
+    path = Path(value).expanduser()
+    if not path.is_absolute():
+        raise ValueError(f"{value!r} is not an absolute path")
+    return path
+
+
+def read_listen(value: Any) -> tuple[ListenAddress, ...]:
+    """Read listeners: a list, or one text with commas, of `algorithm=host:port`."""
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list | tuple) or not items:
+        raise ValueError('is not a list such as ["sha256d=127.0.0.1:3333"]')
+    return tuple(read_listen_address(item) for item in items)
+
+
+def read_listen_address(value: Any) -> ListenAddress:
+    """Read one `algorithm=host:port`."""
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a text such as sha256d=127.0.0.1:3333")
+    algorithm, _, address = value.strip().partition("=")
+    host, _, port = address.rpartition(":")
+    if algorithm not in ALGORITHM_PORTS:
+        raise ValueError(f"{value!r} begins with no known algorithm: {', '.join(ALGORITHM_PORTS)}")
+    if not host or not (port.isascii() and port.isdecimal() and int(port) < 65536):
+        raise ValueError(f"{value!r} has no host:port behind the =, such as sha256d=127.0.0.1:3333")
+    return ListenAddress(algorithm=algorithm, host=host.strip("[]"), port=int(port))
+
+
+def one_of(*choices: str) -> Callable[[Any], str]:
+    """Return a reader that takes only these words."""
+
+    def read(value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"{value!r} is none of {', '.join(choices)}")
+        return str(value)
+
+    return read
+
+
+SETTINGS = (
+    Setting(
+        key="data_dir",
+        read=read_path,
+        default=lambda: Path(platformdirs.user_data_dir(APP)),
+        default_text="~/.local/share/hw",
+        title="Folder of the database, the journal and the control socket. A local disk, not a network drive.",
+    ),
+    Setting(
+        key="listen",
+        read=read_listen,
+        default=lambda: tuple(
+            ListenAddress(algorithm=name, host=LOOPBACK, port=port) for name, port in ALGORITHM_PORTS.items()
+        ),
+        default_text=", ".join(f"{name}={LOOPBACK}:{port}" for name, port in ALGORITHM_PORTS.items()),
+        title="Where machines connect, one address an algorithm. Loopback until you say otherwise.",
+    ),
+    Setting(
+        key="log_level",
+        read=one_of("debug", "info", "warning", "error"),
+        default=lambda: "info",
+        default_text="info",
+        title="The least important log lines that are written.",
+    ),
+    Setting(
+        key="log_format",
+        read=one_of("auto", "text", "json"),
+        default=lambda: "auto",
+        default_text="auto",
+        title="`text` for people, `json` for machines, `auto`: text on a terminal.",
+    ),
+)
+
+
+def default_file() -> Path:
+    """Return where the file is looked for when none is named."""
+    return Path(platformdirs.user_config_dir(APP)) / "hw.toml"
+
+
+def load_config(
+    *, file: Path | None = None, environ: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None
+) -> Config:
+    """Read the settings: default, then file, then environment, then flags.
+
+    Raises:
+        ConfigError: with one finding for every problem.
+    """
+    environ = os.environ if environ is None else environ
+    named = file or (Path(environ["HW_CONFIG"]) if environ.get("HW_CONFIG") else None)
+    findings: list[Finding] = []
+    table, place = _read_file(named, findings)
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for setting in SETTINGS:
+        raw, origin = _choose(setting, table, place, environ, flags or {})
+        origins[setting.key] = origin
+        try:
+            values[setting.key] = setting.default() if raw is None else setting.read(raw)
+        except ValueError as error:
+            findings.append(_finding(f"{origin}, {setting.key}", f"{error}.", setting.title))
+    if findings:
+        raise ConfigError(
+            f"{len(findings)} setting{'s are' if len(findings) > 1 else ' is'} not usable.",
+            code="HW-701",
+            hint="Correct them, then start again. Nothing was changed.",
+            findings=tuple(findings),
+        )
+    return Config(origins=origins, **values)
+
+
+def _choose(
+    setting: Setting, table: Mapping[str, Any], place: str, environ: Mapping[str, str], flags: Mapping[str, Any]
+) -> tuple[Any, str]:
+    if flags.get(setting.key) is not None:
+        return flags[setting.key], "flag --" + setting.key.replace("_", "-")
+    if environ.get(setting.variable):
+        return environ[setting.variable], f"environment {setting.variable}"
+    if setting.key in table:
+        return table[setting.key], place
+    return None, "default"
+
+
+def _read_file(named: Path | None, findings: list[Finding]) -> tuple[dict[str, Any], str]:
+    path = named or default_file()
+    if named is None and not path.exists():
+        return {}, ""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        findings.append(_finding(str(path), f"The file cannot be read: {error}.", "It is TOML; see docs/reference."))
+        return {}, str(path)
+    known = {setting.key for setting in SETTINGS}
+    for key in sorted(set(table) - known):
+        hint = f"Known are: {', '.join(sorted(known))}."
+        findings.append(_finding(f"{path}, {key}", "There is no such setting.", hint))
+    return table, str(path)
+
+
+def _finding(place: str, message: str, hint: str) -> Finding:
+    return Finding(code="HW-701", place=place, message=message, hint=hint)

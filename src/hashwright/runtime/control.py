@@ -1,0 +1,131 @@
+"""The control socket: how `hw` talks to the running process.
+
+A Unix socket in the data folder, readable by its owner only (0600). One JSON object a line in, one out:
+`{"command": "status", "arguments": {...}}` gives `{"ok": true, "result": ...}` or `{"ok": false, "error": {...}}`.
+"""
+
+import asyncio
+import os
+import stat
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+from hashwright.errors import HashwrightError, NotSupported, OperatorError, Unavailable
+
+log = structlog.get_logger()
+
+SOCKET_NAME = "control.sock"
+LINE_MAX = 1024 * 1024
+SOCKET_PATH_MAX = 100
+"""The kernel takes 107 bytes of path for a Unix socket."""
+CONNECT_S = 2.0
+Command = Callable[[Mapping[str, Any]], Awaitable[Any]]
+
+
+class Request(msgspec.Struct, forbid_unknown_fields=True):
+    """One command."""
+
+    command: str
+    arguments: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+def socket_path(data_dir: Path) -> Path:
+    """Return the socket of a data folder, in a form short enough for the kernel."""
+    path = data_dir / SOCKET_NAME
+    if len(os.fsencode(path)) > SOCKET_PATH_MAX:
+        raise OperatorError(
+            f"The path of the data folder is too long for a control socket: {path}.",
+            code="HW-608",
+            hint=f"Choose a data folder whose path has less than {SOCKET_PATH_MAX - len(SOCKET_NAME)} bytes.",
+        )
+    return path
+
+
+class ControlServer:
+    """Answers commands on the socket."""
+
+    def __init__(self, path: Path, commands: Mapping[str, Command]) -> None:
+        self._path = path
+        self._commands = commands
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen; a socket left behind by a dead process is replaced (the data folder's lock is ours)."""
+        self._path.unlink(missing_ok=True)
+        old_mask = os.umask(0o177)
+        try:
+            self._server = await asyncio.start_unix_server(self._serve, str(self._path), limit=LINE_MAX)
+        finally:
+            os.umask(old_mask)
+        self._path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+
+    async def stop(self) -> None:
+        """Stop listening and remove the socket."""
+        if self._server is not None:
+            self._server.close()
+        self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while line := await reader.readline():
+                writer.write(msgspec.json.encode(await self._answer(line)) + b"\n")
+                await writer.drain()
+        except (ConnectionError, ValueError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    async def _answer(self, line: bytes) -> dict[str, Any]:
+        try:
+            request = msgspec.json.decode(line, type=Request)
+            command = self._commands.get(request.command)
+            if command is None:
+                raise NotSupported(
+                    f"The running process knows no command {request.command!r}.",
+                    code="HW-703",
+                    hint="It may be an older version: restart it.",
+                )
+            return {"ok": True, "result": await command(request.arguments)}
+        except HashwrightError as error:
+            return {"ok": False, "error": {"code": error.code, "message": str(error), "hint": error.hint}}
+        except msgspec.MsgspecError as error:
+            return {"ok": False, "error": {"code": "HW-703", "message": f"Not a command: {error}", "hint": ""}}
+        except Exception as error:
+            log.exception("a command failed")
+            return {"ok": False, "error": {"code": "HW-901", "message": f"Internal error: {error}", "hint": ""}}
+
+
+async def ask(data_dir: Path, command: str, *, timeout_s: float = 30.0, **arguments: Any) -> Any:  # noqa: ANN401
+    """Send one command to the running process and return its result.
+
+    Raises:
+        Unavailable: no process runs on this data folder (HW-704, exit 5), or it does not answer.
+        OperatorError: it refused; the message and the hint are its own.
+    """
+    path = socket_path(data_dir)
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            reader, writer = await asyncio.open_unix_connection(str(path), limit=LINE_MAX)
+    except (OSError, TimeoutError) as error:
+        raise Unavailable(
+            f"No Hashwright runs on {data_dir}.", code="HW-704", hint="Start it with `hw up`, or name its --data-dir."
+        ) from error
+    try:
+        writer.write(msgspec.json.encode(Request(command=command, arguments=arguments)) + b"\n")
+        async with asyncio.timeout(timeout_s):
+            line = await reader.readline()
+    except (OSError, TimeoutError) as error:
+        raise Unavailable(
+            f"The running Hashwright did not answer {command!r}.", code="HW-704", hint="Look at its log."
+        ) from error
+    finally:
+        writer.close()
+    answer = msgspec.json.decode(line) if line else {"ok": False, "error": {"message": "no answer", "code": "HW-704"}}
+    if answer["ok"]:
+        return answer["result"]
+    problem = answer["error"]
+    raise OperatorError(problem["message"], code=problem["code"], hint=problem.get("hint", ""))

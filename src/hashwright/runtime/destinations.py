@@ -1,0 +1,157 @@
+"""Destinations as a person sets them: read from the database, checked, and turned into events and nodes.
+
+A broken entry disables itself with a finding; the server still starts.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from hashwright import registry
+from hashwright.adapters.nodes.base import Node
+from hashwright.chain.address import script_of_address
+from hashwright.chain.coin import Coin
+from hashwright.chain.proof import ALGORITHMS
+from hashwright.clock import Clock
+from hashwright.errors import ConfigError, Finding, HashwrightError, NotSupported
+from hashwright.pool.events import DestinationSet
+
+KIND = "destination"
+DEFAULT_TAG = "/Hashwright/"
+TAG_MAX = 40
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
+
+START_DIFFICULTY = {"sha256d": 8192.0, "scrypt": 16384.0}
+"""For the first share: a 100 TH/s machine finds 2.8 a second at 8,192, a 1 TH/s toy one in 35 s; vardiff does the rest."""
+
+
+class DestinationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An own pool on a node, as it is stored and exported.
+
+    `node` is the key of the node plug-in and `node_settings` what that plug-in takes (secrets by reference only).
+    """
+
+    name: str
+    coin: str
+    network: str
+    address: str
+    node: str = "bitcoind"
+    node_settings: dict[str, Any] = msgspec.field(default_factory=dict)
+    coinbase_tag: str = DEFAULT_TAG
+    start_difficulty: float | None = None
+    minimum_difficulty: float | None = None
+    shares_per_minute: float = 6.0
+
+
+def parse_destination(raw: Mapping[str, Any]) -> DestinationSettings:
+    """Read and check a destination, every problem at once.
+
+    Raises:
+        ConfigError: with one finding a problem.
+    """
+    try:
+        settings = msgspec.convert(dict(raw), DestinationSettings)
+    except msgspec.ValidationError as error:
+        raise _refusal([_finding("destination", str(error))]) from error
+    findings = [finding for check in _CHECKS for finding in check(settings)]
+    if findings:
+        raise _refusal(findings)
+    return settings
+
+
+def coin_of(settings: DestinationSettings) -> Coin:
+    """Return the coin of a destination.
+
+    Raises:
+        NotSupported: the coin cannot be mined (it says why).
+        PluginError: there is no such coin.
+    """
+    coin: Coin = registry.load("coins", settings.coin).COIN
+    if not coin.is_minable:
+        raise NotSupported(coin.why_not, code="HW-205", hint="Choose a coin that can be mined: hw doctor lists them.")
+    return coin
+
+
+def event_of(settings: DestinationSettings) -> DestinationSet:
+    """Return what the engine is told of a destination."""
+    coin = coin_of(settings)
+    is_practice = settings.node == "practice"
+    easy = settings.network == "regtest" or is_practice
+    minimum = settings.minimum_difficulty or (1e-9 if easy else 1.0 / 65536)
+    return DestinationSet(
+        destination=settings.name,
+        coin=coin.key,
+        network=settings.network,
+        algorithm=coin.algorithm,
+        payout_script=script_of_address(settings.address, coin, settings.network),
+        coinbase_tag=settings.coinbase_tag.encode("utf-8"),
+        start_difficulty=settings.start_difficulty or START_DIFFICULTY[coin.algorithm],
+        minimum_difficulty=minimum,
+        shares_per_minute=settings.shares_per_minute,
+        is_practice=is_practice,
+    )
+
+
+def build_node(settings: DestinationSettings, *, clock: Clock) -> Node:
+    """Build the node adapter of a destination.
+
+    Raises:
+        ConfigError: the node's own settings are not usable.
+    """
+    plugin = registry.load("nodes", settings.node).PLUGIN
+    try:
+        config = msgspec.convert(settings.node_settings, plugin.config)
+    except msgspec.ValidationError as error:
+        raise _refusal([_finding(f"destination {settings.name}, node_settings", str(error))]) from error
+    node: Node = plugin.build(config, coin=coin_of(settings), network=settings.network, clock=clock)
+    return node
+
+
+def _check_name(settings: DestinationSettings) -> list[Finding]:
+    if _NAME.fullmatch(settings.name):
+        return []
+    return [_finding("name", f"{settings.name!r} is not made of 1 to 32 of a-z, 0-9 and -, beginning with a letter or digit")]
+
+
+def _check_numbers(settings: DestinationSettings) -> list[Finding]:
+    findings = []
+    for key in ("start_difficulty", "minimum_difficulty", "shares_per_minute"):
+        value = getattr(settings, key)
+        if value is not None and not 1e-12 <= value <= 1e18:
+            findings.append(_finding(key, f"{value} is not between 1e-12 and 1e18"))
+    if len(settings.coinbase_tag.encode()) > TAG_MAX:
+        findings.append(_finding("coinbase_tag", f"is longer than {TAG_MAX} bytes: it must fit in the coinbase script"))
+    return findings
+
+
+def _check_coin(settings: DestinationSettings) -> list[Finding]:
+    """Check coin, network and address together: each needs the one before."""
+    try:
+        coin = coin_of(settings)
+        if settings.network not in coin.networks:
+            return [_finding("network", f"{coin.title} has {', '.join(coin.networks)}, not {settings.network!r}")]
+        script_of_address(settings.address, coin, settings.network)
+    except HashwrightError as error:
+        return [Finding(code=error.code, place="coin" if isinstance(error, NotSupported) else "address",
+                        message=str(error), hint=error.hint or "")]  # fmt: skip
+    return []
+
+
+_CHECKS = (_check_name, _check_numbers, _check_coin)
+ALGORITHM_NAMES = tuple(ALGORITHMS)
+
+
+def _finding(place: str, message: str) -> Finding:
+    return Finding(code="HW-701", place=place, message=message, hint="hw pool add --help shows each setting.")
+
+
+def _refusal(findings: list[Finding]) -> ConfigError:
+    text = "; ".join(f"{finding.place}: {finding.message}" for finding in findings)
+    return ConfigError(
+        f"The destination was not saved. {text}",
+        code="HW-701",
+        hint=findings[0].hint or "hw pool add --help shows each setting.",
+        findings=tuple(findings),
+    )

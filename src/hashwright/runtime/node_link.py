@@ -1,0 +1,260 @@
+"""One destination's node: templates in, blocks out, and what became of them.
+
+New-block path: the node's word about a new tip starts a template call at once; the answer becomes `TemplateSeen`, and
+the engine sends the job. If the template takes longer than `LATE_TEMPLATE_S`, machines are given a job of a block with
+nothing but the coinbase meanwhile, because work on the old tip is worth nothing (not on chains with an extension block,
+which an empty block may not leave out, nor where the target may change).
+
+A found block goes out at once, in parallel with its journal row and with its stored copy in the outbox. The answer is
+an event; so is what the chain says about the block later. The block hash is the idempotency key: every start sends
+again what has no answer, and looks through the newest blocks for our coinbase, in case the process died between the
+node's yes and our commit.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+
+from hashwright.adapters.nodes.base import BlockState, Node
+from hashwright.chain.coin import Coin
+from hashwright.chain.template import Template, assemble_block, template_of_gbt
+from hashwright.clock import Clock
+from hashwright.errors import AuthRejected, HashwrightError, NodeSyncing, OperatorError, Unavailable
+from hashwright.pool import events as seen
+from hashwright.pool.effects import SubmitBlock
+
+log = structlog.get_logger()
+
+REFRESH_S = 30.0
+"""How often a template is asked for while the tip stands: new fees, and a time that moves on."""
+LATE_TEMPLATE_S = 0.25
+RETRY_S = (0.5, 1.0, 2.0, 5.0)
+"""Pauses after a failed call; the last one repeats."""
+TEMPLATES_MAX = 64
+"""Templates kept for assembling blocks; more than the engine keeps jobs."""
+WATCH_BLOCKS_S = 15.0
+SUBMIT_TRIES = 20
+SUBMIT_TIMEOUT_S = 30.0
+
+
+class Outbox(Protocol):
+    """What the link needs of the store: effects that leave a mark outside."""
+
+    def put_outbox(self, key: str, kind: str, payload: bytes) -> None:
+        """Store an effect to be carried out."""
+
+    def outbox_done(self, key: str, answer: str) -> None:
+        """Note that it was carried out."""
+
+
+class StoredBlock(msgspec.Struct, frozen=True, array_like=True):
+    """A block in the outbox, whole: it can be sent again by a process that never saw its template."""
+
+    destination: str
+    block_hash: str
+    block: bytes
+
+
+class NodeLink:
+    """Keeps one destination supplied with templates and takes its blocks to the node."""
+
+    def __init__(
+        self,
+        destination: str,
+        *,
+        node: Node,
+        coin: Coin,
+        clock: Clock,
+        outbox: Outbox,
+        tell: Callable[[seen.PoolEvent], None],
+        unsettled: Callable[[], list[str]],
+    ) -> None:
+        self.destination = destination
+        self.node = node
+        self.templates: dict[int, Template] = {}
+        self._coin = coin
+        self._clock = clock
+        self._outbox = outbox
+        self._tell = tell
+        self._unsettled = unsettled
+        self._numbers = 0
+        self._newest: Template | None = None
+        self._wanted = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_templates(), name=f"templates of {self.destination}")
+            group.create_task(self._follow_tips(), name=f"tips of {self.destination}")
+            group.create_task(self._watch_blocks(), name=f"blocks of {self.destination}")
+
+    async def aclose(self) -> None:
+        """Let running submissions finish for a moment, then close the node."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=2.0)
+        for task in self._tasks:
+            task.cancel()
+        await self.node.aclose()
+
+    # ---------------------------------------------------------------- templates
+
+    def want_template(self) -> None:
+        """Ask for a template as soon as possible."""
+        self._wanted.set()
+
+    async def _keep_templates(self) -> None:
+        failures = 0
+        while True:
+            self._wanted.clear()
+            try:
+                await self._fetch_template()
+                failures = 0
+            except HashwrightError as error:
+                self._tell(seen.NodeChanged(self.destination, node_state(error), str(error)[:200]))
+                pause = RETRY_S[min(failures, len(RETRY_S) - 1)]
+                failures += 1
+                await asyncio.sleep(pause)
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REFRESH_S):
+                    await self._wanted.wait()
+
+    async def _fetch_template(self) -> None:
+        answer = await self.node.template(None)
+        template = template_of_gbt(answer, self._coin)
+        self._tell(seen.NodeChanged(self.destination, "ready", ""))
+        self._announce(template)
+
+    def _announce(self, template: Template) -> None:
+        """Make an event of a template, unless nothing in it is new."""
+        if self._newest is not None and same_work(self._newest, template):
+            return
+        self._newest = template
+        self._numbers += 1
+        self.templates[self._numbers] = template
+        for number in [n for n in self.templates if n <= self._numbers - TEMPLATES_MAX]:
+            del self.templates[number]
+        self._tell(template_event(self.destination, self._numbers, template))
+
+    # ---------------------------------------------------------------- tips
+
+    async def _follow_tips(self) -> None:
+        async for tip in self.node.watch():
+            newest = self._newest
+            if newest is not None and newest.prevhash_display == tip.block_hash:
+                continue
+            self.want_template()
+            self._spawn(self._bridge(tip.block_hash))
+
+    async def _bridge(self, tip_hash: str) -> None:
+        """Give an empty job for a new tip when the full template is late."""
+        await asyncio.sleep(LATE_TEMPLATE_S)
+        newest = self._newest
+        if newest is None or newest.prevhash_display == tip_hash:
+            return
+        try:
+            header = await self.node.header(tip_hash)
+        except HashwrightError:
+            return
+        newest = self._newest
+        if newest is None or newest.prevhash_display == tip_hash:
+            return
+        empty = self._coin.empty_template(newest, header, now_s=self._clock.now() // 1000)
+        if empty is not None:
+            self._announce(empty)
+
+    # ---------------------------------------------------------------- blocks
+
+    def submit(self, effect: SubmitBlock) -> None:
+        """Send a found block to the node, now."""
+        template = self.templates.get(effect.template)
+        if template is None:
+            log.critical("the template of a block is gone", block=effect.block_hash, template=effect.template)
+            return
+        block = assemble_block(template, effect.header, effect.coinbase)
+        self._spawn(self._submit(effect.block_hash, block))
+        stored = StoredBlock(self.destination, effect.block_hash, block)
+        self._outbox.put_outbox(outbox_key(effect.block_hash), "block", msgspec.msgpack.encode(stored))
+
+    def submit_again(self, stored: StoredBlock) -> None:
+        """Send a block again that an earlier process left without an answer."""
+        self._spawn(self._submit(stored.block_hash, stored.block))
+
+    async def _submit(self, block_hash: str, block: bytes) -> None:
+        for attempt in range(SUBMIT_TRIES):
+            try:
+                async with asyncio.timeout(SUBMIT_TIMEOUT_S):
+                    answer = await self.node.submit(block)
+                break
+            except (Unavailable, TimeoutError) as error:
+                log.error("the node did not take a block, trying again", block=block_hash, problem=str(error))
+                await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
+            except OperatorError as error:
+                log.critical("the node refuses to talk to us about a block", block=block_hash, problem=str(error))
+                await asyncio.sleep(RETRY_S[-1])
+        else:
+            return  # the outbox keeps it: the next start tries again
+        self.want_template()
+        self._tell(seen.BlockAnswered(self.destination, block_hash, answer))
+        self._outbox.outbox_done(outbox_key(block_hash), answer)
+
+    async def _watch_blocks(self) -> None:
+        """Ask the chain, block by block, what became of ours."""
+        while True:
+            for block_hash in self._unsettled():
+                with contextlib.suppress(HashwrightError):
+                    state: BlockState = await self.node.block_state(block_hash)
+                    self._tell(seen.BlockSeen(self.destination, block_hash, state.confirmations))
+            await asyncio.sleep(WATCH_BLOCKS_S)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)  # ends by itself: tries are bounded; closed by aclose()
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def template_event(destination: str, number: int, template: Template) -> seen.TemplateSeen:
+    """Return what the engine must know of a template; the transactions stay here."""
+    return seen.TemplateSeen(
+        destination=destination,
+        template=number,
+        height=template.height,
+        version=template.version,
+        prevhash_le=template.prevhash_le,
+        nbits=template.nbits,
+        curtime=template.curtime,
+        mintime=template.mintime,
+        coinbase_value=template.coinbase_value,
+        witness_commitment=template.witness_commitment,
+        branch=template.branch,
+    )
+
+
+def same_work(old: Template, new: Template) -> bool:
+    """Tell whether two templates differ in nothing but a few seconds."""
+    return (old.prevhash_le, old.branch, old.coinbase_value, old.nbits, old.version) == (
+        new.prevhash_le,
+        new.branch,
+        new.coinbase_value,
+        new.nbits,
+        new.version,
+    ) and new.curtime - old.curtime < REFRESH_S - 1
+
+
+def node_state(error: HashwrightError) -> Any:
+    """Name the state that an error of a node stands for."""
+    if isinstance(error, NodeSyncing):
+        return "syncing"
+    if isinstance(error, AuthRejected | OperatorError):
+        return "refused"
+    return "unreachable"
+
+
+def outbox_key(block_hash: str) -> str:
+    """Return the idempotency key of a block submission."""
+    return f"block:{block_hash}"

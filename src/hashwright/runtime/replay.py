@@ -1,0 +1,162 @@
+"""The replay shell: the journal's events through the same `step`, at their own times, with effects only compared.
+
+`recover` is how every start begins: last snapshot, then the tail of the journal. `verify` goes through the whole
+journal that is kept, recomputes every share's hash and compares each batch's effects with the checksum that the live
+run left behind.
+"""
+
+import dataclasses
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+import msgspec
+
+from hashwright.chain.proof import ALGORITHMS
+from hashwright.errors import Finding, InvariantBroken
+from hashwright.pool import judge
+from hashwright.pool.duplicates import Duplicates
+from hashwright.pool.effects import PoolEffect
+from hashwright.pool.events import PoolEvent, ShareHashed
+from hashwright.pool.records import PoolState
+from hashwright.pool.step import step
+from hashwright.runtime.kernel import POISONED, poisoned_effects, share_mark
+from hashwright.store.journal import SCHEMA_VERSION, Snapshot, StoredBatch
+
+_encode_effects = msgspec.msgpack.Encoder().encode
+_encode_state = msgspec.msgpack.Encoder().encode
+_decode_state = msgspec.msgpack.Decoder(PoolState).decode
+
+
+class JournalReader(Protocol):
+    """What a replay needs of the store."""
+
+    def load_snapshot(self) -> Snapshot | None:
+        """Return the newest snapshot."""
+
+    def read_batches(self, after_seq: int) -> Iterator[StoredBatch]:
+        """Return the batches that hold events after a sequence number, in order."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """A state as it was at the last durable event."""
+
+    state: PoolState
+    last_seq: int
+    events: int
+    snapshot_seq: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What a verification saw."""
+
+    batches: int
+    events: int
+    shares: int
+    findings: tuple[Finding, ...]
+
+
+def snapshot_of(state: PoolState) -> bytes:
+    """Encode a state. The duplicate hashes are left out: the journal holds them for their whole window."""
+    duplicates, state.duplicates = state.duplicates, Duplicates()
+    try:
+        return _encode_state(state)
+    finally:
+        state.duplicates = duplicates
+
+
+def state_of(snapshot: bytes) -> PoolState:
+    """Decode a state.
+
+    Raises:
+        InvariantBroken: the snapshot is damaged.
+    """
+    try:
+        return _decode_state(snapshot)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvariantBroken(
+            f"A snapshot cannot be read: {error}.", code="HW-607", hint="Restore the last good backup: hw admin restore."
+        ) from error
+
+
+def recover(reader: JournalReader) -> Recovered:
+    """Rebuild the state from the newest snapshot and the tail of the journal."""
+    snapshot = reader.load_snapshot()
+    state = PoolState() if snapshot is None else state_of(snapshot.blob)
+    known_seq = last_seq = 0 if snapshot is None else snapshot.seq
+    events = 0
+    for batch in reader.read_batches(0):
+        for seq, (now, event, mark) in enumerate(batch.entries(), start=batch.first_seq):
+            if seq <= known_seq:
+                remember_share(state, event, mark, now=now)
+                continue
+            replay_entry(state, event, mark, now=now)
+            events += 1
+        last_seq = max(last_seq, batch.last_seq)
+    return Recovered(state=state, last_seq=last_seq, events=events, snapshot_seq=known_seq)
+
+
+def remember_share(state: PoolState, event: PoolEvent, mark: str, *, now: int) -> None:
+    """Put a credited share of before the snapshot back into the duplicate window."""
+    if type(event) is ShareHashed and mark in ("accepted", "block"):
+        state.duplicates.add(event.hash_le, now=now)
+
+
+def replay_entry(state: PoolState, event: PoolEvent, mark: str, *, now: int) -> tuple[PoolEffect, ...]:
+    """Step one journaled event again; a poisoned one changes nothing."""
+    if mark == POISONED:
+        return poisoned_effects(event)
+    return step(state, event, now=now)
+
+
+def verify(batches: Iterable[StoredBatch], *, state: PoolState, after_seq: int = 0) -> Verified:
+    """Step the batches again and compare: verdicts, hashes, and the checksum over all effects.
+
+    Args:
+        state: the state before the first event, changed in place.
+        after_seq: events up to this one are in the state already.
+    """
+    findings: list[Finding] = []
+    counts = {"batches": 0, "events": 0, "shares": 0}
+    for batch in batches:
+        if batch.last_seq <= after_seq:
+            continue
+        counts["batches"] += 1
+        crc = 0
+        for seq, (now, event, mark) in enumerate(batch.entries(), start=batch.first_seq):
+            counts["events"] += 1
+            counts["shares"] += type(event) is ShareHashed
+            findings.extend(_check_hash(state, event, mark, seq))
+            effects = replay_entry(state, event, mark, now=now)
+            if type(event) is ShareHashed and mark not in (POISONED, share_mark(effects)):
+                findings.append(_finding(seq, f"the live run judged {mark!r}, the replay {share_mark(effects)!r}"))
+            crc = zlib.crc32(_encode_effects(effects), crc)
+        if crc != batch.effects_crc:
+            findings.append(_finding(batch.first_seq, f"the effects up to {batch.last_seq} are not those of the live run"))
+    return Verified(findings=tuple(findings), **counts)
+
+
+def _check_hash(state: PoolState, event: PoolEvent, mark: str, seq: int) -> list[Finding]:
+    """Hash a journaled share again from its job."""
+    if type(event) is not ShareHashed or not event.hash_le or mark == POISONED:
+        return []
+    found = judge.find_job(state, event.session, event.job)
+    if found is None:
+        return []
+    job, terms = found
+    header = judge.header_of(
+        job, terms, event.extranonce2, ntime=event.ntime, nonce=event.nonce, version_bits=event.version_bits
+    )
+    algorithm = ALGORITHMS[state.destinations[job.destination].settings.algorithm]
+    return [] if algorithm.hash(header) == event.hash_le else [_finding(seq, "the hash of the share is another one")]
+
+
+def _finding(seq: int, message: str) -> Finding:
+    return Finding(
+        code="HW-607", place=f"journal event {seq}", message=message, hint="Keep the data folder and report this."
+    )
+
+
+__all__ = ["SCHEMA_VERSION", "Recovered", "Verified", "recover", "snapshot_of", "state_of", "verify"]

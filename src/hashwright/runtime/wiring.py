@@ -1,0 +1,268 @@
+"""Puts the parts together and runs them: the only file that knows them all.
+
+Start is recovery: open the store (one process owns the data), load the last snapshot, step the tail of the journal,
+then `ProcessStarted`. There is no other way to start, and none to stop: an orderly end only saves time.
+"""
+
+import asyncio
+import concurrent.futures
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import structlog
+
+import hashwright
+from hashwright.adapters.nodes.base import Node
+from hashwright.chain.coin import Coin
+from hashwright.clock import Clock
+from hashwright.errors import HashwrightError, InvariantBroken
+from hashwright.pool.effects import Alert
+from hashwright.pool.events import BlockAnswered, DestinationRemoved, DestinationSet, PoolEvent, ProcessStarted
+from hashwright.runtime import commands, destinations, replay
+from hashwright.runtime.config import Config
+from hashwright.runtime.control import ControlServer, socket_path
+from hashwright.runtime.destinations import DestinationSettings
+from hashwright.runtime.kernel import Kernel
+from hashwright.runtime.live import LiveShell
+from hashwright.runtime.node_link import NodeLink, StoredBlock
+from hashwright.runtime.supervisor import Supervisor
+from hashwright.runtime.system import SystemClock, system_rng
+from hashwright.runtime.tcp import Limits, StratumListener
+from hashwright.store.sqlite import SqliteStore
+from hashwright.store.writer import GroupCommitWriter, WriteFailure
+
+log = structlog.get_logger()
+
+SNAPSHOT_S = 300.0
+"""How often the state is written whole: bounds what a start must replay."""
+KEEP_JOURNAL_MS = 3 * 3600 * 1000
+"""The journal is kept longer than the duplicate window of 2 h."""
+STOP_S = 4.0
+"""SIGTERM to end: 5 s are promised."""
+NodeBuilder = Callable[[DestinationSettings], Node]
+
+
+class Hashwright:
+    """One running process: store, kernel, listeners, nodes, control socket."""
+
+    def __init__(self, config: Config, *, clock: Clock | None = None, build_node: NodeBuilder | None = None) -> None:
+        self.config = config
+        self.clock = clock or SystemClock()
+        self.supervisor = Supervisor(system_rng())
+        self.write_state = "ok"
+        self.recovered: replay.Recovered
+        self.store: SqliteStore
+        self.writer: GroupCommitWriter
+        self.kernel: Kernel
+        self.shell: LiveShell
+        self.links: dict[str, NodeLink] = {}
+        self.broken: dict[str, str] = {}
+        self.limits = Limits()
+        self._build_node = build_node or (lambda settings: destinations.build_node(settings, clock=self.clock))
+        self._executor = concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="hash")
+        self._control: ControlServer | None = None
+
+    # ---------------------------------------------------------------- start
+
+    async def start(self) -> None:
+        """Recover, then listen.
+
+        Raises:
+            OperatorError: the data folder is in use, too new or not usable, or a port is taken.
+            InvariantBroken: the journal is damaged.
+        """
+        loop = asyncio.get_running_loop()
+        self.store = SqliteStore.open(self.config.data_dir)
+        try:
+            self._recover(loop)
+            self._set_destinations()
+            await self._listen()
+        except BaseException:
+            await self.stop()
+            raise
+
+    def _recover(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.recovered = replay.recover(self.store)
+        boot = self.store.next_boot()
+        self.writer = GroupCommitWriter(
+            self.store.connect_writer,
+            on_commit=lambda seq: self._from_writer(loop, self.shell.committed, seq),
+            on_failure=lambda failure: self._from_writer(loop, self._write_failed, failure),
+        )
+        self.shell = LiveShell(clock=self.clock, executor=self._executor, first_session=(boot << 32) + 1)
+        self.kernel = self.shell.kernel = Kernel(
+            self.recovered.state,
+            clock=self.clock,
+            writer=self.writer,
+            timer=loop,
+            perform=self.shell.perform,
+            next_seq=self.recovered.last_seq + 1,
+        )
+        self.kernel.handle(ProcessStarted(boot, hashwright.__version__))
+        log.info(
+            "recovered", events=self.recovered.events, snapshot=self.recovered.snapshot_seq, boot=boot,
+            data=str(self.config.data_dir),
+        )  # fmt: skip
+
+    def _set_destinations(self) -> None:
+        """Bring the engine in line with the stored settings; a broken one is left out and named."""
+        stored = self.store.settings(destinations.KIND)
+        for name in tuple(self.kernel.state.destinations):
+            if name not in stored:
+                self.kernel.handle(DestinationRemoved(name))
+        for name, raw in stored.items():
+            try:
+                self.set_destination(destinations.parse_destination(raw))
+            except HashwrightError as error:
+                self.disable(name, error)
+        for stored_block in self._unanswered_blocks():
+            link = self.links.get(stored_block.destination)
+            if link is not None:
+                link.submit_again(stored_block)
+
+    def disable(self, name: str, error: HashwrightError) -> None:
+        """Leave a broken destination out and say so; the others go on."""
+        self.broken[name] = str(error)
+        if name in self.kernel.state.destinations:
+            self.kernel.handle(DestinationRemoved(name))
+        log.error("a destination is disabled", destination=name, problem=str(error), code=error.code)
+
+    def set_destination(self, settings: DestinationSettings) -> None:
+        """Set a destination up, or again with other settings.
+
+        Raises:
+            HashwrightError: it cannot be built; nothing was changed.
+        """
+        event = destinations.event_of(settings)
+        node = self._build_node(settings)
+        self.broken.pop(settings.name, None)
+        self._replace_link(settings.name, node, destinations.coin_of(settings), event)
+
+    def _replace_link(self, name: str, node: Node, coin: Coin, event: DestinationSet) -> None:
+        old = self.links.pop(name, None)
+        self.kernel.handle(event)
+        link = NodeLink(
+            name,
+            node=node,
+            coin=coin,
+            clock=self.clock,
+            outbox=self.writer,
+            tell=self.kernel.handle,
+            unsettled=lambda: self.unsettled(name),
+        )
+        self.links[name] = self.shell.nodes[name] = link
+        self.supervisor.start(f"node {name}", link.run)
+        if old is not None:
+            self.supervisor.start(f"closing node {name}", old.aclose)
+
+    def remove_destination(self, name: str) -> None:
+        """Take a destination away; its sessions are closed."""
+        self.kernel.handle(DestinationRemoved(name))
+        self.broken.pop(name, None)
+        self.shell.nodes.pop(name, None)
+        self.supervisor.stop_service(f"node {name}")
+        link = self.links.pop(name, None)
+        if link is not None:
+            self.supervisor.start(f"closing node {name}", link.aclose)
+
+    def unsettled(self, name: str) -> list[str]:
+        """List our blocks on a destination whose fate is open."""
+        return [block.block_hash for block in self.kernel.state.blocks.values() if block.destination == name]
+
+    def _unanswered_blocks(self) -> list[StoredBlock]:
+        blocks = []
+        for row in self.store.pending_outbox():
+            if row.kind == "block":
+                blocks.append(msgspec.msgpack.decode(row.payload, type=StoredBlock))
+        return blocks
+
+    async def _listen(self) -> None:
+        for address in self.config.listen:
+            listener = StratumListener(str(address), address.algorithm, self.shell, limits=self.limits)
+            await listener.start(address.host, address.port)
+            self.shell.listeners.append(listener)
+            log.info("machines connect here", algorithm=address.algorithm,
+                     url=f"stratum+tcp://{listener.host}:{listener.port}")  # fmt: skip
+        self._control = ControlServer(socket_path(self.config.data_dir), commands.table(self))
+        await self._control.start()
+        self.supervisor.start("snapshots", self._keep_snapshots)
+
+    # ---------------------------------------------------------------- run and stop
+
+    async def run(self) -> None:
+        """Start, work until SIGTERM or SIGINT, stop.
+
+        Raises:
+            InvariantBroken: an error that must not be survived, such as a failed fsync.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.supervisor.stop)
+        await self.start()
+        await self.supervisor.wait()
+        await self.stop()
+        if self.supervisor.failure is not None:
+            raise self.supervisor.failure
+
+    async def stop(self) -> None:
+        """Stop in order: no new machines, last commit, snapshot, store."""
+        for listener in getattr(getattr(self, "shell", None), "listeners", ()):
+            await listener.stop()
+        if self._control is not None:
+            await self._control.stop()
+        await self.supervisor.close()
+        for link in self.links.values():
+            await link.aclose()
+        if hasattr(self, "kernel"):
+            self.kernel.commit_now()
+            if self.supervisor.failure is None:
+                self._snapshot()
+            await asyncio.to_thread(self.writer.close, STOP_S / 2)
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        self.store.close()
+        log.info("stopped")
+
+    async def _keep_snapshots(self) -> None:
+        while True:
+            await asyncio.sleep(SNAPSHOT_S)
+            self._snapshot()
+            await asyncio.to_thread(self.store.prune, self.clock.now() - KEEP_JOURNAL_MS)
+
+    def _snapshot(self) -> None:
+        """Write the state whole, behind the batch that holds its last event."""
+        self.kernel.commit_now()
+        self.writer.submit_snapshot(self.kernel.last_seq, self.clock.now(), replay.snapshot_of(self.kernel.state))
+
+    # ---------------------------------------------------------------- from the writer's thread
+
+    def _from_writer(self, loop: asyncio.AbstractEventLoop, function: Callable[[Any], None], value: Any) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(function, value)
+
+    def _write_failed(self, failure: WriteFailure) -> None:
+        """The store cannot write now (it tries on), or never again."""
+        self.write_state = failure.kind
+        if failure.kind == "fatal":
+            log.critical("the disk failed; the process ends so that nothing is promised that was not kept",
+                         problem=failure.message)  # fmt: skip
+            self.supervisor.fail(
+                InvariantBroken(f"The journal could not be synced: {failure.message}", code="HW-605",
+                                hint="Check the disk before the next start.")  # fmt: skip
+            )
+        elif failure.kind == "recovered":
+            log.warning("the journal can be written again; shares are acknowledged again")
+        else:
+            self.shell.alerts(
+                Alert(level="critical", code="HW-603", text=f"The journal cannot be written: {failure.message}. "
+                      "Blocks still go out; no share is acknowledged or credited until this is mended.")  # fmt: skip
+            )
+
+    def tell(self, event: PoolEvent) -> None:
+        """Take an event from a command."""
+        self.kernel.handle(event)
+
+
+__all__ = ["BlockAnswered", "Hashwright"]

@@ -1,0 +1,303 @@
+"""The reference miner: a small CPU miner that does by the book what firmware does, for tests and for practice.
+
+It is no way to earn money, and it is not made to be put on other people's machines: it runs in the foreground, under
+its own name, says what it does, and ends by itself when bounded. One search thread unless told otherwise.
+
+The search runs in slices in worker threads, so that a new job is taken up within a fraction of a second; the session
+itself is `stratum.client`, on the event loop.
+"""
+
+import asyncio
+import concurrent.futures
+import dataclasses
+import re
+from collections.abc import Callable
+from typing import Literal
+
+from hashwright.chain import target
+from hashwright.chain.merkle import root_from_branch
+from hashwright.chain.proof import ALGORITHMS, sha256d
+from hashwright.errors import OperatorError, Unavailable
+from hashwright.stratum import messages as said
+from hashwright.stratum.client import ClientSession
+from hashwright.stratum.messages import Message, Notify, Submit
+
+AGENT = "hashwright-miner/0.1"
+SLICE_HASHES = {"sha256d": 20_000, "scrypt": 60}
+"""Hashes of one slice: about 20 ms of one core."""
+OPEN_SHARES_MAX = 32
+"""Shares without an answer. With a very low difficulty a miner could flood its pool; it waits instead."""
+CONNECT_S = 10.0
+VERSION_MASK = 0x1FFFE000
+_URL = re.compile(r"(?:stratum\+tcp://)?(\[[0-9a-fA-F:]+\]|[^:/\[\]]+):([0-9]{1,5})/?", re.ASCII)
+
+Kind = Literal["connected", "job", "difficulty", "accepted", "rejected", "message", "closed"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MinerOptions:
+    """Where to mine, as whom, and for how long (0: no bound)."""
+
+    url: str
+    user: str
+    password: str = "x"  # noqa: S105 - Stratum's word for "none"
+    algorithm: str = "sha256d"
+    threads: int = 1
+    max_seconds: float = 0.0
+    max_shares: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MinerEvent:
+    """Something a person would like to see."""
+
+    kind: Kind
+    text: str
+
+
+@dataclasses.dataclass(slots=True)
+class MinerSummary:
+    """What was done. `accepted` and `rejected` are the pool's answers."""
+
+    submitted: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    hashes: int = 0
+    seconds: float = 0.0
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """One slice of work: 76 header bytes, where to start, and what counts as found."""
+
+    head: bytes
+    start: int
+    count: int
+    target: int
+    algorithm: str
+
+
+def parse_url(url: str) -> tuple[str, int]:
+    """Split `stratum+tcp://host:port`.
+
+    Raises:
+        OperatorError: it is of another form.
+    """
+    match = _URL.fullmatch(url.strip())
+    if match is None or int(match[2]) > 65535:
+        raise OperatorError(
+            f"{url!r} is not the address of a Stratum server.",
+            code="HW-104",
+            hint="Write stratum+tcp://host:port, such as stratum+tcp://127.0.0.1:3333.",
+        )
+    return match[1].strip("[]"), int(match[2])
+
+
+def search(work: Search) -> tuple[int, ...]:
+    """Try a span of nonces and return those whose hash is not above the target."""
+    hash_header = ALGORITHMS[work.algorithm].hash
+    head, bound = work.head, work.target.to_bytes(32, "big")
+    found = []
+    for nonce in range(work.start, work.start + work.count):
+        if hash_header(head + nonce.to_bytes(4, "little"))[::-1] <= bound:
+            found.append(nonce)
+    return tuple(found)
+
+
+class Miner:
+    """One connection and its search."""
+
+    def __init__(self, options: MinerOptions, on_event: Callable[[MinerEvent], None]) -> None:
+        self.options = options
+        self.summary = MinerSummary()
+        self._say = on_event
+        self._session = ClientSession(agent=AGENT)
+        self._writer: asyncio.StreamWriter | None = None
+        self._prefix, self._extranonce2_size, self._mask = b"", 0, 0
+        self._difficulty = 1.0
+        self._job: Notify | None = None
+        self._job_target = 0
+        self._has_job = asyncio.Event()
+        self._may_submit = asyncio.Event()
+        self._may_submit.set()
+        self._open = 0
+        self._extranonce2 = 0
+        self._is_authorized = False
+
+    async def run(self) -> MinerSummary:
+        """Mine until a bound is reached or the connection ends."""
+        host, port = parse_url(self.options.url)
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        pool = concurrent.futures.ThreadPoolExecutor(self.options.threads, thread_name_prefix="hw-miner")
+        try:
+            async with asyncio.timeout(self.options.max_seconds or None):
+                reader, self._writer = await self._connect(host, port)
+                await self._work(reader, pool)
+        except TimeoutError:
+            self.summary.reason = f"{self.options.max_seconds:g} s are over"
+        finally:
+            self.summary.seconds = loop.time() - started
+            pool.shutdown(wait=False, cancel_futures=True)
+            if self._writer is not None:
+                self._writer.close()
+        self._say(MinerEvent(kind="closed", text=self.summary.reason))
+        return self.summary
+
+    async def _connect(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                connection = await asyncio.open_connection(host, port)
+        except (OSError, TimeoutError) as error:
+            raise Unavailable(
+                f"Nothing answers on {host}:{port}.", code="HW-105", hint="Is `hw up` running, and is this its address?"
+            ) from error
+        self._say(MinerEvent(kind="connected", text=f"{host}:{port}"))
+        return connection
+
+    async def _work(self, reader: asyncio.StreamReader, pool: concurrent.futures.Executor) -> None:
+        self._session.configure(mask=VERSION_MASK)
+        self._session.subscribe()
+        self._session.authorize(self.options.user, self.options.password)
+        self._flush()
+        tasks = [asyncio.ensure_future(self._listen(reader))]
+        tasks += [asyncio.ensure_future(self._search(pool)) for _ in range(self.options.threads)]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    # ---------------------------------------------------------------- the pool's side
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        while data := await reader.read(65536):
+            for message in self._session.receive_data(data):
+                self._hear(message)
+            self._flush()
+            if self._session.should_close:
+                self.summary.reason = self._session.should_close
+                return
+            if self.options.max_shares and self.summary.accepted >= self.options.max_shares:
+                self.summary.reason = f"{self.summary.accepted} shares were accepted"
+                return
+        self.summary.reason = self.summary.reason or "the pool closed the connection"
+
+    def _hear(self, message: Message) -> None:
+        match message:
+            case said.Subscribed():
+                self._prefix, self._extranonce2_size = message.prefix, message.extranonce2_size
+            case said.Configured():
+                self._mask = message.mask or 0
+            case said.SetVersionMask():
+                self._mask = message.mask
+            case said.SetExtranonce():
+                self._prefix, self._extranonce2_size = message.prefix, message.extranonce2_size
+            case said.SetDifficulty():
+                self._difficulty = message.difficulty
+                self._say(MinerEvent(kind="difficulty", text=f"{message.difficulty:g}"))
+            case said.Notify():
+                self._take_job(message)
+            case _:
+                self._hear_answer(message)
+
+    def _hear_answer(self, message: Message) -> None:
+        match message:
+            case said.Authorized() if not message.is_allowed:
+                raise OperatorError(
+                    f"The pool refuses {self.options.user!r}: {message.reason}", code="HW-303", hint="Check --user."
+                )
+            case said.ShareAnswered():
+                self._take_verdict(message)
+            case said.ShowMessage():
+                self._say(MinerEvent(kind="message", text=message.text))
+            case said.Fault() if message.is_fatal:
+                self.summary.reason = message.text
+            case _:
+                pass
+
+    def _take_job(self, job: Notify) -> None:
+        diff1 = ALGORITHMS[self.options.algorithm].diff1_target
+        self._job, self._job_target = job, target.target_of_difficulty(self._difficulty, diff1)
+        self._has_job.set()
+        self._say(MinerEvent(kind="job", text=f"{job.job}{' (new block)' if job.is_clean else ''}"))
+
+    def _take_verdict(self, answer: said.ShareAnswered) -> None:
+        self._open -= 1
+        self._may_submit.set()
+        if answer.is_accepted:
+            self.summary.accepted += 1
+            self._say(MinerEvent(kind="accepted", text=str(answer.request)))
+        else:
+            self.summary.rejected += 1
+            self._say(MinerEvent(kind="rejected", text=f"{answer.code} {answer.reason}"))
+
+    # ---------------------------------------------------------------- the search
+
+    async def _search(self, pool: concurrent.futures.Executor) -> None:
+        """Search one extranonce2 after another; each thread takes its own."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._has_job.wait()
+            job, goal = self._job, self._job_target
+            assert job is not None
+            self._extranonce2 += 1
+            extranonce2 = (self._extranonce2 % 256**self._extranonce2_size).to_bytes(self._extranonce2_size, "big")
+            head = head_of(job, self._prefix + extranonce2)
+            step = SLICE_HASHES[self.options.algorithm]
+            start = 0
+            while self._job is job and start + step <= 2**32:
+                work = Search(head=head, start=start, count=step, target=goal, algorithm=self.options.algorithm)
+                for nonce in await loop.run_in_executor(pool, search, work):
+                    await self._submit(job, extranonce2, nonce)
+                self.summary.hashes += step
+                start += step
+
+    async def _submit(self, job: Notify, extranonce2: bytes, nonce: int) -> None:
+        while self._open >= OPEN_SHARES_MAX:
+            self._may_submit.clear()
+            await self._may_submit.wait()
+        if self._job is not job and self._job is not None and self._job.prevhash_le != job.prevhash_le:
+            return
+        self._open += 1
+        self.summary.submitted += 1
+        self._session.submit(
+            Submit(
+                request=None, worker=self.options.user, job=job.job, extranonce2=extranonce2, ntime=job.ntime,
+                nonce=nonce, version_bits=job.version & self._mask if self._mask else None,
+            )  # fmt: skip
+        )
+        self._flush()
+
+    def _flush(self) -> None:
+        assert self._writer is not None
+        self._writer.write(bytes(self._session.output))
+        self._session.output.clear()
+
+
+def head_of(job: Notify, extranonce: bytes) -> bytes:
+    """Return the first 76 bytes of a job's header for one extranonce."""
+    root = root_from_branch(sha256d(job.coinbase_prefix + extranonce + job.coinbase_suffix), job.branch)
+    return b"".join(
+        (
+            job.version.to_bytes(4, "little"),
+            job.prevhash_le,
+            root,
+            job.ntime.to_bytes(4, "little"),
+            job.nbits.to_bytes(4, "little"),
+        )
+    )
+
+
+async def mine(options: MinerOptions, on_event: Callable[[MinerEvent], None]) -> MinerSummary:
+    """Mine with these options; every event is told as it happens.
+
+    Raises:
+        OperatorError: the address or the user is not accepted.
+        Unavailable: nothing answers there.
+    """
+    return await Miner(options, on_event).run()

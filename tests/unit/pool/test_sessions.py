@@ -1,0 +1,199 @@
+"""Machines come, are given a place to search, and go."""
+
+import pytest
+from unit.pool.pool_world import NOW, World, destination, template
+
+from hashwright.pool.effects import (
+    Alert,
+    AnswerAuthorize,
+    AnswerConfigure,
+    AnswerSubscribe,
+    BroadcastJob,
+    CloseSession,
+    SendDifficulty,
+    SendJob,
+    WakeAt,
+)
+from hashwright.pool.events import (
+    AuthorizeAsked,
+    ClockTicked,
+    ConfigureAsked,
+    DestinationRemoved,
+    DifficultyAsked,
+    ProcessStarted,
+    SessionClosed,
+    SessionOpened,
+    SubscribeAsked,
+)
+from hashwright.pool.step import TICK_KEY
+from hashwright.pool.workers import worker_name
+
+
+def kinds(effects):
+    return [type(effect).__name__ for effect in effects]
+
+
+def test_the_first_job_comes_after_subscribe_and_authorize_in_either_order():
+    for first, second in ((SubscribeAsked(1, 1, "a"), AuthorizeAsked(1, 2, "kai.r", "x")),) * 1 + (
+        (AuthorizeAsked(1, 2, "kai.r", "x"), SubscribeAsked(1, 1, "a")),
+    ):
+        world = World()
+        world.do(SessionOpened(1, "l", "btc", "p"))
+        assert "SendJob" not in kinds(world.do(first))
+        assert kinds(world.do(second))[1:] == ["SendDifficulty", "SendJob"]
+
+
+def test_two_sessions_never_share_a_prefix():
+    world = World()
+    prefixes = set()
+    for session in range(1, 50):
+        world.machine(session)
+        prefixes.add(world.state.sessions[session].prefix)
+        if session % 3 == 0:
+            world.do(SessionClosed(session, "x"))
+    assert len(prefixes) == 49
+
+
+def test_a_second_subscribe_gives_the_same_prefix_and_no_second_job():
+    world = World()
+    world.machine()
+    effects = world.do(SubscribeAsked(1, 7, "again"))
+    assert kinds(effects) == ["AnswerSubscribe"]
+    assert isinstance(effects[0], AnswerSubscribe)
+    assert effects[0].prefix == world.state.sessions[1].prefix
+
+
+@pytest.mark.parametrize(
+    ("user", "worker"),
+    [("kai.r01", "kai.r01"), (".r01", "default.r01"), ("kai", "kai"), ("a b", ""), ("", ""), ("kai.", ""), ("x" * 129, ""),
+     ("é.r", ""), ("a\n", ""), ("bc1qxyz.r:1", "bc1qxyz.r:1")],
+)  # fmt: skip
+def test_worker_names(user, worker):
+    assert worker_name(user) == worker
+
+
+def test_a_bad_worker_name_is_refused_in_words():
+    world = World()
+    world.do(SessionOpened(1, "l", "btc", "p"))
+    world.do(SubscribeAsked(1, 1, "a"))
+    effects = world.do(AuthorizeAsked(1, 2, "bad name", "x"))
+    assert isinstance(effects[0], AnswerAuthorize)
+    assert "128" in effects[0].problem
+    assert not world.state.sessions[1].is_authorized
+
+
+def test_the_mask_is_what_both_sides_want():
+    world = World()
+    world.do(SessionOpened(1, "l", "btc", "p"))
+    effects = world.do(ConfigureAsked(1, 1, ("version-rolling", "nonsense"), 0x3FFFE000, None))
+    assert effects == (AnswerConfigure(1, 1, ("version-rolling",), 0x1FFFE000, None),)
+
+
+def test_password_options_fix_or_bound_the_difficulty():
+    world = World()
+    world.machine(1, password="x,d=64")
+    world.machine(2, password="md=2")
+    world.machine(3, password="d=banana,d=1e400,d=-1")
+    assert (world.state.sessions[1].difficulty, world.state.sessions[1].pace.is_fixed) == (1.0, True)
+    assert world.state.sessions[2].difficulty == 2.0
+    assert not world.state.sessions[3].pace.is_fixed
+
+
+def test_difficulty_is_capped_at_the_networks():
+    """nbits 1d00ffff is difficulty 1: a share harder than a block hides work."""
+    world = World()
+    world.machine()
+    world.do(DifficultyAsked(1, 3, 1e18))
+    assert world.state.sessions[1].difficulty == 1.0
+
+
+def test_suggested_difficulty_comes_with_a_job_it_holds_for():
+    world = World()
+    world.machine()
+    before = world.job_of(1)
+    effects = world.do(DifficultyAsked(1, 3, 0.5))
+    assert kinds(effects) == ["Answer", "SendDifficulty", "SendJob"]
+    assert world.job_of(1) != before
+    assert world.state.sessions[1].sent[world.job_of(1)].difficulty == 0.5
+    assert world.state.sessions[1].sent[before].difficulty == 1e-9
+
+
+def test_difficulty_never_goes_below_the_floor():
+    world = World(settings=destination(minimum_difficulty=0.25))
+    world.machine()
+    world.do(DifficultyAsked(1, 3, 1e-12))
+    assert world.state.sessions[1].difficulty == 0.25
+
+
+def test_a_template_goes_to_all_at_once_and_is_clean_on_a_new_tip():
+    world = World()
+    world.machine(1)
+    world.machine(2, user="eva.r")
+    effects = world.do(template(2))
+    assert effects == (BroadcastJob("btc", world.state.destinations["btc"].job, True),)
+    effects = world.do(template(2, template=3))
+    assert effects == (BroadcastJob("btc", world.state.destinations["btc"].job, False),)
+
+
+def test_machines_that_come_before_the_first_template_wait_and_an_alert_says_so():
+    world = World()
+    world.do(ProcessStarted(2, "test"))
+    world.do(SessionOpened(1, "l", "btc", "p"))
+    world.do(SubscribeAsked(1, 1, "a"))
+    effects = world.do(AuthorizeAsked(1, 2, "kai.r", "x"))
+    assert isinstance(effects[-1], Alert)
+    assert kinds(world.do(template(5))) == ["SendDifficulty", "BroadcastJob"]
+
+
+def test_a_start_ends_every_session_and_no_job_id_comes_back():
+    world = World()
+    world.machine()
+    old = set(world.state.jobs)
+    effects = world.do(ProcessStarted(2, "test"))
+    assert effects == (WakeAt(NOW + 10_000, TICK_KEY),)
+    assert not world.state.sessions
+    assert not world.state.jobs
+    world.do(template(1))
+    assert not old & set(world.state.jobs)
+
+
+def test_an_address_without_destination_is_closed_with_the_reason():
+    world = World()
+    (effect,) = world.do(SessionOpened(1, "l", "", "p"))
+    assert isinstance(effect, CloseSession)
+
+
+def test_removing_a_destination_closes_its_machines():
+    world = World()
+    world.machine()
+    (effect,) = world.do(DestinationRemoved("btc"))
+    assert isinstance(effect, CloseSession)
+    assert world.do(SessionClosed(1, "x")) == ()
+
+
+def test_a_new_payout_script_is_in_the_next_job_at_once():
+    world = World()
+    world.machine()
+    effects = world.do(destination(payout_script=b"\x51"))
+    assert [e.clean for e in effects if isinstance(e, BroadcastJob)] == [True]
+    job = world.state.jobs[world.state.destinations["btc"].job]
+    assert b"\x01\x51" in job.coinbase_suffix
+
+
+def test_silence_halves_the_difficulty():
+    world = World(settings=destination(start_difficulty=1.0))
+    world.machine()
+    world.now += 61_000
+    effects = world.do(ClockTicked(TICK_KEY))
+    assert [e.difficulty for e in effects if isinstance(e, SendDifficulty)] == [0.5]
+    assert any(isinstance(e, SendJob) for e in effects)
+
+
+def test_a_flood_raises_the_difficulty_within_seconds():
+    """S6: 2,000 shares a second from one machine."""
+    world = World(settings=destination(start_difficulty=1e-9, shares_per_minute=6.0))
+    world.machine()
+    for _ in range(60):
+        world.now += 1
+        world.do(world.share(want="share"))
+    assert world.state.sessions[1].difficulty > 1e-9 * 1000
