@@ -102,10 +102,10 @@ class ServerSession:
     def receive_data(self, data: bytes) -> list[Message]:
         """Take bytes as they came and return the messages that they complete. Never raises on any bytes."""
         messages: list[Message] = []
-        if self.state is State.CLOSED:
+        if self.should_close:
             return messages
         for line in self._lines.feed(data):
-            if self.state is State.CLOSED:
+            if self.should_close:
                 break
             message = self._receive_line(line)
             if message is not None:
@@ -116,7 +116,7 @@ class ServerSession:
 
     def close(self, reason: str) -> None:
         """End the session; the first reason stays."""
-        self.should_close = self.should_close or reason
+        self.should_close = self.should_close or reason or "closed"
         self.state = states.after(self.state, Step.CLOSED)
 
     def _receive_line(self, line: bytes) -> Message | None:
