@@ -34,7 +34,10 @@ from hashwright.stratum.messages import Notify
 def test_a_difficulty_is_text_that_firmware_reads(difficulty, shown):
     assert difficulty_text(difficulty) == shown
     assert float(shown) == difficulty
-    assert set_difficulty_line(difficulty) == b'{"id":null,"method":"mining.set_difficulty","params":[%b]}\n' % shown.encode()
+    assert (
+        set_difficulty_line(difficulty)
+        == b'{"id":null,"method":"mining.set_difficulty","params":[%b]}\n' % shown.encode()
+    )
 
 
 @pytest.mark.parametrize("difficulty", [0, -1, float("nan"), float("inf")])
@@ -89,7 +92,10 @@ def test_a_negative_version_of_a_template_is_its_four_bytes():
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        (set_extranonce_line(b"\x01\x02\x03\x04", 8), {"id": None, "method": "mining.set_extranonce", "params": ["01020304", 8]}),
+        (
+            set_extranonce_line(b"\x01\x02\x03\x04", 8),
+            {"id": None, "method": "mining.set_extranonce", "params": ["01020304", 8]},
+        ),
         (set_mask_line(0xE000), {"id": None, "method": "mining.set_version_mask", "params": ["0000e000"]}),
         (reconnect_line(), {"id": None, "method": "client.reconnect", "params": []}),
         (reconnect_line("pool", 3333, 5), {"id": None, "method": "client.reconnect", "params": ["pool", 3333, 5]}),

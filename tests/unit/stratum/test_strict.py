@@ -97,12 +97,16 @@ def test_a_flag_is_true_or_false(value):
         flag(value, "clean")
 
 
-@pytest.mark.parametrize("name", ["", "bc1q.rig", "ЗЕЛЁНЫЙ.rig", "😀", "'; DROP TABLE share; --", "<script>", "a b", "%n%s"])
+@pytest.mark.parametrize(
+    "name", ["", "bc1q.rig", "ЗЕЛЁНЫЙ.rig", "😀", "'; DROP TABLE share; --", "<script>", "a b", "%n%s"]
+)
 def test_odd_names_are_data(name):
     assert text(name, "user") == name
 
 
-@pytest.mark.parametrize("name", ["a\x00b", "a\nb", "\x1b[2J", "a\x7f", "a\x85b", "a\u202eb", "x" * 257, 5, None, ["a"]])
+@pytest.mark.parametrize(
+    "name", ["a\x00b", "a\nb", "\x1b[2J", "a\x7f", "a\x85b", "a\u202eb", "x" * 257, 5, None, ["a"]]
+)
 def test_names_with_control_characters_or_too_long_are_refused(name):
     with pytest.raises(Malformed) as refusal:
         text(name, "user")
