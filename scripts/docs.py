@@ -1,4 +1,4 @@
-"""Write the pages of docs/reference that follow from the program: errors, commands, settings.
+"""Write the pages of docs/reference that follow from the program: errors, commands, settings, and their index.
 
 `scripts/docs.py` writes them, `scripts/docs.py --check` compares them with what is committed. A page whose source does
 not exist yet is named and left out; once its source exists, the page must.
@@ -116,10 +116,22 @@ def settings_page() -> str:
     return page("Settings", intro, table(("key", "variable", "default", "what it is for"), rows))
 
 
+def index_page() -> str:
+    """List the pages that exist, and what each is made from."""
+    rows = [
+        (f"[{name}]({name})", f"`{module}`")
+        for name, (module, _) in PAGES.items()
+        if name != "README.md" and source_exists(module)
+    ]
+    intro = "`make docs` writes these pages; the checks refuse one that differs from its source."
+    return page("Reference", intro, table(("page", "made from"), rows))
+
+
 PAGES: dict[str, tuple[str, Callable[[], str]]] = {
     "errors.md": ("hashwright.errors", errors_page),
     "commands.md": ("hashwright.cli.main", commands_page),
     "settings.md": ("hashwright.runtime.config", settings_page),
+    "README.md": ("hashwright", index_page),
 }
 
 
