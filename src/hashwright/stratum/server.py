@@ -27,7 +27,7 @@ from hashwright.stratum.lines import (
     set_mask_line,
     version_line,
 )
-from hashwright.stratum.messages import Answer, Configure, Message, Ping, RequestId, Submit, Subscribe
+from hashwright.stratum.messages import Answer, Authorize, Configure, Message, Ping, RequestId, Submit, Subscribe
 from hashwright.stratum.states import ADMISSION, Admission, State, Step
 from hashwright.stratum.strict import Malformed, escaped, printable
 from hashwright.stratum.wire import UNSET, Line, read_error, read_line, readable_id
@@ -58,6 +58,13 @@ Half-broken firmware with a few odd requests stays; a machine that sends another
 
 BLANK_LINES_LIMIT = 16
 """Most blank lines of a session that cost nothing: some firmware ends its lines twice at the start."""
+
+_REFUSALS = {
+    Admission.BUSY: replies.reply_tail(None, (replies.OTHER, "An earlier request is not answered yet")),
+    Admission.UNAUTHORIZED: replies.SHARE_TAILS["unauthorized"],
+    Admission.NOT_SUBSCRIBED: replies.reply_tail(None, (replies.NOT_SUBSCRIBED, "Not subscribed")),
+}
+_TOO_MANY_WORKERS = replies.reply_tail(None, (replies.UNAUTHORIZED, f"At most {WORKERS_LIMIT} workers a connection"))
 
 
 class ServerSession:
@@ -189,6 +196,9 @@ class ServerSession:
                     self._refuse(request, Admission.BUSY)
                     return None
                 self._configures.append((request, extensions))
+            case Authorize(request=request, user=user) if self._is_full_for(user):
+                self.output += replies.reply(request, _TOO_MANY_WORKERS)
+                return None
             case Ping(request=request):
                 self.output += replies.reply(request, replies.PONG)
             case _:
@@ -196,17 +206,13 @@ class ServerSession:
         return message
 
     def _refuse(self, request: RequestId, verdict: Admission) -> None:
-        match verdict:
-            case Admission.REPEAT:
-                self.output += self._subscription(request)
-            case Admission.BUSY:
-                self.output += replies.error_reply(request, replies.OTHER, "An earlier request is not answered yet")
-            case Admission.UNAUTHORIZED:
-                self.output += replies.reply(request, replies.SHARE_TAILS["unauthorized"])
-            case Admission.NOT_SUBSCRIBED:
-                self.output += replies.error_reply(request, replies.NOT_SUBSCRIBED, "Not subscribed")
-            case Admission.PASS | Admission.DROP:
-                pass
+        if verdict is Admission.REPEAT:
+            self.output += self._subscription(request)
+        else:
+            self.output += replies.reply(request, _REFUSALS[verdict])
+
+    def _is_full_for(self, user: str) -> bool:
+        return len(self.workers) >= WORKERS_LIMIT and user not in self.workers
 
     # ------------------------------------------------------------ answers out
 
@@ -237,9 +243,12 @@ class ServerSession:
         return replies.reply(request, replies.reply_tail(result))
 
     def authorized(self, request: RequestId, user: str) -> bytes:
-        """Answer `mining.authorize` with yes; from now on this name may submit on this session."""
-        if len(self.workers) >= WORKERS_LIMIT and user not in self.workers:
-            return replies.error_reply(request, replies.UNAUTHORIZED, f"At most {WORKERS_LIMIT} workers a connection")
+        """Answer `mining.authorize` with yes; from now on this name may submit on this session.
+
+        Where the session already has its most names, the answer is 24: several were asked for at once.
+        """
+        if self._is_full_for(user):
+            return replies.reply(request, _TOO_MANY_WORKERS)
         self.workers.add(user)
         self.state = states.after(self.state, Step.AUTHORIZED)
         self._lines.limit = LINE_LIMIT_WORKING

@@ -70,6 +70,12 @@ def test_questions_are_lines_with_rising_ids():
     assert repr(client) == "<ClientSession open, open questions 8, bad lines 0>"
 
 
+def test_configure_may_ask_for_new_extranonces_only():
+    client = ClientSession(agent="hw")
+    client.configure(takes_extranonce=True)
+    assert taken(client)[0]["params"] == [["subscribe-extranonce"], {}]
+
+
 def test_answers_are_typed_by_their_question():
     client = ClientSession(agent="hw/1")
     client.configure(mask=0x00FFE000)

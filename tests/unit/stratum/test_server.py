@@ -149,6 +149,7 @@ def test_open_configures_are_bounded():
     line = asked("mining.configure", [["info"]])
     assert len(session.receive_data(line * (PENDING_LIMIT + 1))) == PENDING_LIMIT
     assert sent(session) == [(9, None, 20)]
+    session.refused(8, 20, "another request")
     session.configured(9, ())
     session.refused(9, 20, "no")
     assert len(session.receive_data(line * 3)) == 2
@@ -161,6 +162,9 @@ def test_names_are_bounded():
     assert json.loads(session.authorized(5, "one.more"))["error"][0] == 24
     assert json.loads(session.authorized(5, "acct.rig"))["result"] is True
     assert len(session.workers) == WORKERS_LIMIT
+    assert session.receive_data(asked("mining.authorize", ["one.more", "x"])) == []
+    assert sent(session) == [(9, None, 24)]
+    assert session.receive_data(AUTHORIZE) == [Authorize(2, "acct.rig", "x")]
 
 
 @pytest.mark.parametrize(
