@@ -20,7 +20,7 @@ def take_answer(state: PoolState, event: BlockAnswered, *, now: int) -> tuple[Po
         return ()
     if event.answer in GOOD_ANSWERS:
         block.state = "submitted"
-        text = f"Block {block.height} of {block.destination} found by {block.worker}: the node took it ({block.block_hash})."
+        text = f"Block {block.height} of {block.destination} by {block.worker}: the node took it ({block.block_hash})."
         return (_changed(block, "submitted", event.answer), Alert(level="info", code="HW-304", text=text))
     del state.blocks[event.block_hash]
     text = f"Block {block.height} of {block.destination} was refused by the node: {event.answer} ({block.block_hash})."

@@ -29,7 +29,7 @@ class Effect(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """One thing to do outside of the engine."""
 
 
-class AnswerShare(Effect):
+class AnswerShare(Effect, frozen=True, array_like=True, tag=True, gc=False):
     """HELD. Answer `mining.submit`."""
 
     session: int
@@ -37,7 +37,7 @@ class AnswerShare(Effect):
     outcome: Outcome
 
 
-class CreditWork(Effect):
+class CreditWork(Effect, frozen=True, array_like=True, tag=True, gc=False):
     """HELD. Count one share of a worker; only `accepted` and `block` are worth its work.
 
     `target_be` is the share target that the job was sent with: 32 bytes, big-endian, because the journal's integers
@@ -50,7 +50,7 @@ class CreditWork(Effect):
     outcome: Outcome
 
 
-class AnswerSubscribe(Effect):
+class AnswerSubscribe(Effect, frozen=True, array_like=True, tag=True, gc=False):
     """Answer `mining.subscribe` with this prefix (Stratum's extranonce1) and the size of extranonce2 [bytes]."""
 
     session: int
@@ -59,7 +59,7 @@ class AnswerSubscribe(Effect):
     extranonce2_size: int
 
 
-class AnswerConfigure(Effect):
+class AnswerConfigure(Effect, frozen=True, array_like=True, tag=True, gc=False):
     """Answer `mining.configure`: what was granted. `mask` is None where version rolling was not asked for."""
 
     session: int
@@ -69,7 +69,7 @@ class AnswerConfigure(Effect):
     minimum_difficulty: float | None
 
 
-class AnswerAuthorize(Effect):
+class AnswerAuthorize(Effect, frozen=True, array_like=True, tag=True, gc=False):
     """Answer `mining.authorize`. `problem` is empty when it is allowed."""
 
     session: int
@@ -78,7 +78,7 @@ class AnswerAuthorize(Effect):
     problem: str
 
 
-class Answer(Effect):
+class Answer(Effect, frozen=True, array_like=True, tag=True, gc=False):
     """Answer any other request with true, or with this error text."""
 
     session: int
@@ -86,14 +86,14 @@ class Answer(Effect):
     problem: str
 
 
-class SendDifficulty(Effect):
+class SendDifficulty(Effect, frozen=True, array_like=True, tag=True, gc=False):
     """Tell a machine its difficulty, for the jobs after this."""
 
     session: int
     difficulty: float
 
 
-class SendJob(Effect):
+class SendJob(Effect, frozen=True, array_like=True, tag=True, gc=False):
     """Send one machine a job."""
 
     session: int
@@ -101,7 +101,7 @@ class SendJob(Effect):
     clean: bool
 
 
-class BroadcastJob(Effect):
+class BroadcastJob(Effect, frozen=True, array_like=True, tag=True, gc=False):
     """Send a job to every working session of a destination: serialised once. New-block path."""
 
     destination: str
@@ -109,14 +109,14 @@ class BroadcastJob(Effect):
     clean: bool
 
 
-class CloseSession(Effect):
+class CloseSession(Effect, frozen=True, array_like=True, tag=True, gc=False):
     """Close a connection, for this reason."""
 
     session: int
     reason: str
 
 
-class SubmitBlock(Effect):
+class SubmitBlock(Effect, frozen=True, array_like=True, tag=True, gc=False):
     """Give a block to the node at once. Key: the block hash; the shell adds the transactions of `template`."""
 
     destination: str
@@ -129,7 +129,7 @@ class SubmitBlock(Effect):
     reward: int
 
 
-class BlockChanged(Effect):
+class BlockChanged(Effect, frozen=True, array_like=True, tag=True, gc=False):
     """HELD. A block of ours has a new state, judged by the chain."""
 
     destination: str
@@ -139,7 +139,7 @@ class BlockChanged(Effect):
     confirmations: int
 
 
-class Alert(Effect):
+class Alert(Effect, frozen=True, array_like=True, tag=True, gc=False):
     """HELD. Something that a person should know: a journaled record and a log line."""
 
     level: Literal["info", "warning", "critical"]
@@ -147,7 +147,7 @@ class Alert(Effect):
     text: str
 
 
-class WakeAt(Effect):
+class WakeAt(Effect, frozen=True, array_like=True, tag=True, gc=False):
     """Tell me `ClockTicked(key)` at this instant [ms since 1970 UTC]."""
 
     at: int

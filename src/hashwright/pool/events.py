@@ -17,7 +17,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """One fact that the world told us."""
 
 
-class ProcessStarted(Event):
+class ProcessStarted(Event, frozen=True, array_like=True, tag=True, gc=False):
     """The process begins; every session of an earlier process is over.
 
     `boot` counts starts of this data folder and is part of every job id, so that no id is ever used twice.
@@ -27,7 +27,7 @@ class ProcessStarted(Event):
     version: str
 
 
-class DestinationSet(Event):
+class DestinationSet(Event, frozen=True, array_like=True, tag=True, gc=False):
     """A destination exists with these settings (again, if it did before)."""
 
     destination: str
@@ -42,13 +42,13 @@ class DestinationSet(Event):
     is_practice: bool
 
 
-class DestinationRemoved(Event):
+class DestinationRemoved(Event, frozen=True, array_like=True, tag=True, gc=False):
     """A destination is gone; its sessions are closed."""
 
     destination: str
 
 
-class TemplateSeen(Event):
+class TemplateSeen(Event, frozen=True, array_like=True, tag=True, gc=False):
     """A node proposes a block. The transactions stay in the shell under the same `template` number.
 
     `prevhash_le` is in header order. `branch` are the merkle branch hashes from the coinbase's side.
@@ -67,7 +67,7 @@ class TemplateSeen(Event):
     branch: tuple[bytes, ...]
 
 
-class NodeChanged(Event):
+class NodeChanged(Event, frozen=True, array_like=True, tag=True, gc=False):
     """The node behind a destination was lost, is syncing, or is back."""
 
     destination: str
@@ -75,7 +75,7 @@ class NodeChanged(Event):
     detail: str
 
 
-class SessionOpened(Event):
+class SessionOpened(Event, frozen=True, array_like=True, tag=True, gc=False):
     """A machine connected. `session` is never used twice within one data folder."""
 
     session: int
@@ -84,7 +84,7 @@ class SessionOpened(Event):
     peer: str
 
 
-class SubscribeAsked(Event):
+class SubscribeAsked(Event, frozen=True, array_like=True, tag=True, gc=False):
     """`mining.subscribe`."""
 
     session: int
@@ -92,7 +92,7 @@ class SubscribeAsked(Event):
     agent: str
 
 
-class ConfigureAsked(Event):
+class ConfigureAsked(Event, frozen=True, array_like=True, tag=True, gc=False):
     """`mining.configure` (BIP 310). `mask` is None where version rolling was not asked for."""
 
     session: int
@@ -102,7 +102,7 @@ class ConfigureAsked(Event):
     minimum_difficulty: float | None
 
 
-class AuthorizeAsked(Event):
+class AuthorizeAsked(Event, frozen=True, array_like=True, tag=True, gc=False):
     """`mining.authorize`."""
 
     session: int
@@ -111,7 +111,7 @@ class AuthorizeAsked(Event):
     password: str
 
 
-class DifficultyAsked(Event):
+class DifficultyAsked(Event, frozen=True, array_like=True, tag=True, gc=False):
     """`mining.suggest_difficulty`."""
 
     session: int
@@ -119,21 +119,21 @@ class DifficultyAsked(Event):
     difficulty: float
 
 
-class ExtranonceAsked(Event):
+class ExtranonceAsked(Event, frozen=True, array_like=True, tag=True, gc=False):
     """`mining.extranonce.subscribe`: this machine can be given a new extranonce while it runs."""
 
     session: int
     request: RequestId
 
 
-class SessionClosed(Event):
+class SessionClosed(Event, frozen=True, array_like=True, tag=True, gc=False):
     """The connection is gone."""
 
     session: int
     reason: str
 
 
-class ShareHashed(Event):
+class ShareHashed(Event, frozen=True, array_like=True, tag=True, gc=False):
     """A share, with the hash that the shell computed for it (32 bytes as the digest gives them, little-endian number).
 
     `hash_le` is empty where there was nothing to hash: an unknown job, a wrong size, bits outside of the mask.
@@ -151,7 +151,7 @@ class ShareHashed(Event):
     hash_le: bytes
 
 
-class BlockAnswered(Event):
+class BlockAnswered(Event, frozen=True, array_like=True, tag=True, gc=False):
     """The node answered `submitblock`. `answer` is empty for accepted, else the node's own word."""
 
     destination: str
@@ -159,7 +159,7 @@ class BlockAnswered(Event):
     answer: str
 
 
-class BlockSeen(Event):
+class BlockSeen(Event, frozen=True, array_like=True, tag=True, gc=False):
     """The chain was asked about a block of ours: how deep it is, or that another stands at its height (-1)."""
 
     destination: str
@@ -167,7 +167,7 @@ class BlockSeen(Event):
     confirmations: int
 
 
-class ClockTicked(Event):
+class ClockTicked(Event, frozen=True, array_like=True, tag=True, gc=False):
     """A time that was asked for by `WakeAt` has come."""
 
     key: str

@@ -70,7 +70,9 @@ def forget_old_jobs(state: PoolState, destination: Destination, *, now: int) -> 
             del state.jobs[job.id]
 
 
-def take_template(state: PoolState, destination: Destination, seen: TemplateSeen, *, now: int) -> tuple[PoolEffect, ...]:
+def take_template(
+    state: PoolState, destination: Destination, seen: TemplateSeen, *, now: int
+) -> tuple[PoolEffect, ...]:
     """Make a job of a new template and send it to every working session."""
     is_new_tip = seen.prevhash_le != destination.tip_le
     destination.template = seen

@@ -51,9 +51,7 @@ def version_of(job: Job, terms: Terms, version_bits: int | None) -> int:
     return (job.version & ~(terms.mask | version_bits)) | version_bits
 
 
-def header_of(
-    job: Job, terms: Terms, extranonce2: bytes, *, ntime: int, nonce: int, version_bits: int | None
-) -> bytes:
+def header_of(job: Job, terms: Terms, extranonce2: bytes, *, ntime: int, nonce: int, version_bits: int | None) -> bytes:
     """Rebuild the 80 header bytes of a share."""
     root = root_from_branch(sha256d(coinbase_of(job, terms, extranonce2)), job.branch)
     return b"".join(

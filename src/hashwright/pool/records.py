@@ -78,7 +78,7 @@ class Session(msgspec.Struct, array_like=True):
 
 
 class Destination(msgspec.Struct, array_like=True):
-    """Where work comes from, with its newest job. `working` are the sessions that get its jobs, in order of arrival."""
+    """Where work comes from, with its newest job. `working` are the sessions that get its jobs, first come first."""
 
     settings: DestinationSet
     template: TemplateSeen | None

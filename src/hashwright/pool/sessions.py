@@ -165,7 +165,9 @@ def _start(state: PoolState, session: Session, *, now: int) -> tuple[PoolEffect,
         return ()
     destination = state.destinations[session.destination]
     destination.working[session.id] = None
-    session.pace = vardiff.new_pace(now=now, minimum=session.pace.minimum) if not session.pace.is_fixed else session.pace
+    session.pace = (
+        vardiff.new_pace(now=now, minimum=session.pace.minimum) if not session.pace.is_fixed else session.pace
+    )
     effects = jobs.send_job(state, session, clean=True, now=now)
     if not effects:
         text = f"{session.worker} waits for work: {destination.settings.destination} has no template yet."

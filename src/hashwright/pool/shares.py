@@ -4,7 +4,7 @@ import functools
 
 from hashwright.chain import target
 from hashwright.chain.header import hash_display
-from hashwright.chain.proof import ALGORITHMS
+from hashwright.chain.proof import ALGORITHMS, sha256d
 from hashwright.pool import jobs, judge, vardiff
 from hashwright.pool.effects import AnswerShare, CreditWork, Outcome, PoolEffect, SubmitBlock
 from hashwright.pool.events import ShareHashed
@@ -34,9 +34,7 @@ def take_share(state: PoolState, event: ShareHashed, *, now: int) -> tuple[PoolE
     return tuple(effects)
 
 
-def _credit(
-    session: Session, found: tuple[Job, Terms] | None, event: ShareHashed, outcome: Outcome
-) -> CreditWork:
+def _credit(session: Session, found: tuple[Job, Terms] | None, event: ShareHashed, outcome: Outcome) -> CreditWork:
     """Credit what the hash proves: a block that misses the harder share target is worth the network's work only."""
     if found is None:
         return CreditWork(session.worker or "unknown", session.destination, NO_TARGET, outcome)
@@ -52,7 +50,7 @@ def _submit(state: PoolState, found: tuple[Job, Terms], event: ShareHashed, *, n
     header = judge.header_of(
         job, terms, event.extranonce2, ntime=event.ntime, nonce=event.nonce, version_bits=event.version_bits
     )
-    block_hash = hash_display(judge.sha256d(header))
+    block_hash = hash_display(sha256d(header))
     state.blocks[block_hash] = BlockRecord(
         destination=job.destination,
         block_hash=block_hash,
@@ -84,9 +82,7 @@ def _follow_pace(state: PoolState, session: Session, terms: Terms, *, now: int) 
     return set_difficulty(state, session, difficulty, now=now)
 
 
-def set_difficulty(
-    state: PoolState, session: Session, difficulty: float, *, now: int
-) -> tuple[PoolEffect, ...]:
+def set_difficulty(state: PoolState, session: Session, difficulty: float, *, now: int) -> tuple[PoolEffect, ...]:
     """Give a session another difficulty, with a job for which it holds; nothing where it stays the same."""
     difficulty = clamp_difficulty(state, session, difficulty)
     if difficulty == session.difficulty:

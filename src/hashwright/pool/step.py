@@ -148,7 +148,11 @@ def _change_node(state: PoolState, event: NodeChanged) -> tuple[PoolEffect, ...]
     was_ready = destination.node_state == "ready"
     destination.node_state, destination.node_detail = event.state, event.detail
     if event.state == "ready":
-        return (Alert(level="info", code="HW-407", text=f"The node of {event.destination} is ready. {event.detail}".strip()),)
+        return (
+            Alert(
+                level="info", code="HW-407", text=f"The node of {event.destination} is ready. {event.detail}".strip()
+            ),
+        )
     level = "critical" if was_ready or event.state == "refused" else "warning"
     text = f"The node of {event.destination} is {event.state}: {event.detail}"
     return (Alert(level="critical" if level == "critical" else "warning", code="HW-401", text=text),)

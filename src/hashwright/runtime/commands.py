@@ -24,12 +24,15 @@ def table(app: "Hashwright") -> dict[str, Command]:
     async def pool_add(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         settings = destinations.parse_destination(arguments["destination"])
         app.set_destination(settings)
-        await asyncio.to_thread(app.store.put_setting, destinations.KIND, settings.name, dict(arguments["destination"]))
+        saved = app.writer.put_setting(
+            destinations.KIND, settings.name, dict(arguments["destination"]), now=app.clock.now()
+        )
+        await asyncio.wrap_future(saved)
         return {"destination": settings.name, "pays": settings.address}
 
     async def pool_remove(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         name = str(arguments["name"])
-        await asyncio.to_thread(app.store.delete_setting, destinations.KIND, name)
+        await asyncio.wrap_future(app.writer.delete_setting(destinations.KIND, name))
         app.remove_destination(name)
         return {"removed": name}
 

@@ -62,7 +62,7 @@ class Config:
     origins: Mapping[str, str]
 
 
-def read_path(value: Any) -> Path:
+def read_path(value: object) -> Path:
     """Read an absolute folder; `~` is the home folder."""
     if not isinstance(value, str) or not value:
         raise ValueError("is not the name of a folder")
@@ -72,7 +72,7 @@ def read_path(value: Any) -> Path:
     return path
 
 
-def read_listen(value: Any) -> tuple[ListenAddress, ...]:
+def read_listen(value: object) -> tuple[ListenAddress, ...]:
     """Read listeners: a list, or one text with commas, of `algorithm=host:port`."""
     items = value.split(",") if isinstance(value, str) else value
     if not isinstance(items, list | tuple) or not items:
@@ -80,7 +80,7 @@ def read_listen(value: Any) -> tuple[ListenAddress, ...]:
     return tuple(read_listen_address(item) for item in items)
 
 
-def read_listen_address(value: Any) -> ListenAddress:
+def read_listen_address(value: object) -> ListenAddress:
     """Read one `algorithm=host:port`."""
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is not a text such as sha256d=127.0.0.1:3333")
@@ -96,7 +96,7 @@ def read_listen_address(value: Any) -> ListenAddress:
 def one_of(*choices: str) -> Callable[[Any], str]:
     """Return a reader that takes only these words."""
 
-    def read(value: Any) -> str:
+    def read(value: object) -> str:
         if value not in choices:
             raise ValueError(f"{value!r} is none of {', '.join(choices)}")
         return str(value)

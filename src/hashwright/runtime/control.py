@@ -39,7 +39,7 @@ def socket_path(data_dir: Path) -> Path:
     if len(os.fsencode(path)) > SOCKET_PATH_MAX:
         raise OperatorError(
             f"The path of the data folder is too long for a control socket: {path}.",
-            code="HW-608",
+            code="HW-613",
             hint=f"Choose a data folder whose path has less than {SOCKET_PATH_MAX - len(SOCKET_NAME)} bytes.",
         )
     return path
@@ -124,7 +124,9 @@ async def ask(data_dir: Path, command: str, *, timeout_s: float = 30.0, **argume
         ) from error
     finally:
         writer.close()
-    answer = msgspec.json.decode(line) if line else {"ok": False, "error": {"message": "no answer", "code": "HW-704"}}
+    if not line:
+        raise Unavailable(f"The running Hashwright closed {command!r}.", code="HW-704", hint="Look at its log.")
+    answer: dict[str, Any] = msgspec.json.decode(line)
     if answer["ok"]:
         return answer["result"]
     problem = answer["error"]

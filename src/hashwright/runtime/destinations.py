@@ -24,7 +24,7 @@ TAG_MAX = 40
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
 
 START_DIFFICULTY = {"sha256d": 8192.0, "scrypt": 16384.0}
-"""For the first share: a 100 TH/s machine finds 2.8 a second at 8,192, a 1 TH/s toy one in 35 s; vardiff does the rest."""
+"""A 100 TH/s machine finds 2.8 shares a second at 8,192, a toy of 1 TH/s one in 35 s; vardiff does the rest."""
 
 
 class DestinationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -112,7 +112,11 @@ def build_node(settings: DestinationSettings, *, clock: Clock) -> Node:
 def _check_name(settings: DestinationSettings) -> list[Finding]:
     if _NAME.fullmatch(settings.name):
         return []
-    return [_finding("name", f"{settings.name!r} is not made of 1 to 32 of a-z, 0-9 and -, beginning with a letter or digit")]
+    return [
+        _finding(
+            "name", f"{settings.name!r} is not made of 1 to 32 of a-z, 0-9 and -, beginning with a letter or digit"
+        )
+    ]
 
 
 def _check_numbers(settings: DestinationSettings) -> list[Finding]:

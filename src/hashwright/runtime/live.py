@@ -194,9 +194,7 @@ class LiveShell:
         connection = self.connections.get(effect.session)
         if connection is not None:
             connection.send(
-                connection.session.configured(
-                    effect.request, effect.extensions, effect.mask, effect.minimum_difficulty
-                )
+                connection.session.configured(effect.request, effect.extensions, effect.mask, effect.minimum_difficulty)
             )
 
     def _answer_authorize(self, effect: do.AnswerAuthorize) -> None:

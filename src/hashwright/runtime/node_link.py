@@ -13,15 +13,15 @@ node's yes and our commit.
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Coroutine
+from typing import Any, Literal, Protocol
 
 import msgspec
 import structlog
 
 from hashwright.adapters.nodes.base import BlockState, Node
 from hashwright.chain.coin import Coin
-from hashwright.chain.template import Template, assemble_block, template_of_gbt
+from hashwright.chain.template import Template, assemble_block, empty_template, template_of_gbt
 from hashwright.clock import Clock
 from hashwright.errors import AuthRejected, HashwrightError, NodeSyncing, OperatorError, Unavailable
 from hashwright.pool import events as seen
@@ -41,14 +41,27 @@ SUBMIT_TRIES = 20
 SUBMIT_TIMEOUT_S = 30.0
 
 
+NodeState = Literal["ready", "syncing", "unreachable", "refused"]
+
+
 class Outbox(Protocol):
     """What the link needs of the store: effects that leave a mark outside."""
 
-    def put_outbox(self, key: str, kind: str, payload: bytes) -> None:
+    def put_outbox(self, key: str, kind: str, payload: bytes) -> object:
         """Store an effect to be carried out."""
 
-    def outbox_done(self, key: str, answer: str) -> None:
+    def outbox_done(self, key: str, answer: str) -> object:
         """Note that it was carried out."""
+
+
+class EventDesk(Protocol):
+    """Who takes a link's events, and knows which blocks are open."""
+
+    def tell(self, event: seen.PoolEvent) -> None:
+        """Take an event."""
+
+    def unsettled(self, name: str) -> list[str]:
+        """List the hashes of a destination's blocks whose fate is open."""
 
 
 class StoredBlock(msgspec.Struct, frozen=True, array_like=True):
@@ -70,8 +83,7 @@ class NodeLink:
         coin: Coin,
         clock: Clock,
         outbox: Outbox,
-        tell: Callable[[seen.PoolEvent], None],
-        unsettled: Callable[[], list[str]],
+        desk: "EventDesk",
     ) -> None:
         self.destination = destination
         self.node = node
@@ -79,8 +91,8 @@ class NodeLink:
         self._coin = coin
         self._clock = clock
         self._outbox = outbox
-        self._tell = tell
-        self._unsettled = unsettled
+        self._tell = desk.tell
+        self._unsettled = lambda: desk.unsettled(destination)
         self._numbers = 0
         self._newest: Template | None = None
         self._wanted = asyncio.Event()
@@ -158,13 +170,13 @@ class NodeLink:
         if newest is None or newest.prevhash_display == tip_hash:
             return
         try:
-            header = await self.node.header(tip_hash)
+            tip = await self.node.tip_header(tip_hash)
         except HashwrightError:
             return
         newest = self._newest
         if newest is None or newest.prevhash_display == tip_hash:
             return
-        empty = self._coin.empty_template(newest, header, now_s=self._clock.now() // 1000)
+        empty = empty_template(newest, tip, self._coin, now_s=self._clock.now() // 1000)
         if empty is not None:
             self._announce(empty)
 
@@ -179,7 +191,8 @@ class NodeLink:
         block = assemble_block(template, effect.header, effect.coinbase)
         self._spawn(self._submit(effect.block_hash, block))
         stored = StoredBlock(self.destination, effect.block_hash, block)
-        self._outbox.put_outbox(outbox_key(effect.block_hash), "block", msgspec.msgpack.encode(stored))
+        with contextlib.suppress(Unavailable):  # the store is behind: the block goes out all the same
+            self._outbox.put_outbox(outbox_key(effect.block_hash), "block", msgspec.msgpack.encode(stored))
 
     def submit_again(self, stored: StoredBlock) -> None:
         """Send a block again that an earlier process left without an answer."""
@@ -201,7 +214,8 @@ class NodeLink:
             return  # the outbox keeps it: the next start tries again
         self.want_template()
         self._tell(seen.BlockAnswered(self.destination, block_hash, answer))
-        self._outbox.outbox_done(outbox_key(block_hash), answer)
+        with contextlib.suppress(Unavailable):  # it is sent once more at the next start, which does no harm
+            self._outbox.outbox_done(outbox_key(block_hash), answer)
 
     async def _watch_blocks(self) -> None:
         """Ask the chain, block by block, what became of ours."""
@@ -212,8 +226,9 @@ class NodeLink:
                     self._tell(seen.BlockSeen(self.destination, block_hash, state.confirmations))
             await asyncio.sleep(WATCH_BLOCKS_S)
 
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)  # ends by itself: tries are bounded; closed by aclose()
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        # allow task: ends by itself, its tries are bounded; `aclose` waits for it and cancels
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -246,7 +261,7 @@ def same_work(old: Template, new: Template) -> bool:
     ) and new.curtime - old.curtime < REFRESH_S - 1
 
 
-def node_state(error: HashwrightError) -> Any:
+def node_state(error: HashwrightError) -> NodeState:
     """Name the state that an error of a node stands for."""
     if isinstance(error, NodeSyncing):
         return "syncing"

@@ -77,7 +77,9 @@ def state_of(snapshot: bytes) -> PoolState:
         return _decode_state(snapshot)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvariantBroken(
-            f"A snapshot cannot be read: {error}.", code="HW-607", hint="Restore the last good backup: hw admin restore."
+            f"A snapshot cannot be read: {error}.",
+            code="HW-607",
+            hint="Restore the last good backup: hw admin restore.",
         ) from error
 
 
@@ -134,7 +136,9 @@ def verify(batches: Iterable[StoredBatch], *, state: PoolState, after_seq: int =
                 findings.append(_finding(seq, f"the live run judged {mark!r}, the replay {share_mark(effects)!r}"))
             crc = zlib.crc32(_encode_effects(effects), crc)
         if crc != batch.effects_crc:
-            findings.append(_finding(batch.first_seq, f"the effects up to {batch.last_seq} are not those of the live run"))
+            findings.append(
+                _finding(batch.first_seq, f"the effects up to {batch.last_seq} are not those of the live run")
+            )
     return Verified(findings=tuple(findings), **counts)
 
 
@@ -155,7 +159,7 @@ def _check_hash(state: PoolState, event: PoolEvent, mark: str, seq: int) -> list
 
 def _finding(seq: int, message: str) -> Finding:
     return Finding(
-        code="HW-607", place=f"journal event {seq}", message=message, hint="Keep the data folder and report this."
+        code="HW-614", place=f"journal event {seq}", message=message, hint="Keep the data folder and report this."
     )
 
 

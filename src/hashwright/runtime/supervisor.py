@@ -30,7 +30,7 @@ class Supervisor:
     def start(self, name: str, service: Callable[[], Awaitable[None]]) -> None:
         """Run a service under a name; one that runs under it already is stopped first."""
         self.stop_service(name)
-        # supervised: kept in the table, cancelled and awaited by `close`
+        # allow task: kept in the table, cancelled and awaited by `close`
         self._services[name] = asyncio.get_running_loop().create_task(self._keep(name, service), name=name)
 
     def stop_service(self, name: str) -> None:

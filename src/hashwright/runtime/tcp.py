@@ -235,9 +235,7 @@ class StratumListener:
 
     def ban(self, connection: Connection) -> None:
         """Keep an address out for a minute, unless one of its machines works: an address may be a whole farm."""
-        works = any(
-            other.address == connection.address and other.session.workers for other in self.connections
-        )
+        works = any(other.address == connection.address and other.session.workers for other in self.connections)
         if not works:
             self._banned_until[connection.address] = self.now() + BAN_S
 

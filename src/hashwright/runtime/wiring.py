@@ -9,7 +9,6 @@ import concurrent.futures
 import os
 import signal
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 import structlog
@@ -17,7 +16,7 @@ import structlog
 import hashwright
 from hashwright.adapters.nodes.base import Node
 from hashwright.chain.coin import Coin
-from hashwright.clock import Clock
+from hashwright.clock import Clock, Instant
 from hashwright.errors import HashwrightError, InvariantBroken
 from hashwright.pool.effects import Alert
 from hashwright.pool.events import BlockAnswered, DestinationRemoved, DestinationSet, PoolEvent, ProcessStarted
@@ -88,8 +87,8 @@ class Hashwright:
         self.recovered = replay.recover(self.store)
         boot = self.store.next_boot()
         self.writer = GroupCommitWriter(
-            self.store.connect_writer,
-            on_commit=lambda seq: self._from_writer(loop, self.shell.committed, seq),
+            self.store.connect,
+            on_commit=lambda seq: self._from_writer(loop, self._committed, seq),
             on_failure=lambda failure: self._from_writer(loop, self._write_failed, failure),
         )
         self.shell = LiveShell(clock=self.clock, executor=self._executor, first_session=(boot << 32) + 1)
@@ -103,9 +102,12 @@ class Hashwright:
         )
         self.kernel.handle(ProcessStarted(boot, hashwright.__version__))
         log.info(
-            "recovered", events=self.recovered.events, snapshot=self.recovered.snapshot_seq, boot=boot,
+            "recovered",
+            events=self.recovered.events,
+            snapshot=self.recovered.snapshot_seq,
+            boot=boot,
             data=str(self.config.data_dir),
-        )  # fmt: skip
+        )
 
     def _set_destinations(self) -> None:
         """Bring the engine in line with the stored settings; a broken one is left out and named."""
@@ -150,8 +152,7 @@ class Hashwright:
             coin=coin,
             clock=self.clock,
             outbox=self.writer,
-            tell=self.kernel.handle,
-            unsettled=lambda: self.unsettled(name),
+            desk=self,
         )
         self.links[name] = self.shell.nodes[name] = link
         self.supervisor.start(f"node {name}", link.run)
@@ -173,19 +174,22 @@ class Hashwright:
         return [block.block_hash for block in self.kernel.state.blocks.values() if block.destination == name]
 
     def _unanswered_blocks(self) -> list[StoredBlock]:
-        blocks = []
-        for row in self.store.pending_outbox():
-            if row.kind == "block":
-                blocks.append(msgspec.msgpack.decode(row.payload, type=StoredBlock))
-        return blocks
+        return [
+            msgspec.msgpack.decode(row.payload, type=StoredBlock)
+            for row in self.store.pending_outbox()
+            if row.kind == "block"
+        ]
 
     async def _listen(self) -> None:
         for address in self.config.listen:
             listener = StratumListener(str(address), address.algorithm, self.shell, limits=self.limits)
             await listener.start(address.host, address.port)
             self.shell.listeners.append(listener)
-            log.info("machines connect here", algorithm=address.algorithm,
-                     url=f"stratum+tcp://{listener.host}:{listener.port}")  # fmt: skip
+            log.info(
+                "machines connect here",
+                algorithm=address.algorithm,
+                url=f"stratum+tcp://{listener.host}:{listener.port}",
+            )
         self._control = ControlServer(socket_path(self.config.data_dir), commands.table(self))
         await self._control.start()
         self.supervisor.start("snapshots", self._keep_snapshots)
@@ -229,35 +233,48 @@ class Hashwright:
         while True:
             await asyncio.sleep(SNAPSHOT_S)
             self._snapshot()
-            await asyncio.to_thread(self.store.prune, self.clock.now() - KEEP_JOURNAL_MS)
+            self.writer.prune(Instant(self.clock.now() - KEEP_JOURNAL_MS))
 
     def _snapshot(self) -> None:
         """Write the state whole, behind the batch that holds its last event."""
         self.kernel.commit_now()
-        self.writer.submit_snapshot(self.kernel.last_seq, self.clock.now(), replay.snapshot_of(self.kernel.state))
+        self.writer.submit_snapshot(self.kernel.last_seq, replay.snapshot_of(self.kernel.state))
 
     # ---------------------------------------------------------------- from the writer's thread
 
-    def _from_writer(self, loop: asyncio.AbstractEventLoop, function: Callable[[Any], None], value: Any) -> None:
+    def _from_writer(self, loop: asyncio.AbstractEventLoop, function: Callable[..., None], value: object) -> None:
         if not loop.is_closed():
             loop.call_soon_threadsafe(function, value)
+
+    def _committed(self, last_seq: int) -> None:
+        if self.write_state != "ok":
+            self.write_state = "ok"
+            log.warning("the journal can be written again; shares are acknowledged again")
+        self.shell.committed(last_seq)
 
     def _write_failed(self, failure: WriteFailure) -> None:
         """The store cannot write now (it tries on), or never again."""
         self.write_state = failure.kind
         if failure.kind == "fatal":
-            log.critical("the disk failed; the process ends so that nothing is promised that was not kept",
-                         problem=failure.message)  # fmt: skip
-            self.supervisor.fail(
-                InvariantBroken(f"The journal could not be synced: {failure.message}", code="HW-605",
-                                hint="Check the disk before the next start.")  # fmt: skip
+            log.critical(
+                "the disk failed; the process ends so that nothing is promised that was not kept",
+                problem=failure.detail,
             )
-        elif failure.kind == "recovered":
-            log.warning("the journal can be written again; shares are acknowledged again")
+            self.supervisor.fail(
+                InvariantBroken(
+                    f"The journal could not be synced: {failure.detail}",
+                    code="HW-605",
+                    hint="Check the disk before the next start.",
+                )
+            )
         else:
             self.shell.alerts(
-                Alert(level="critical", code="HW-603", text=f"The journal cannot be written: {failure.message}. "
-                      "Blocks still go out; no share is acknowledged or credited until this is mended.")  # fmt: skip
+                Alert(
+                    level="critical",
+                    code="HW-605",
+                    text=f"The journal cannot be written: {failure.detail}. "
+                    "Blocks still go out; no share is acknowledged or credited until this is mended.",
+                )
             )
 
     def tell(self, event: PoolEvent) -> None:

@@ -40,7 +40,7 @@ class MinerOptions:
 
     url: str
     user: str
-    password: str = "x"  # noqa: S105 - Stratum's word for "none"
+    password: str = "x"
     algorithm: str = "sha256d"
     threads: int = 1
     max_seconds: float = 0.0
@@ -98,11 +98,8 @@ def search(work: Search) -> tuple[int, ...]:
     """Try a span of nonces and return those whose hash is not above the target."""
     hash_header = ALGORITHMS[work.algorithm].hash
     head, bound = work.head, work.target.to_bytes(32, "big")
-    found = []
-    for nonce in range(work.start, work.start + work.count):
-        if hash_header(head + nonce.to_bytes(4, "little"))[::-1] <= bound:
-            found.append(nonce)
-    return tuple(found)
+    nonces = range(work.start, work.start + work.count)
+    return tuple([nonce for nonce in nonces if hash_header(head + nonce.to_bytes(4, "little"))[::-1] <= bound])
 
 
 class Miner:
@@ -267,9 +264,14 @@ class Miner:
         self.summary.submitted += 1
         self._session.submit(
             Submit(
-                request=None, worker=self.options.user, job=job.job, extranonce2=extranonce2, ntime=job.ntime,
-                nonce=nonce, version_bits=job.version & self._mask if self._mask else None,
-            )  # fmt: skip
+                request=None,
+                worker=self.options.user,
+                job=job.job,
+                extranonce2=extranonce2,
+                ntime=job.ntime,
+                nonce=nonce,
+                version_bits=job.version & self._mask if self._mask else None,
+            )
         )
         self._flush()
 

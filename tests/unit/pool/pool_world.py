@@ -82,6 +82,7 @@ class World:
 
     def share(self, session=1, *, want=None, job=None, **changes):
         """Make a share whose hash is (or is not) within a target: `want` is 'share', 'block' or 'low'."""
+        fixed_hash = changes.pop("hash_le", None)
         job_id = job or self.job_of(session)
         found = judge.find_job(self.state, session, job_id)
         assert found is not None
@@ -100,10 +101,21 @@ class World:
             hash_le = sha256d(header)
             hash_be = hash_le[::-1]
             is_block, is_share = hash_be <= the_job.network_target_be, hash_be <= terms.target_be
+            if fixed_hash is not None:
+                hash_le = fixed_hash
+                break
             if want is None or {"share": is_share and not is_block, "block": is_block, "low": not is_share}[want]:
                 break
         return ShareHashed(
-            session, 9, "kai.r01", job_id, fields["extranonce2"], fields["ntime"], self.nonce, fields["version_bits"], hash_le
+            session,
+            9,
+            "kai.r01",
+            job_id,
+            fields["extranonce2"],
+            fields["ntime"],
+            self.nonce,
+            fields["version_bits"],
+            hash_le,
         )
 
     def outcome(self, event):

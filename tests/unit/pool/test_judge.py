@@ -1,12 +1,12 @@
 """The rules of a share, each with its test (reference stratum.md 6, design law 5)."""
 
 import pytest
-from unit.pool.pool_world import EASY_BITS, World, template
 
 from hashwright.pool.effects import AnswerShare, CreditWork, SubmitBlock
 from hashwright.pool.events import ConfigureAsked, SessionClosed, ShareHashed
 from hashwright.pool.judge import version_of
 from hashwright.pool.records import Terms
+from unit.pool.pool_world import EASY_BITS, World, template
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_low_difficulty_is_exact():
 
 
 def test_a_hash_equal_to_the_target_is_good_and_one_above_is_not():
-    world = World()
+    world = World(nbits=0x1C00FFFF)
     world.machine(password="d=4")
     share = world.share()
     target = int.from_bytes(world.state.sessions[1].sent[share.job].target_be, "big")

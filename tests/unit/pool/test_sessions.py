@@ -1,7 +1,6 @@
 """Machines come, are given a place to search, and go."""
 
 import pytest
-from unit.pool.pool_world import NOW, World, destination, template
 
 from hashwright.pool.effects import (
     Alert,
@@ -27,6 +26,7 @@ from hashwright.pool.events import (
 )
 from hashwright.pool.step import TICK_KEY
 from hashwright.pool.workers import worker_name
+from unit.pool.pool_world import NOW, World, destination, template
 
 
 def kinds(effects):
@@ -193,7 +193,7 @@ def test_a_flood_raises_the_difficulty_within_seconds():
     """S6: 2,000 shares a second from one machine."""
     world = World(settings=destination(start_difficulty=1e-9, shares_per_minute=6.0))
     world.machine()
-    for _ in range(60):
+    for number in range(60):
         world.now += 1
-        world.do(world.share(want="share"))
+        world.do(world.share(hash_le=number.to_bytes(1, "little") + bytes(25) + b"\x01" + bytes(5)))
     assert world.state.sessions[1].difficulty > 1e-9 * 1000

@@ -1,0 +1,33 @@
+"""Bitcoin. Sources: Bitcoin Core `src/kernel/chainparams.cpp` (address versions, halving), BIP 173 (prefixes)."""
+
+from hashwright.chain.coin import Coin, Network
+
+COIN = Coin(
+    key="bitcoin",
+    title="Bitcoin",
+    ticker="BTC",
+    algorithm="sha256d",
+    decimals=8,
+    gbt_rules=("segwit",),
+    subsidy_start=50 * 10**8,
+    halving_blocks=210_000,
+    networks={
+        "main": Network(
+            name="main",
+            pubkey_versions=(0x00,),
+            script_versions=(0x05,),
+            bech32_prefix="bc",
+            genesis_display="000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f",
+        ),
+        "test": Network(name="test", pubkey_versions=(0x6F,), script_versions=(0xC4,), bech32_prefix="tb"),
+        "signet": Network(name="signet", pubkey_versions=(0x6F,), script_versions=(0xC4,), bech32_prefix="tb"),
+        "regtest": Network(
+            name="regtest",
+            pubkey_versions=(0x6F,),
+            script_versions=(0xC4,),
+            bech32_prefix="bcrt",
+            genesis_display="0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206",
+            halving_blocks=150,
+        ),
+    },
+)

@@ -1,0 +1,37 @@
+"""Litecoin: scrypt, a block every 2.5 minutes, and MWEB. Source: Litecoin Core `src/chainparams.cpp`.
+
+Script addresses exist in two forms: the old one shares its version with Bitcoin's (3..., 2...), the new one starts
+with M or Q. Both pay the same script.
+"""
+
+from hashwright.chain.coin import Coin, Network
+
+COIN = Coin(
+    key="litecoin",
+    title="Litecoin",
+    ticker="LTC",
+    algorithm="scrypt",
+    decimals=8,
+    gbt_rules=("segwit", "mweb"),
+    subsidy_start=50 * 10**8,
+    halving_blocks=840_000,
+    block_interval_s=150,
+    unpayable_prefixes=("ltcmweb", "tmweb"),
+    networks={
+        "main": Network(
+            name="main",
+            pubkey_versions=(0x30,),
+            script_versions=(0x32, 0x05),
+            bech32_prefix="ltc",
+            genesis_display="12a765e31ffd4059bada1e25190f6e98c99d9714d334efa41a195a7e7e04bfe2",
+        ),
+        "test": Network(name="test", pubkey_versions=(0x6F,), script_versions=(0x3A, 0xC4), bech32_prefix="tltc"),
+        "regtest": Network(
+            name="regtest",
+            pubkey_versions=(0x6F,),
+            script_versions=(0x3A, 0xC4),
+            bech32_prefix="rltc",
+            halving_blocks=150,
+        ),
+    },
+)

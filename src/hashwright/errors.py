@@ -1,0 +1,251 @@
+"""Bad news, in three forms, and every code it can carry.
+
+Expected outcomes are values (a stale share is no exception). Problems in data are `Finding`s, all of them at once.
+Exceptions are sorted by who must act:
+
+    HashwrightError
+    +-- OperatorError            a person must change something; trying again does not help
+    |   +-- ConfigError          settings that are not usable, with their findings
+    |   +-- AuthRejected         a node, a pool or a device refuses our credentials
+    |   +-- NotSupported         this coin, device or pool cannot do that
+    |   +-- PluginError          a plug-in cannot be imported or built
+    |   +-- LimitRefused         a safety limit of the owner says no
+    +-- ProtocolError            somebody broke the rules of the wire
+    |   +-- LocalProtocolError   we were about to
+    |   +-- RemoteProtocolError  the peer did
+    +-- Unavailable              passes by itself: try again later
+    |   +-- TimedOut, Disconnected, RateLimited, NodeSyncing
+    +-- StaleInput               the newest data is older than a decision may use
+    +-- InvariantBroken          our own rule is violated; never caught, never survived
+
+`CODES` is the one table of codes; the reference page is made from it, and an unknown code cannot be raised.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_CONFIG: Final = 3
+EXIT_NOTHING: Final = 4
+EXIT_UNREACHABLE: Final = 5
+EXIT_LIMIT: Final = 6
+EXIT_PARTLY: Final = 7
+EXIT_INTERRUPTED: Final = 130
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorCode:
+    """What a code means: for a page that a person finds by searching for it."""
+
+    title: str
+    cause: str
+    action: str
+
+
+def _code(title: str, cause: str, action: str) -> ErrorCode:
+    return ErrorCode(title=title, cause=cause, action=action)
+
+
+CODES: Final[dict[str, ErrorCode]] = {
+    # 1xx: machines and the network
+    "HW-101": _code("Nothing answered", "No machine answers on that network.", "Check the range."),
+    "HW-103": _code(
+        "Cannot listen",
+        "Another program holds the port, or it is not allowed.",
+        "Choose another with --listen, or stop the other program.",
+    ),
+    "HW-104": _code("Not a Stratum address", "The text is no host and port.", "Write stratum+tcp://host:port."),
+    "HW-105": _code(
+        "Stratum server unreachable", "Nothing accepts connections there.", "Start `hw up`, check host and port."
+    ),
+    # 2xx: addresses and accounts
+    "HW-201": _code(
+        "Address of another coin", "The address belongs to another coin than the pool pays.", "Give one of this coin."
+    ),
+    "HW-202": _code(
+        "Decoder and node disagree",
+        "Our reading of the address gives another script than the node's.",
+        "Do not mine to it; report it.",
+    ),
+    "HW-203": _code(
+        "Worker name too long", "Some firmware cuts long names.", "Use a short account such as kai.rack-12."
+    ),
+    "HW-204": _code(
+        "Address of another network", "A test address on the main network, or the reverse.", "Give one of this network."
+    ),
+    "HW-205": _code("Coin cannot be mined", "It left proof of work, or never had it.", "Choose one that can be mined."),
+    "HW-206": _code("Address damaged", "The checksum does not fit: a character is wrong.", "Copy the address again."),
+    "HW-207": _code("Not an address", "The text has no form of an address.", "Copy the address from the wallet."),
+    "HW-208": _code(
+        "Address cannot be paid by a block", "This kind of address has no output script.", "Use an ordinary address."
+    ),
+    # 3xx: Stratum, workers, shares, blocks
+    "HW-301": _code("Machine sends no shares", "It is connected, but silent.", "Look at its own page."),
+    "HW-302": _code("First share takes long", "The machine is slow for its difficulty.", "This is normal; wait."),
+    "HW-303": _code("User refused", "The pool does not take this user name.", "Check account and worker name."),
+    "HW-304": _code("Block found", "A share met the network's target, and the node took the block.", "None: be glad."),
+    # 4xx: nodes and feeds
+    "HW-401": _code("Node not ready", "It does not answer, is syncing, or refuses us.", "See `hw doctor`."),
+    "HW-402": _code("Node refuses our credentials", "User, password or cookie are wrong.", "Correct them."),
+    "HW-403": _code("Node is not synced", "It is warming up or loading blocks.", "Wait; mining starts by itself."),
+    "HW-404": _code("Block refused", "The node gave a reason against our block.", "Report it with the reason."),
+    "HW-405": _code("Block not in the best chain", "Another block stands at its height now.", "None: this happens."),
+    "HW-406": _code("No work yet", "The node has given no template so far.", "Check the node with `hw doctor`."),
+    "HW-407": _code("Node ready", "The node gives templates.", "None."),
+    "HW-408": _code("Template not usable", "The node's answer misses something.", "Check the node's version."),
+    "HW-409": _code("Node on another network", "It runs main, test or regtest, not what is set.", "Correct --network."),
+    "HW-410": _code(
+        "Node answers nonsense", "The answer is not JSON-RPC.", "Check that the address is the node's RPC."
+    ),
+    "HW-411": _code("Node refused the call", "It knows the call, but says no.", "Read its reason."),
+    "HW-412": _code("Node did not answer in time", "It is overloaded or stopped.", "Look at the node."),
+    # 5xx: limits
+    "HW-501": _code("Safety limit", "A limit that the owner set says no.", "Change the limit, or leave it."),
+    # 6xx: data folder, database, journal
+    "HW-601": _code("Network drive", "SQLite can lose data on network drives.", "Move data_dir to a local disk."),
+    "HW-602": _code("Already running", "Another process owns this data folder.", "Stop it, or use another folder."),
+    "HW-603": _code("Database of another version", "A newer or another program wrote it.", "Use that program."),
+    "HW-604": _code("Journal damaged", "The hash chain or the numbers do not hold.", "hw admin restore."),
+    "HW-605": _code(
+        "Journal cannot be written", "The disk is full, locked or failing.", "Make room; shares wait until then."
+    ),
+    "HW-606": _code("Not durable", "The database cannot promise what it stores here.", "Use another disk."),
+    "HW-607": _code("Entry cannot be read", "It is damaged, or of a newer program.", "Newest version, or restore."),
+    "HW-608": _code("Outside effect noted twice", "One key, two contents.", "Report it: this is a fault of ours."),
+    "HW-609": _code("Number too large", "A sum does not fit the database.", "Report it: this is a fault of ours."),
+    "HW-610": _code("File exists", "The target of a backup is there already.", "Choose another name."),
+    "HW-611": _code("Read only", "The database was opened for reading.", "Use the running process."),
+    "HW-612": _code("No database yet", "This data folder was never used.", "hw up."),
+    "HW-613": _code("Path too long", "Unix sockets take about 100 bytes of path.", "Choose a shorter data folder."),
+    "HW-614": _code("Replay differs", "The journal, replayed, gives other effects.", "Keep the folder; report it."),
+    "HW-615": _code("Backup not usable", "It does not pass the checks.", "Use another backup."),
+    # 7xx: settings, commands, plug-ins
+    "HW-701": _code("Settings not usable", "A value is wrong, or a key is unknown.", "Each problem names its place."),
+    "HW-702": _code("Secret not found", "The file, variable or credential is missing.", "Name an existing one."),
+    "HW-703": _code("Unknown command", "The running process is of another version.", "Restart it."),
+    "HW-704": _code("Not running", "No process answers on this data folder.", "Start `hw up`."),
+    "HW-705": _code("Unknown plug-in", "There is no file of that name.", "Choose one of those listed."),
+    "HW-706": _code("Plug-in twice", "Two files claim one name.", "Rename or remove one."),
+    "HW-707": _code("Plug-in broken", "It cannot be imported or built.", "See its own error."),
+    "HW-708": _code("Nothing matched", "The name or filter fits nothing.", "List what there is."),
+    "HW-709": _code("Needs a confirmation", "The action overwrites something.", "Add --yes when you are sure."),
+    # 9xx: our own faults
+    "HW-901": _code("Internal error", "A fault of ours; the event is marked and skipped.", "Report it."),
+    "HW-902": _code("Protocol broken", "A peer broke the rules of the wire.", "None, unless it repeats."),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One problem in data, with its place (`file:line`, a setting's name, an event's number)."""
+
+    code: str
+    place: str
+    message: str
+    hint: str = ""
+
+
+class HashwrightError(Exception):
+    """Any error of ours: what happened, a code to search for, and what to do."""
+
+    exit_code: int = EXIT_FAILED
+
+    def __init__(self, message: str, *, code: str, hint: str | None = None) -> None:
+        if code not in CODES:
+            raise LookupError(f"{code} is not in the table of error codes")
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.hint = hint or CODES[code].action
+
+
+class OperatorError(HashwrightError):
+    """A person must change something."""
+
+
+class ConfigError(OperatorError):
+    """Settings are not usable; `findings` names every problem."""
+
+    exit_code = EXIT_CONFIG
+
+    def __init__(self, message: str, *, code: str, hint: str | None = None, findings: tuple[Finding, ...] = ()) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.findings = findings
+
+
+class AuthRejected(OperatorError):
+    """Our credentials are refused."""
+
+
+class NotSupported(OperatorError):
+    """This coin, device or pool cannot do that."""
+
+
+class PluginError(OperatorError):
+    """A plug-in cannot be found, imported or built."""
+
+
+class LimitRefused(OperatorError):
+    """A safety limit of the owner says no."""
+
+    exit_code = EXIT_LIMIT
+
+
+class ProtocolError(HashwrightError):
+    """Somebody broke the rules of the wire."""
+
+
+class LocalProtocolError(ProtocolError):
+    """We were about to break them: a fault of our caller."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer broke them. `wire_code` is what to answer; `disconnect` tells whether the connection must end."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "HW-902",
+        hint: str | None = None,
+        wire_code: int = 20,
+        disconnect: bool = False,
+    ) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.wire_code = wire_code
+        self.disconnect = disconnect
+
+
+class Unavailable(HashwrightError):
+    """Passes by itself. `retry_after_s` is known where the peer said so."""
+
+    exit_code = EXIT_UNREACHABLE
+
+    def __init__(self, message: str, *, code: str, hint: str | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
+class TimedOut(Unavailable):
+    """No answer in time; whether it was done is unknown."""
+
+
+class Disconnected(Unavailable):
+    """No connection, or a lost one."""
+
+
+class RateLimited(Unavailable):
+    """The peer asks us to slow down."""
+
+
+class NodeSyncing(Unavailable):
+    """The node is warming up or loading blocks."""
+
+
+class StaleInput(HashwrightError):
+    """The newest data is older than a decision may use."""
+
+
+class InvariantBroken(HashwrightError):
+    """Our own rule is violated: never caught, never survived."""
