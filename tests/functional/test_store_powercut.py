@@ -21,7 +21,7 @@ from hashwright.store.writer import GroupCommitWriter
 from unit.store.making import make_batch, sums_of_journal, sums_of_table
 
 LIVES = 3
-SEEDS = 40
+SEEDS = 60
 PLANTED_SEEDS = 12
 DAMAGE = (AssertionError, InvariantBroken, apsw.CorruptError, apsw.NotADBError, apsw.SQLError)
 """What the checks say to a disk that lost more than batches."""
@@ -82,6 +82,7 @@ class Life:
         self.give()
         assert self.over.wait(30)
         self.was_hit = bool(self.failures)
+        assert all(failure.kind == "fatal" for failure in self.failures)
         self.disk.cut_at = 0
         self.writer.close(5)
         assert not self.writer._thread.is_alive()

@@ -56,6 +56,11 @@ def last_at_ms(connection: Connection) -> Instant:
     return Instant(0 if row is None else row[0])
 
 
+def is_row_end(connection: Connection, seq: int) -> bool:
+    """Tell whether a journal row ends with this event: only there can a recovery begin."""
+    return connection.execute("SELECT 1 FROM journal WHERE last_seq = ?", (seq,)).fetchone() is not None
+
+
 def append_journal(connection: Connection, batch: Batch, head: Link) -> Link:
     """Write the row of a batch after `head`, and return the new head."""
     fields = (batch.first_seq, batch.last_seq, batch.at_ms, SCHEMA_VERSION, batch.effects_crc)

@@ -154,13 +154,20 @@ class SqliteStore:
             raise damaged(f"No snapshot is readable, and the journal before event {anchor.seq} is pruned.")
         return None
 
+    def pruned_seq(self) -> int:
+        """Return the last event whose journal row is gone; 0 while the journal is whole."""
+        with self._reading() as connection:
+            return read_link(connection, ANCHOR).seq
+
     def read_batches(self, after_seq: int) -> Iterator[StoredBatch]:
-        """Read the journal after event `after_seq` (0, or the last event of a batch), as it stood at the call.
+        """Read the journal after `after_seq`, as it stood when the reading began.
+
+        `after_seq` is the last event of a batch; 0 begins with the oldest row that is kept.
 
         Raise InvariantBroken naming the row where the hash chain or the numbers do not hold.
         """
         with self._reading() as connection:
-            yield from read_chain(connection, after_seq)
+            yield from read_chain(connection, after_seq or read_link(connection, ANCHOR).seq)
 
     def pending_outbox(self) -> list[OutboxItem]:
         """List outside effects without an answer, oldest first."""

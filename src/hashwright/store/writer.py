@@ -209,7 +209,7 @@ class GroupCommitWriter:
                 self._commit_until_done(group)
                 self._checkpoint_if_due()
             if not self._queue:
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             self._connection.close()
         except Exception as problem:
             self._die(problem)
@@ -308,7 +308,7 @@ class GroupCommitWriter:
         self._at_ms = batch.at_ms
 
     def _snapshot(self, connection: Connection, seq: int, blob: bytes) -> None:
-        if connection.execute("SELECT 1 FROM journal WHERE last_seq = ?", (seq,)).fetchone() is None:
+        if seq != self._next_head.seq and not commands.is_row_end(connection, seq):
             raise InvariantBroken(
                 f"A snapshot was given for event {seq}, which is not the last of a committed batch.",
                 code="HW-604",

@@ -1,0 +1,437 @@
+"""The data folder as a whole: opening, recovery, settings, questions, care."""
+
+import sqlite3
+import threading
+from contextlib import closing
+
+import pytest
+
+from hashwright.errors import InvariantBroken, OperatorError
+from hashwright.pool.effects import Alert, BlockChanged, SubmitBlock
+from hashwright.store import sqlite as sqlite_module
+from hashwright.store.folder import DATABASE_NAME
+from hashwright.store.journal import Batch
+from hashwright.store.projections import Rows
+from hashwright.store.sqlite import BlockRecord, SqliteStore
+from hashwright.store.writer import GroupCommitWriter
+from unit.store.making import START_MS, WORK, make_batch
+
+WAIT_S = 20
+
+
+def write(store, *batches, snapshots=()):
+    over = threading.Event()
+    failures = []
+    last_seq = batches[-1].last_seq
+    writer = GroupCommitWriter(
+        store.connect, lambda seq: over.set() if seq == last_seq else None, lambda f: (failures.append(f), over.set())
+    )
+    for batch in batches:
+        writer.submit(batch)
+        if batch.last_seq in snapshots:
+            writer.submit_snapshot(batch.last_seq, b"state %d" % batch.last_seq)
+    assert over.wait(WAIT_S)
+    assert writer.close(WAIT_S)
+    assert failures == []
+
+
+def tamper(folder, *statements):
+    """Change the closed database as an attacker or a bad disk would: without triggers."""
+    with closing(sqlite3.connect(folder / DATABASE_NAME)) as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = SqliteStore.open(tmp_path / "data")
+    yield store
+    store.close()
+
+
+# ---------------------------------------------------------------- opening
+
+
+def test_a_new_folder_is_private_and_durable(store):
+    assert store.folder.stat().st_mode & 0o777 == 0o700
+    assert store.path.stat().st_mode & 0o777 == 0o600
+    with closing(store.connect()) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert "owner" in repr(store)
+
+
+def test_starts_are_counted_and_the_name_stays(tmp_path):
+    boots, names = [], set()
+    for _ in range(3):
+        store = SqliteStore.open(tmp_path)
+        boots.append(store.next_boot())
+        names.add(store.instance)
+        store.close()
+    assert boots == [1, 2, 3]
+    assert len(names) == 1
+
+
+def test_a_second_process_is_refused(store):
+    with pytest.raises(OperatorError, match="already uses") as caught:
+        SqliteStore.open(store.folder)
+    assert caught.value.code == "HW-602"
+
+
+def test_a_database_of_a_newer_program_is_refused(store):
+    store.close()
+    tamper(store.folder, "UPDATE alembic_version SET version_num = '9999'")
+    for readonly in (False, True):
+        with pytest.raises(OperatorError, match="newer program") as caught:
+            SqliteStore.open(store.folder, readonly=readonly)
+        assert caught.value.code == "HW-603"
+    with closing(sqlite3.connect(store.path)) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999",)
+
+
+def test_a_refused_open_gives_the_folder_free(store):
+    store.close()
+    tamper(store.folder, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(OperatorError):
+        SqliteStore.open(store.folder)
+    tamper(store.folder, "UPDATE alembic_version SET version_num = '0001'")
+    SqliteStore.open(store.folder).close()
+
+
+def test_a_database_of_another_program_is_refused(tmp_path):
+    with closing(sqlite3.connect(tmp_path / DATABASE_NAME)) as connection:
+        connection.execute("CREATE TABLE recipes (name TEXT)")
+    with pytest.raises(OperatorError, match="another program") as caught:
+        SqliteStore.open(tmp_path)
+    assert caught.value.code == "HW-603"
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path):
+    (tmp_path / DATABASE_NAME).write_bytes(b"no database at all" * 1_000)
+    with pytest.raises(InvariantBroken, match="cannot be read") as caught:
+        SqliteStore.open(tmp_path)
+    assert caught.value.code == "HW-604"
+
+
+def test_a_network_drive_is_refused(tmp_path, monkeypatch):
+    mounts = tmp_path / "mounts"
+    mounts.write_text("nas:/volume / nfs rw 0 0\n")
+    monkeypatch.setattr("hashwright.store.folder.MOUNTS", mounts)
+    with pytest.raises(OperatorError) as caught:
+        SqliteStore.open(tmp_path / "data")
+    assert caught.value.code == "HW-601"
+
+
+def test_a_disk_that_cannot_hold_a_wal_is_refused(tmp_path, monkeypatch):
+    class Deaf(sqlite3.Connection):
+        def execute(self, statement, *parameters):
+            return super().execute(statement.replace("= WAL", "= DELETE").replace("= FULL", "= NORMAL"), *parameters)
+
+    real = sqlite3.connect
+    monkeypatch.setattr("sqlite3.connect", lambda *a, **k: real(*a, **k, factory=Deaf))
+    with pytest.raises(OperatorError, match="journal_mode=delete, synchronous=1") as caught:
+        SqliteStore.open(tmp_path)
+    assert caught.value.code == "HW-606"
+
+
+def test_an_up_to_date_database_opens_without_migrating(store, monkeypatch):
+    store.close()
+    monkeypatch.setattr(sqlite_module, "_migrate", None)
+    SqliteStore.open(store.folder).close()
+
+
+def test_an_older_form_is_not_read_but_upgraded(store, monkeypatch):
+    store.close()
+    monkeypatch.setattr("hashwright.store.migrations.REVISIONS", ("0001", "0002"))
+    monkeypatch.setattr("hashwright.store.migrations.HEAD_REVISION", "0002")
+    with pytest.raises(OperatorError, match="older form"):
+        SqliteStore.open(store.folder, readonly=True)
+
+
+# ---------------------------------------------------------------- read only
+
+
+def test_reading_needs_a_database(tmp_path):
+    with pytest.raises(OperatorError) as caught:
+        SqliteStore.open(tmp_path, readonly=True)
+    assert caught.value.code == "HW-612"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_beside_the_writer_sees_a_moment(store):
+    reader = SqliteStore.open(store.folder, readonly=True)
+    write(store, make_batch(1, 3))
+    reading = reader.read_batches(0)
+    first = next(reading)
+    write(store, make_batch(4, 3))
+    assert [first.last_seq, *(batch.last_seq for batch in reading)] == [3]
+    assert [batch.last_seq for batch in reader.read_batches(0)] == [3, 6]
+    assert reader.check(deep=True) == []
+    assert "readonly" in repr(reader)
+
+
+def test_a_reader_changes_nothing(store):
+    reader = SqliteStore.open(store.folder, readonly=True)
+    for action in (reader.next_boot, reader.connect, lambda: reader.prune(0), lambda: reader.delete_setting("a", "b")):
+        with pytest.raises(OperatorError) as caught:
+            action()
+        assert caught.value.code == "HW-611"
+
+
+# ---------------------------------------------------------------- recovery
+
+
+def test_the_journal_is_read_from_any_batch(store):
+    batches = [make_batch(1, 3), make_batch(4), make_batch(5, 2)]
+    write(store, *batches)
+    for after_seq, expected in ((0, batches), (3, batches[1:]), (4, batches[2:]), (6, [])):
+        assert [batch.blob for batch in store.read_batches(after_seq)] == [batch.blob for batch in expected]
+    (stored, *_) = store.read_batches(0)
+    assert (stored.first_seq, stored.last_seq, stored.at_ms, stored.effects_crc) == (
+        1,
+        3,
+        batches[0].at_ms,
+        batches[0].effects_crc,
+    )
+    assert len(list(stored.entries())) == 3
+
+
+def test_a_reading_cannot_begin_inside_of_a_batch(store):
+    write(store, make_batch(1, 3))
+    for after_seq in (2, 9):
+        with pytest.raises(InvariantBroken, match=f"Event {after_seq} is not the end"):
+            list(store.read_batches(after_seq))
+
+
+def test_the_newest_snapshot_is_loaded_and_two_are_kept(store):
+    assert store.load_snapshot() is None
+    write(store, make_batch(1), make_batch(2), make_batch(3), snapshots=(1, 2, 3))
+    snapshot = store.load_snapshot()
+    assert (snapshot.seq, snapshot.blob, snapshot.schema_version) == (3, b"state 3", 1)
+    store.close()
+    tamper(store.folder, "UPDATE snapshot SET blob = 'x' WHERE 0", "UPDATE snapshot SET blob = x'00' WHERE seq = 3")
+    store = SqliteStore.open(store.folder)
+    assert store.load_snapshot().seq == 2
+    assert [finding.place for finding in store.check()] == ["snapshot 3"]
+    store.close()
+    tamper(store.folder, "UPDATE snapshot SET blob = x'00'")
+    store = SqliteStore.open(store.folder)
+    assert store.load_snapshot() is None
+    store.close()
+
+
+def test_a_snapshot_of_a_newer_program_is_refused(store, monkeypatch):
+    monkeypatch.setattr("hashwright.store.commands.SCHEMA_VERSION", 2)
+    write(store, make_batch(1), snapshots=(1,))
+    with pytest.raises(OperatorError) as caught:
+        store.load_snapshot()
+    assert caught.value.code == "HW-603"
+    with pytest.raises(OperatorError, match="newer program"):
+        list(store.read_batches(0))
+
+
+def test_pruning_keeps_what_recovery_needs(store):
+    write(store, *(make_batch(seq) for seq in range(1, 9)), snapshots=(4, 6))
+    assert store.prune(START_MS) == 0
+    assert store.prune(START_MS + 3_000) == 2
+    assert store.pruned_seq() == 2
+    assert store.prune(START_MS * 2) == 2
+    assert [batch.last_seq for batch in store.read_batches(0)] == [5, 6, 7, 8]
+    assert [batch.last_seq for batch in store.read_batches(4)] == [5, 6, 7, 8]
+    assert [batch.last_seq for batch in store.read_batches(6)] == [7, 8]
+    with pytest.raises(InvariantBroken):
+        list(store.read_batches(3))
+    assert store.check(deep=True) == []
+    write(store, make_batch(9), snapshots=(9,))
+    assert [batch.last_seq for batch in store.read_batches(0)] == [5, 6, 7, 8, 9]
+
+
+def test_pruning_without_a_snapshot_deletes_nothing(store):
+    write(store, make_batch(1), make_batch(2))
+    assert store.prune(START_MS * 2) == 0
+
+
+def test_pruning_stops_at_the_first_young_row_even_when_the_clock_went_back(store):
+    write(
+        store,
+        make_batch(1, now=START_MS),
+        make_batch(2, now=START_MS + 9_000),
+        make_batch(3, now=START_MS),
+        snapshots=(3,),
+    )
+    assert store.prune(START_MS + 1_000) == 1
+    assert [batch.last_seq for batch in store.read_batches(0)] == [2, 3]
+
+
+def test_a_pruned_journal_without_a_readable_snapshot_is_damaged(store):
+    write(store, make_batch(1), make_batch(2), snapshots=(1,))
+    assert store.prune(START_MS * 2) == 1
+    store.close()
+    tamper(store.folder, "UPDATE snapshot SET blob = x'00'")
+    store = SqliteStore.open(store.folder)
+    with pytest.raises(InvariantBroken, match="No snapshot is readable"):
+        store.load_snapshot()
+    store.close()
+
+
+# ---------------------------------------------------------------- damage
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("UPDATE journal SET blob = zeroblob(length(blob)) WHERE first_seq = 2", "row 2 was changed"),
+        ("UPDATE journal SET at_ms = at_ms + 1 WHERE first_seq = 2", "row 2 was changed"),
+        ("UPDATE journal SET effects_crc = effects_crc + 1 WHERE first_seq = 3", "row 3 was changed"),
+        ("UPDATE journal SET digest = zeroblob(32) WHERE first_seq = 2", "row 2 was changed"),
+        ("UPDATE journal SET previous_digest = zeroblob(32) WHERE first_seq = 3", "row 3 does not continue"),
+        ("DELETE FROM journal WHERE first_seq = 1", "row 2 does not follow event 0"),
+        ("DELETE FROM journal WHERE first_seq = 3", "row 4 does not follow event 2"),
+        ("DELETE FROM journal WHERE first_seq = 5", "ends at event 4, but event 5 was committed"),
+        ("DELETE FROM journal", "ends at event 0, but event 5 was committed"),
+        ("UPDATE journal SET last_seq = 50 WHERE first_seq = 5", "row 5 was changed"),
+        ("UPDATE meta SET value = 'nonsense' WHERE key = 'journal.head'", "journal.head of the database is not read"),
+    ],
+)
+def test_damage_to_the_journal_is_named(store, statement, message):
+    write(store, *(make_batch(seq) for seq in range(1, 6)))
+    store.close()
+    tamper(store.folder, statement)
+    store = SqliteStore.open(store.folder)
+    with pytest.raises(InvariantBroken, match=message):
+        list(store.read_batches(0))
+    (finding,) = store.check()
+    assert (finding.code, finding.place) == ("HW-604", "journal")
+    with pytest.raises(InvariantBroken, match="The copy does not hold"):
+        store.backup(store.folder / "copy.db")
+    assert not list(store.folder.glob("copy.db*"))
+    store.close()
+
+
+def test_flipped_bits_in_the_journal_never_pass(store):
+    write(store, *(make_batch(seq, 40) for seq in range(1, 400, 40)))
+    store.close()
+    whole = store.path.read_bytes()
+    marks = [whole.find(make_batch(seq, 40).blob[:200]) for seq in range(1, 400, 40)]
+    assert all(mark > 0 for mark in marks)
+    for number, mark in enumerate(marks):
+        spoiled = bytearray(whole)
+        spoiled[mark + number * 7] ^= 1 << (number % 8)
+        store.path.write_bytes(bytes(spoiled))
+        reader = SqliteStore.open(store.folder, readonly=True)
+        assert "was changed after it was written" in reader.check()[0].message
+        reader.close()
+
+
+def test_a_damaged_page_is_a_finding(store):
+    write(store, *(make_batch(seq, 40) for seq in range(1, 400, 40)))
+    store.close()
+    content = bytearray(store.path.read_bytes())
+    content[-2 * 4096 :] = bytes(2 * 4096)
+    store.path.write_bytes(bytes(content))
+    assert SqliteStore.open(store.folder, readonly=True).check(deep=True) != []
+
+
+# ---------------------------------------------------------------- settings and questions
+
+
+def test_settings_are_kept_by_kind(store):
+    store.put_setting("destination", "own", {"coin": "bitcoin", "tags": ["a", None, 1]}, now=1)
+    store.put_setting("destination", "other", "é", now=1)
+    store.put_setting("alert", "own", 5, now=1)
+    store.put_setting("destination", "other", False, now=2)
+    assert store.settings("destination") == {"other": False, "own": {"coin": "bitcoin", "tags": ["a", None, 1]}}
+    store.delete_setting("destination", "own")
+    store.delete_setting("destination", "never")
+    assert store.settings("destination") == {"other": False}
+    assert store.settings("alert") == {"own": 5}
+
+
+def test_work_is_summed_from_a_minute_on(store):
+    minute = START_MS - START_MS % 60_000
+    write(
+        store,
+        make_batch(1, 4, now=minute),
+        make_batch(5, 2, now=minute + 60_000, worker="b.1"),
+        make_batch(7, 1, now=minute + 60_000, outcome="stale"),
+        make_batch(8, 1, now=minute + 60_000),
+    )
+    sums = [(total.worker, total.outcome, total.shares, total.work) for total in store.work_totals(minute)]
+    assert sums == [
+        ("acme.rig1", "accepted", 5, 5 * WORK),
+        ("acme.rig1", "stale", 1, 0),
+        ("b.1", "accepted", 2, 2 * WORK),
+    ]
+    later = [(total.worker, total.outcome, total.shares) for total in store.work_totals(minute + 119_999)]
+    assert later == [("acme.rig1", "accepted", 1), ("acme.rig1", "stale", 1), ("b.1", "accepted", 2)]
+
+
+def with_rows(seq, rows):
+    batch = make_batch(seq)
+    return Batch(
+        first_seq=seq, last_seq=seq, at_ms=batch.at_ms, effects_crc=batch.effects_crc, blob=batch.blob, rows=rows
+    )
+
+
+def test_a_block_goes_through_its_states(store):
+    found = SubmitBlock("own", 1, 101, "00aa", b"h", b"c", "a.1", 21_000_000 * 10**8)
+    changes = (
+        (1, found),
+        (2, BlockChanged("own", "00aa", "submitted", "", 0)),
+        (3, found),
+        (4, BlockChanged("own", "00bb", "orphaned", "seen on the chain only", -1)),
+    )
+    write(store, with_rows(1, Rows(blocks=changes)))
+    expected = BlockRecord(
+        destination="own",
+        block_hash="00aa",
+        height=101,
+        worker="a.1",
+        reward=21_000_000 * 10**8,
+        found_ms=1,
+        state="submitted",
+        detail="",
+        confirmations=0,
+    )
+    orphan, block = store.blocks(10)
+    assert block == expected
+    assert (orphan.height, orphan.worker, orphan.reward, orphan.state) == (None, None, None, "orphaned")
+    assert store.blocks(1) == [orphan]
+
+
+def test_alerts_are_listed_newest_first(store):
+    alerts = tuple((number, Alert("info", "HW-304", f"block {number}")) for number in range(5))
+    write(store, with_rows(1, Rows(alerts=alerts)))
+    assert [(alert.at_ms, alert.text) for alert in store.alerts(2)] == [(4, "block 4"), (3, "block 3")]
+
+
+# ---------------------------------------------------------------- backup
+
+
+def test_a_backup_taken_during_work_is_a_whole_store(store, tmp_path):
+    write(store, *(make_batch(seq) for seq in range(1, 6)), snapshots=(3,))
+    target = tmp_path / "restored" / DATABASE_NAME
+    target.parent.mkdir()
+    with closing(store.connect()) as busy:
+        busy.execute("BEGIN IMMEDIATE")
+        store.backup(target)
+        busy.execute("ROLLBACK")
+    assert [path.name for path in target.parent.iterdir()] == [DATABASE_NAME]
+    restored = SqliteStore.open(target.parent)
+    assert [batch.last_seq for batch in restored.read_batches(0)] == [1, 2, 3, 4, 5]
+    assert restored.load_snapshot().seq == 3
+    write(restored, make_batch(6))
+    assert restored.check(deep=True) == []
+    restored.close()
+
+
+def test_a_backup_overwrites_nothing(store, tmp_path):
+    target = tmp_path / "copy.db"
+    target.write_text("mine")
+    with pytest.raises(OperatorError) as caught:
+        store.backup(target)
+    assert caught.value.code == "HW-610"
+    assert target.read_text() == "mine"
