@@ -1,0 +1,89 @@
+"""What a full node is to us, whatever its kind: the port that `runtime` uses and each file in this folder fills.
+
+Errors are ours and sorted by who must act: `Unavailable` (and `NodeSyncing`) passes by itself, `AuthRejected` and
+`OperatorError` need a person.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from hashwright.chain.template import Tip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeProbe:
+    """What a node says of itself."""
+
+    state: Literal["ready", "syncing", "unreachable", "refused"]
+    detail: str
+    height: int
+    network: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockState:
+    """How deep a block is: -1 when another stands in its place, 0 when nothing is known of it."""
+
+    confirmations: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TipSeen:
+    """The best block, as RPC writes its hash."""
+
+    height: int
+    block_hash: str
+
+
+class Node(Protocol):
+    """A full node."""
+
+    async def template(self, longpoll: str | None) -> dict[str, Any]:
+        """Return the node's getblocktemplate answer; with a long-poll id, when it has changed."""
+        ...
+
+    async def submit(self, block: bytes) -> str:
+        """Submit a block; return the empty string when it was accepted, else the node's own word."""
+        ...
+
+    async def block_state(self, block_hash: str) -> BlockState:
+        """Ask the chain, not the wallet, about a block."""
+        ...
+
+    async def tip(self) -> TipSeen:
+        """Return the best block."""
+        ...
+
+    async def tip_header(self, block_hash: str) -> Tip:
+        """Return what must be known to mine on a block."""
+        ...
+
+    def watch(self) -> AsyncIterator[TipSeen]:
+        """Yield each new best block, for ever."""
+        ...
+
+    async def probe(self) -> NodeProbe:
+        """Ask the node about itself; never raises for a node that is merely gone."""
+        ...
+
+    async def script_of_address(self, address: str) -> bytes | None:
+        """Return the script that the node itself reads from an address, or None where it cannot tell."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plugin:
+    """A kind of node: its name for people, its settings, and how it is built."""
+
+    title: str
+    config: type[msgspec.Struct]
+    build: Callable[..., Node]
