@@ -208,7 +208,9 @@ class GroupCommitWriter:
             while group := self._next_group():
                 self._commit_until_done(group)
                 self._checkpoint_if_due()
-            if not self._queue:
+            if self._queue:
+                self._refuse_queued("the program ended before it could be written")
+            else:
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             self._connection.close()
         except Exception as problem:
@@ -292,11 +294,14 @@ class GroupCommitWriter:
 
     def _die(self, problem: Exception) -> None:
         self._failure = WriteFailure(kind="fatal", detail=f"{type(problem).__name__}: {problem}")
+        self._refuse_queued(self._failure.detail)
+        self._on_failure(self._failure)
+
+    def _refuse_queued(self, reason: str) -> None:
         with self._changed:
             left = list(self._queue)
         for command in left:
-            command.done.set_exception(Unavailable(str(problem), code="HW-605", hint="See the log."))
-        self._on_failure(self._failure)
+            command.done.set_exception(Unavailable(f"Nothing was written: {reason}.", code="HW-605"))
 
     # ------------------------------------------------------------ commands that know the chain
 

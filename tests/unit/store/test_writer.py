@@ -314,9 +314,11 @@ def test_closing_on_a_full_disk_gives_up_in_time(tmp_path):
     desk = Desk(tmp_path)
     refuse_commits(desk, 13, 10**9)
     desk.writer.submit(make_batch(1))
+    asked = desk.writer.put_outbox("k", "block", b"x")
     desk.wait(lambda: desk.failures)
     assert not desk.writer.close(0.05)
     assert desk.acked == []
+    assert isinstance(asked.exception(WAIT_S), Unavailable)
     desk.close()
 
 
