@@ -53,13 +53,13 @@ class Machine(asyncio.Protocol):
         self.rest = lines.pop()
         now = time.monotonic()
         for line in lines:
-            if b'"mining.notify"' in line:
+            if line.startswith(b'{"id":null,"method":"mining.notify"'):
                 self.job_at = now
                 match = re.search(rb'"params":\["([0-9a-f]+)",.*"([0-9a-f]{8})",(?:true|false)\]', line)
                 self.job, self.ntime = match[1], match[2]
                 if not self.ready.done():
                     self.ready.set_result(None)
-            elif line.startswith(b'{"id":'):
+            elif not line.startswith(b'{"id":null'):
                 number = int(line[6 : line.index(b",")])
                 if number >= 10:
                     self.load.answered(self, number, b'"result":true' in line, now)

@@ -9,7 +9,7 @@ import asyncio
 import dataclasses
 import ipaddress
 from collections import Counter
-from typing import Protocol
+from typing import Protocol, cast
 
 import structlog
 
@@ -80,8 +80,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Admit the machine, or close at once."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
         host, port = (transport.get_extra_info("peername") or ("unknown", 0))[:2]
         self.peer, self.address = f"{host}:{port}", address_group(str(host))
         self.opened_at = self.heard_at = self.listener.now()
