@@ -228,7 +228,7 @@ class NodeLink:
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         # allow task: ends by itself, its tries are bounded; `aclose` waits for it and cancels
-        task = asyncio.get_running_loop().create_task(work)
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

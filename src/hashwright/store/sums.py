@@ -28,11 +28,12 @@ class WorkSums:
     From the minute `_complete_from` on a key that is not in the cache is not in the table either.
     """
 
-    __slots__ = ("_complete_from", "_pending", "_sums")
+    __slots__ = ("_complete_from", "_newest", "_pending", "_sums")
 
     def __init__(self, connection: Connection) -> None:
         newest = connection.execute("SELECT max(minute) FROM work").fetchone()[0]
         self._complete_from: int = 0 if newest is None else newest + 1
+        self._newest = -1
         self._sums: dict[WorkKey, WorkSum] = {}
         self._pending: dict[WorkKey, WorkSum] = {}
 
@@ -51,10 +52,13 @@ class WorkSums:
         if not self._pending:
             return
         self._sums.update(self._pending)
+        newest = max(key.minute for key in self._pending)
         self._pending = {}
-        oldest = max(key.minute for key in self._sums) - KEPT_MINUTES + 1
-        if oldest > self._complete_from:
-            self._complete_from = oldest
+        if newest <= self._newest:
+            return  # the walk over all sums is for a new minute only: a farm has thousands of keys
+        self._newest = newest
+        oldest = newest - KEPT_MINUTES + 1
+        self._complete_from = max(self._complete_from, oldest)
         self._sums = {key: total for key, total in self._sums.items() if key.minute >= oldest}
 
     def rollback(self) -> None:

@@ -1,0 +1,308 @@
+"""PRACTICE chain: a full node's part played in process, so that a newcomer with no node sees the whole system work.
+
+Blocks have Bitcoin's real format: proof of work (sha256d, or scrypt for a coin that uses it), merkle root, BIP 34
+height, witness commitment, transactions. `practice_rules` judges them as strictly as a node would. Not played are
+scripts and signatures: the transactions spend outputs of an invented faucet, and only those that this node offered
+itself may stand in a block. There is no extension block (MWEB) here. Nothing on this chain is worth anything, and it
+is labelled PRACTICE wherever it shows.
+
+Difficulty follows the miners: every block, the target moves by how long the last `WINDOW` blocks took, at most twofold
+a block, never easier than the start.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from hashwright.adapters.nodes import practice_rules as rules
+from hashwright.adapters.nodes.base import BlockState, NodeProbe, Plugin, TipSeen
+from hashwright.chain.coin import Coin
+from hashwright.chain.template import Tip
+from hashwright.clock import Clock
+from hashwright.errors import OperatorError
+
+WINDOW = 8
+SUBSIDY = 50 * 10**8
+START_BITS = {"sha256d": 0x1F00FFFF, "scrypt": 0x2001FFFF}
+"""About 65,000 sha256d hashes or 128 scrypt hashes a block: a moment's work of one CPU."""
+FEE = 1_000
+FAUCET_BODY_SIZE = 74
+"""Of a faucet transaction: inputs and outputs, without version, witness and lock time."""
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Settings of a practice chain."""
+
+    block_interval_s: float = 15.0
+    transactions: int = 3
+    start_bits: int = 0
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PracticeBlock:
+    """A block of the chain."""
+
+    block_hash: bytes
+    prevhash: bytes
+    height: int
+    ntime: int
+    nbits: int
+    raw: bytes
+    transactions: tuple[bytes, ...]
+
+
+class PracticeNode:
+    """The chain, its faucet, and the node's answers."""
+
+    def __init__(self, config: Config, *, coin: Coin, clock: Clock) -> None:
+        self.config = config
+        self.algorithm = coin.algorithm
+        self._hash = _scrypt if coin.algorithm == "scrypt" else _sha256d
+        self._clock = clock
+        self._start_bits = config.start_bits or START_BITS[coin.algorithm]
+        genesis = PracticeBlock(
+            block_hash=hashlib.sha256(f"PRACTICE {coin.key} {config.seed}".encode()).digest(),
+            prevhash=bytes(32),
+            height=0,
+            ntime=self._now_s() - 600,
+            nbits=self._start_bits,
+            raw=b"",
+            transactions=(),
+        )
+        self._blocks: dict[bytes, PracticeBlock] = {genesis.block_hash: genesis}
+        self.chain: list[PracticeBlock] = [genesis]
+        self._known: dict[bytes, rules.Known] = {}
+        self._faucet = 0
+        self._pool: list[bytes] = []
+        self._changed = asyncio.Condition()
+        self._fill_pool()
+
+    def __repr__(self) -> str:
+        return f"<PracticeNode PRACTICE {self.algorithm} height {self.chain[-1].height}>"
+
+    # ---------------------------------------------------------------- what a node answers
+
+    async def template(self, longpoll: str | None) -> dict[str, Any]:
+        """Return a getblocktemplate answer."""
+        tip = self.chain[-1]
+        wtxids = [_sha256d(raw) for raw in self._pool]
+        root, _ = rules.tree([bytes(32), *wtxids])
+        return {
+            "version": 0x20000000,
+            "rules": ["csv", "!segwit"],
+            "previousblockhash": tip.block_hash[::-1].hex(),
+            "height": tip.height + 1,
+            "bits": f"{self.next_bits():08x}",
+            "curtime": max(self._now_s(), self.median_time() + 1),
+            "mintime": self.median_time() + 1,
+            "coinbasevalue": SUBSIDY + sum(self._known[raw].fee for raw in self._pool),
+            "transactions": [self._offer(raw) for raw in self._pool],
+            "default_witness_commitment": (rules.WITNESS_MARK + _sha256d(root + bytes(32))).hex(),
+            "longpollid": f"{tip.block_hash[::-1].hex()}{tip.height}",
+        }
+
+    async def submit(self, block: bytes) -> str:
+        """Judge a block and take it; the empty string, or the node's word against it."""
+        block_hash = _sha256d(block[:80])
+        if block_hash in self._blocks:
+            return "duplicate"
+        if len(block) >= 80 and block[4:36] not in self._blocks:
+            return "prev-blk-not-found"
+        try:
+            rules.judge_block(block, self._expected())
+        except rules.Refused as refusal:
+            return str(refusal)
+        await self._append(block_hash, block)
+        return ""
+
+    async def block_state(self, block_hash: str) -> BlockState:
+        """Tell how deep a block is."""
+        wanted = bytes.fromhex(block_hash)[::-1]
+        known = self._blocks.get(wanted)
+        if known is None:
+            return BlockState(confirmations=0, height=0)
+        tip = self.chain[-1].height
+        if known.height <= tip and self.chain[known.height].block_hash == wanted:
+            return BlockState(confirmations=tip - known.height + 1, height=known.height)
+        return BlockState(confirmations=-1, height=known.height)
+
+    async def tip(self) -> TipSeen:
+        """Return the best block."""
+        tip = self.chain[-1]
+        return TipSeen(height=tip.height, block_hash=tip.block_hash[::-1].hex())
+
+    async def tip_header(self, block_hash: str) -> Tip:
+        """Return what must be known to mine on a block."""
+        block = self._blocks.get(bytes.fromhex(block_hash)[::-1])
+        if block is None:
+            raise OperatorError("The PRACTICE chain has no such block.", code="HW-411")
+        return Tip(block_hash=block_hash, height=block.height, mediantime=self.median_time())
+
+    async def watch(self) -> AsyncIterator[TipSeen]:
+        """Yield each new best block at once."""
+        seen = self.chain[-1].block_hash
+        while True:
+            async with self._changed:
+                while self.chain[-1].block_hash == seen:
+                    await self._changed.wait()
+            seen = self.chain[-1].block_hash
+            yield await self.tip()
+
+    async def probe(self) -> NodeProbe:
+        """Introduce itself."""
+        return NodeProbe(
+            state="ready", detail="PRACTICE chain, in process", height=self.chain[-1].height, network="regtest",
+            version="PRACTICE",
+        )  # fmt: skip
+
+    async def script_of_address(self, address: str) -> bytes | None:
+        """A practice node reads no addresses."""
+        return None
+
+    async def coinbases(self, count: int) -> list[tuple[int, str, bytes]]:
+        """Return height, hash and coinbase (without witness) of the newest blocks."""
+        newest = [block for block in self.chain[-count:] if block.raw]
+        return [(block.height, block.block_hash[::-1].hex(), _coinbase_of(block.raw)) for block in newest]
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+    # ---------------------------------------------------------------- the chain
+
+    async def invalidate(self, block_hash: str) -> None:
+        """Drop a block and all after it from the best chain: a reorg, as `invalidateblock` makes one."""
+        block = self._blocks[bytes.fromhex(block_hash)[::-1]]
+        dropped = self.chain[block.height :]
+        self.chain = self.chain[: block.height]
+        for lost in dropped:
+            self._pool.extend(lost.transactions)
+        await self._announce()
+
+    def next_bits(self) -> int:
+        """Return the bits that the next block must have: the last target, moved by how long the last blocks took."""
+        recent = self.chain[-WINDOW - 1 :]
+        if len(recent) < 3:
+            return self._start_bits
+        wanted = self.config.block_interval_s * (len(recent) - 1)
+        taken = recent[-1].ntime - recent[0].ntime
+        target = rules.expand(recent[-1].nbits)
+        moved = target * max(int(taken * 1000), 1) // max(int(wanted * 1000), 1)
+        bounded = min(max(moved, target // 2), target * 2, rules.expand(self._start_bits))
+        return rules.compact(bounded)
+
+    def median_time(self) -> int:
+        """Return the median time of the last 11 blocks."""
+        times = sorted(block.ntime for block in self.chain[-11:])
+        return times[len(times) // 2]
+
+    def _expected(self) -> rules.Expected:
+        spent = {raw for block in self.chain for raw in block.transactions}
+        return rules.Expected(
+            prevhash=self.chain[-1].block_hash,
+            height=self.chain[-1].height + 1,
+            nbits=self.next_bits(),
+            median_time=self.median_time(),
+            now_s=self._now_s(),
+            subsidy=SUBSIDY,
+            known={raw: known for raw, known in self._known.items() if raw not in spent},
+            proof_of_work=self._hash,
+        )
+
+    async def _append(self, block_hash: bytes, raw: bytes) -> None:
+        included = tuple(item for item in self._pool if item in raw)
+        block = PracticeBlock(
+            block_hash=block_hash,
+            prevhash=raw[4:36],
+            height=self.chain[-1].height + 1,
+            ntime=int.from_bytes(raw[68:72], "little"),
+            nbits=int.from_bytes(raw[72:76], "little"),
+            raw=raw,
+            transactions=included,
+        )
+        self._blocks[block_hash] = block
+        self.chain.append(block)
+        self._pool = [item for item in self._pool if item not in included]
+        self._fill_pool()
+        await self._announce()
+
+    async def _announce(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    # ---------------------------------------------------------------- the faucet
+
+    def _fill_pool(self) -> None:
+        while len(self._pool) < self.config.transactions:
+            self._faucet += 1
+            raw, spends = _faucet_transaction(self._faucet, self.config.seed)
+            self._known[raw] = rules.Known(fee=FEE, spends=(spends,))
+            self._pool.append(raw)
+
+    def _offer(self, raw: bytes) -> dict[str, Any]:
+        return {
+            "data": raw.hex(),
+            "txid": _sha256d(_without_witness(raw))[::-1].hex(),
+            "hash": _sha256d(raw)[::-1].hex(),
+            "fee": self._known[raw].fee,
+            "weight": 3 * len(_without_witness(raw)) + len(raw),
+        }
+
+    def _now_s(self) -> int:
+        return self._clock.now() // 1000
+
+
+def _faucet_transaction(number: int, seed: int) -> tuple[bytes, bytes]:
+    """Invent a transaction with one input and one output: every second one with a witness."""
+    outpoint = hashlib.sha256(f"PRACTICE faucet {seed} {number}".encode()).digest() + bytes(4)
+    output = (10**8 + number).to_bytes(8, "little") + b"\x16\x00\x14" + outpoint[:20]
+    body = b"\x01" + outpoint + b"\x00" + b"\xff" * 4 + b"\x01" + output
+    version, lock_time = (2).to_bytes(4, "little"), bytes(4)
+    if number % 2:
+        return version + body + lock_time, outpoint
+    witness = b"\x02\x04" + outpoint[:4] + b"\x21" + b"\x02" + outpoint[:32]
+    return version + b"\x00\x01" + body + witness + lock_time, outpoint
+
+
+def _without_witness(raw: bytes) -> bytes:
+    """Strip the witness of a faucet transaction: its parts have fixed places."""
+    return raw if raw[4:6] != b"\x00\x01" else raw[:4] + raw[6 : 6 + FAUCET_BODY_SIZE] + raw[-4:]
+
+
+def _coinbase_of(raw: bytes) -> bytes:
+    """Cut the coinbase out of a block, without its witness."""
+    reader = rules.Reader(raw)
+    reader.take(80)
+    reader.count()
+    start = reader.at
+    reader.take(4)
+    has_witness = raw[reader.at : reader.at + 2] == b"\x00\x01"
+    body_start = reader.at + 2 * has_witness
+    reader.at = body_start
+    for _ in range(reader.count()):
+        reader.take(36)
+        reader.chunk()
+        reader.take(4)
+    for _ in range(reader.count()):
+        reader.take(8)
+        reader.chunk()
+    return raw[start : start + 4] + raw[body_start : reader.at] + bytes(4)
+
+
+def _sha256d(data: bytes) -> bytes:
+    return hashlib.sha256(hashlib.sha256(data).digest()).digest()
+
+
+def _scrypt(header: bytes) -> bytes:
+    return hashlib.scrypt(header, salt=header, n=1024, r=1, p=1, dklen=32)
+
+
+def _build(config: Config, *, coin: Coin, network: str, clock: Clock) -> PracticeNode:
+    return PracticeNode(config, coin=coin, clock=clock)
+
+
+PLUGIN = Plugin(title="PRACTICE chain, in process: no node, no network, no value", config=Config, build=_build)
