@@ -92,7 +92,7 @@ class NodeLink:
         self._clock = clock
         self._outbox = outbox
         self._tell = desk.tell
-        self._unsettled = lambda: desk.unsettled(destination)
+        self._desk = desk
         self._numbers = 0
         self._newest: Template | None = None
         self._wanted = asyncio.Event()
@@ -220,7 +220,7 @@ class NodeLink:
     async def _watch_blocks(self) -> None:
         """Ask the chain, block by block, what became of ours."""
         while True:
-            for block_hash in self._unsettled():
+            for block_hash in self._desk.unsettled(self.destination):
                 with contextlib.suppress(HashwrightError):
                     state: BlockState = await self.node.block_state(block_hash)
                     self._tell(seen.BlockSeen(self.destination, block_hash, state.confirmations))
