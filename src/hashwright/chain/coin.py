@@ -2,18 +2,26 @@
 
 from dataclasses import dataclass, field
 
+from hashwright.errors import NotSupported
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """Address forms of one network of a coin. Versions are the first byte of a base58 address."""
+    """One network of a coin: its address forms and where its rules differ.
+
+    Versions are the first byte of a Base58 address; the first of each is the one we write.
+    """
 
     name: str
     pubkey_versions: tuple[int, ...]
     script_versions: tuple[int, ...]
     bech32_prefix: str
+    target_limit: int
+    """The easiest target that the chain allows."""
     genesis_display: str = ""
     halving_blocks: int | None = None
     """Where it differs from the main network (regtest halves early)."""
+    is_retargeting: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,19 +37,35 @@ class Coin:
     gbt_rules: tuple[str, ...] = ()
     subsidy_start: int = 0
     halving_blocks: int = 0
-    retarget_blocks: int = 2016
     block_interval_s: int = 600
+    retarget_blocks: int = 2016
+    retarget_intervals: int = 2015
+    """Intervals between the two blocks whose times a retarget compares."""
+    drops_retarget_bit: bool = False
     why_not: str = ""
     unpayable_prefixes: tuple[str, ...] = ()
     """Bech32 prefixes of this coin whose addresses no coinbase can pay."""
+    unpayable_witness_versions: tuple[int, ...] = ()
+    """Witness versions that bind the extension block and are no addresses of people."""
 
     @property
     def is_minable(self) -> bool:
         """Tell whether proof of work earns this coin."""
         return not self.why_not
 
-    def subsidy(self, height: int, network: str = "main") -> int:
-        """Return the new coins of a block [minor units], without fees."""
-        interval = self.networks[network].halving_blocks or self.halving_blocks
-        halvings = height // interval if interval else 0
-        return self.subsidy_start >> halvings if halvings < 64 else 0
+    def network(self, name: str) -> Network:
+        """Return one of its networks.
+
+        Raises:
+            NotSupported: the coin cannot be mined (HW-205), or has no network of that name (HW-204).
+        """
+        if self.why_not:
+            raise NotSupported(self.why_not, code="HW-205")
+        if name not in self.networks:
+            known = ", ".join(self.networks)
+            raise NotSupported(f"{self.title} has no network {name!r}.", code="HW-204", hint=f"Choose one of: {known}.")
+        return self.networks[name]
+
+    def halving_interval_blocks(self, network: str) -> int:
+        """Return the blocks between two halvings of the subsidy."""
+        return self.network(network).halving_blocks or self.halving_blocks

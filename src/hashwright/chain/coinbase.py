@@ -1,15 +1,23 @@
 """Coinbase transactions: built around the extranonce, and read back to see who is really paid.
 
-All forms here are without witness, as Stratum hashes them; the witness (one item of 32 zero bytes, BIP 141) is added
-only when a block is put together.
+All forms built here are without witness, as Stratum hashes them; the witness (one item of 32 zero bytes, BIP 141) is
+added only when a block is put together.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from hashwright.chain.transaction import Output, output_bytes, parse_transaction, varint
+
+SCRIPT_SIG_MIN: Final = 2
 SCRIPT_SIG_MAX: Final = 100
 """Consensus: a coinbase's input script has 2 to 100 bytes."""
+TAG_SIZE_MIN: Final = 4
+"""Shorter runs of letters are chance, not a name."""
+_PUSH_MAX: Final = 75
+"""A script opcode up to this number pushes that many bytes; more need the opcode below."""
+_OP_PUSHDATA1: Final = 0x4C
 _NULL_OUTPOINT: Final = bytes(32) + b"\xff" * 4
 _SEQUENCE: Final = b"\xff" * 4
 _WITNESS: Final = b"\x01\x20" + bytes(32)
@@ -25,7 +33,11 @@ class CoinbaseParts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coinbase:
-    """A coinbase that was read: the height (None where BIP 34 is not followed), the script, who is paid how much."""
+    """A coinbase that was read: height, script, printable tag, and who is paid how much [minor units].
+
+    The height is what BIP 34 says; it is None where the script does not begin with one, and of no meaning in blocks
+    from before that rule.
+    """
 
     height: int | None
     script_sig: bytes
@@ -51,16 +63,18 @@ def build_coinbase(
         witness_commitment: the commitment's whole script (BIP 141), or nothing.
 
     Raises:
-        ValueError: the script would be longer than consensus allows.
+        ValueError: the script would be longer than consensus allows, or a value or the height is out of range.
     """
-    before = push_height(height) + _push(extra)
-    script_size = len(before) + 1 + extranonce_size + len(_push(tag))
+    if not 0 < extranonce_size <= _PUSH_MAX:
+        raise ValueError(f"the extranonce cannot have {extranonce_size} bytes")
+    before = push_height(height) + _push(extra) + bytes((extranonce_size,))
+    script_size = len(before) + extranonce_size + len(_push(tag))
     if script_size > SCRIPT_SIG_MAX:
         raise ValueError(f"the coinbase script would have {script_size} bytes, of {SCRIPT_SIG_MAX}: shorten the tag")
     head = (1).to_bytes(4, "little") + b"\x01" + _NULL_OUTPOINT + bytes((script_size,)) + before
     paid = [*outputs, *([(0, witness_commitment)] if witness_commitment else [])]
-    tail = _push(tag) + _SEQUENCE + varint(len(paid)) + b"".join(_output(*output) for output in paid) + bytes(4)
-    return CoinbaseParts(prefix=head + bytes((extranonce_size,)), suffix=tail)
+    written = b"".join(output_bytes(Output(value=value, script=script)) for value, script in paid)
+    return CoinbaseParts(prefix=head, suffix=_push(tag) + _SEQUENCE + varint(len(paid)) + written + bytes(4))
 
 
 def with_witness(coinbase: bytes) -> bytes:
@@ -70,98 +84,80 @@ def with_witness(coinbase: bytes) -> bytes:
 
 def push_height(height: int) -> bytes:
     """Return the script that BIP 34 wants first: the height, pushed as a minimal script number."""
-    if height < 0:
-        raise ValueError("a height is not negative")
-    if height == 0:
-        return b"\x00"
-    if height <= 16:
-        return bytes((0x50 + height,))
-    size = height.bit_length() // 8 + 1  # one more bit for the sign
-    return bytes((size,)) + height.to_bytes(size, "little")
+    if not 0 <= height < 2**31:
+        raise ValueError(f"{height} is no height")
+    return _push_number(height)
 
 
 def decode_coinbase(data: bytes) -> Coinbase:
-    """Read a coinbase in the form without witness.
+    """Read a coinbase, with its witness or without.
 
     Raises:
         ValueError: the bytes are not one whole coinbase.
     """
-    if len(data) < 46 or data[4:5] != b"\x01" or data[5:41] != _NULL_OUTPOINT:
+    transaction = parse_transaction(data)
+    first = transaction.inputs[0]
+    if len(transaction.inputs) != 1 or first.txid_le + first.index.to_bytes(4, "little") != _NULL_OUTPOINT:
         raise ValueError("this is no coinbase: it needs exactly one input, and that spends nothing")
-    size = data[41]
-    script_sig = data[42 : 42 + size]
-    if not 2 <= size <= SCRIPT_SIG_MAX or len(script_sig) != size:
+    if not SCRIPT_SIG_MIN <= len(first.script_sig) <= SCRIPT_SIG_MAX:
         raise ValueError("the coinbase's input script has not 2 to 100 bytes")
-    outputs, end = _read_outputs(data, 42 + size + 4)
-    if end + 4 != len(data):
-        raise ValueError("the coinbase does not end where it should")
-    return Coinbase(height=_read_height(script_sig), script_sig=script_sig, tag=printable(script_sig), outputs=outputs)
+    return Coinbase(
+        height=_read_height(first.script_sig),
+        script_sig=first.script_sig,
+        tag=tag_of(first.script_sig),
+        outputs=tuple((output.value, output.script) for output in transaction.outputs),
+    )
 
 
-def printable(script_sig: bytes) -> str:
+def tag_of(script_sig: bytes) -> str:
     """Return the longest run of printable ASCII in a script: the miner's tag. It is data, never markup."""
-    runs, run = [""], ""
-    for byte in script_sig:
-        run = run + chr(byte) if 0x20 <= byte < 0x7F else ""
-        runs.append(run)
-    longest = max(runs, key=len)
-    return longest if len(longest) >= 4 else ""
+    runs = [run for piece in _pieces(script_sig) for run in _runs(piece)]
+    return max(runs, key=len, default="")
 
 
-def varint(number: int) -> bytes:
-    """Return a number in Bitcoin's variable-length form."""
-    if number < 0xFD:
-        return bytes((number,))
-    if number <= 0xFFFF:
-        return b"\xfd" + number.to_bytes(2, "little")
-    if number <= 0xFFFFFFFF:
-        return b"\xfe" + number.to_bytes(4, "little")
-    return b"\xff" + number.to_bytes(8, "little")
+def _runs(piece: bytes) -> list[str]:
+    letters = "".join(chr(byte) if 0x20 <= byte < 0x7F else "\n" for byte in piece)
+    return [run for run in letters.split("\n") if len(run) >= TAG_SIZE_MIN]
 
 
-def read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """Read a number in Bitcoin's variable-length form; return it and where it ends.
+def _pieces(script_sig: bytes) -> list[bytes]:
+    """Return what a script pushes, so that a length that happens to be a letter is not read as one.
 
-    Raises:
-        ValueError: the data end before it does.
+    Many pools write no proper script behind the height: then the whole is one piece.
     """
-    sizes = {0xFD: 2, 0xFE: 4, 0xFF: 8}
-    if at >= len(data):
-        raise ValueError("the data end too early")
-    first = data[at]
-    size = sizes.get(first, 0)
-    if at + 1 + size > len(data):
-        raise ValueError("the data end too early")
-    return (int.from_bytes(data[at + 1 : at + 1 + size], "little") if size else first), at + 1 + size
+    pieces, at = [], 0
+    while at < len(script_sig):
+        opcode, start = script_sig[at], at + 1
+        size = opcode if opcode <= _PUSH_MAX else 0
+        if opcode == _OP_PUSHDATA1:
+            size, start = int.from_bytes(script_sig[start : start + 1], "little"), start + 1
+        if start + size > len(script_sig) or opcode > 0x60:
+            return [script_sig]
+        pieces.append(script_sig[start : start + size])
+        at = start + size
+    return pieces
 
 
 def _push(data: bytes) -> bytes:
-    return bytes((len(data),)) + data if data else b""
+    if not data:
+        return b""
+    return (bytes((len(data),)) if len(data) <= _PUSH_MAX else bytes((_OP_PUSHDATA1, len(data)))) + data
 
 
-def _output(value: int, script: bytes) -> bytes:
-    return value.to_bytes(8, "little") + varint(len(script)) + script
-
-
-def _read_outputs(data: bytes, at: int) -> tuple[tuple[tuple[int, bytes], ...], int]:
-    count, at = read_varint(data, at)
-    outputs = []
-    for _ in range(min(count, len(data))):
-        value = int.from_bytes(data[at : at + 8], "little")
-        size, at = read_varint(data, at + 8)
-        script = data[at : at + size]
-        if len(script) != size:
-            raise ValueError("an output of the coinbase ends too early")
-        outputs.append((value, script))
-        at += size
-    return tuple(outputs), at
+def _push_number(number: int) -> bytes:
+    if number == 0:
+        return b"\x00"
+    if number <= 16:
+        return bytes((0x50 + number,))
+    size = number.bit_length() // 8 + 1  # one more bit for the sign
+    return bytes((size,)) + number.to_bytes(size, "little")
 
 
 def _read_height(script_sig: bytes) -> int | None:
     first = script_sig[0]
     if first == 0 or 0x51 <= first <= 0x60:
         return first - 0x50 if first else 0
-    if 1 <= first <= 8 and len(script_sig) > first:
+    if 1 <= first <= 5 and len(script_sig) > first:
         number = int.from_bytes(script_sig[1 : 1 + first], "little")
-        return number if push_height(number) == script_sig[: 1 + first] else None
+        return number if _push_number(number) == script_sig[: 1 + first] else None
     return None

@@ -3,22 +3,30 @@
 Unknown keys are ignored; a key that we need and that is missing, or is of another form, is an error with its place.
 MWEB (Litecoin): the node's last transaction, the HogEx, stays last, and the extension block follows the transactions
 behind a byte 01; without it the block is refused (`mweb-missing`).
+
+A rule that the node marks with `!` must be understood, or the block will be invalid (BIP 9): such a template is
+refused, as is one of a signet, whose blocks need a signature.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from hashwright.chain.coin import Coin
-from hashwright.chain.coinbase import varint, with_witness
+from hashwright.chain.coinbase import with_witness
 from hashwright.chain.merkle import merkle_branch
+from hashwright.chain.subsidy import subsidy
 from hashwright.chain.target import target_of_bits
+from hashwright.chain.transaction import varint
 from hashwright.errors import OperatorError
 
-_HEX = re.compile(r"(?:[0-9a-f]{2})*", re.ASCII)
+_HEX: Final = re.compile(r"(?:[0-9a-f]{2})*", re.ASCII)
+_COMMITMENT_HEAD: Final = bytes.fromhex("6a24aa21a9ed")
+_COMMITMENT_SIZE_MIN: Final = 38
+_HOGEX_FLAGS: Final = b"\x00\x08"
 
 
 class TemplateTransaction(msgspec.Struct, frozen=True):
@@ -26,8 +34,7 @@ class TemplateTransaction(msgspec.Struct, frozen=True):
 
     data: str
     txid: str
-    fee: int = 0
-    weight: int = 0
+    hash: str = ""
 
 
 class GbtAnswer(msgspec.Struct, frozen=True):
@@ -41,6 +48,7 @@ class GbtAnswer(msgspec.Struct, frozen=True):
     height: int
     curtime: int
     mintime: int
+    rules: tuple[str, ...] = ()
     default_witness_commitment: str = ""
     mweb: str = ""
     longpollid: str = ""
@@ -86,6 +94,7 @@ def template_of_gbt(answer: Mapping[str, Any], coin: Coin) -> Template:
     """
     try:
         gbt = msgspec.convert(answer, GbtAnswer)
+        _check_rules(gbt, coin)
         return _template(gbt)
     except (msgspec.ValidationError, ValueError) as error:
         raise OperatorError(
@@ -95,13 +104,17 @@ def template_of_gbt(answer: Mapping[str, Any], coin: Coin) -> Template:
         ) from error
 
 
+def _check_rules(gbt: GbtAnswer, coin: Coin) -> None:
+    unknown = [rule for rule in gbt.rules if rule.startswith("!") and rule[1:] not in coin.gbt_rules]
+    if unknown:
+        raise ValueError(f"it needs rules that are not known here: {', '.join(unknown)}")
+
+
 def _template(gbt: GbtAnswer) -> Template:
     nbits = int.from_bytes(_bytes("bits", gbt.bits, size=4), "big")
     target_of_bits(nbits)
-    for key, value, bits in (("height", gbt.height, 31), ("coinbasevalue", gbt.coinbasevalue, 63)):
-        if not 0 <= value < 2**bits:
-            raise ValueError(f"{key} is {value}")
-    txids = [_bytes("txid", item.txid, size=32)[::-1] for item in gbt.transactions]
+    _check_numbers(gbt)
+    transactions = tuple(_bytes(f"transactions[{i}].data", item.data) for i, item in enumerate(gbt.transactions))
     return Template(
         height=gbt.height,
         version=gbt.version & 0xFFFFFFFF,
@@ -110,12 +123,46 @@ def _template(gbt: GbtAnswer) -> Template:
         curtime=gbt.curtime,
         mintime=gbt.mintime,
         coinbase_value=gbt.coinbasevalue,
-        witness_commitment=_bytes("default_witness_commitment", gbt.default_witness_commitment),
-        branch=merkle_branch(txids),
-        transactions=tuple(_bytes("data", item.data) for item in gbt.transactions),
-        mweb=_bytes("mweb", gbt.mweb),
+        witness_commitment=_commitment(gbt),
+        branch=merkle_branch(
+            [_bytes(f"transactions[{i}].txid", item.txid, size=32)[::-1] for i, item in enumerate(gbt.transactions)]
+        ),
+        transactions=transactions,
+        mweb=_mweb(gbt, transactions),
         longpoll=gbt.longpollid,
     )
+
+
+def _check_numbers(gbt: GbtAnswer) -> None:
+    """Hold every number to what its place in a header or a coinbase can take."""
+    limits = (
+        ("height", gbt.height, 0, 2**31),
+        ("coinbasevalue", gbt.coinbasevalue, 0, 2**63),
+        ("version", gbt.version, -(2**31), 2**32),
+        ("curtime", gbt.curtime, 0, 2**32),
+        ("mintime", gbt.mintime, 0, 2**32),
+    )
+    for key, value, least, end in limits:
+        if not least <= value < end:
+            raise ValueError(f"{key} is {value}")
+
+
+def _commitment(gbt: GbtAnswer) -> bytes:
+    """Read the witness commitment; without one no transaction may carry a witness (BIP 141)."""
+    script = _bytes("default_witness_commitment", gbt.default_witness_commitment)
+    if script and (len(script) < _COMMITMENT_SIZE_MIN or not script.startswith(_COMMITMENT_HEAD)):
+        raise ValueError("default_witness_commitment is no witness commitment")
+    if not script and any(item.hash and item.hash != item.txid for item in gbt.transactions):
+        raise ValueError("default_witness_commitment is missing, but there are transactions with witnesses")
+    return script
+
+
+def _mweb(gbt: GbtAnswer, transactions: tuple[bytes, ...]) -> bytes:
+    """Read the extension block, which the last transaction binds to the chain."""
+    mweb = _bytes("mweb", gbt.mweb)
+    if mweb and not (transactions and transactions[-1][4:6] == _HOGEX_FLAGS):
+        raise ValueError("there is an mweb part, but the last transaction is no HogEx")
+    return mweb
 
 
 def empty_template(newest: Template, tip: Tip, coin: Coin, *, now_s: int) -> Template | None:
@@ -126,8 +173,8 @@ def empty_template(newest: Template, tip: Tip, coin: Coin, *, now_s: int) -> Tem
     height = tip.height + 1
     if newest.mweb or height != newest.height + 1 or height % coin.retarget_blocks == 0:
         return None
-    fees = newest.coinbase_value - coin.subsidy(newest.height)
-    if fees < 0 or coin.subsidy(height) != coin.subsidy(newest.height):
+    fees = newest.coinbase_value - subsidy(newest.height, coin)
+    if fees < 0 or subsidy(height, coin) != subsidy(newest.height, coin):
         return None  # the subsidy is not the one we know (regtest halves early), so neither is the value
     return Template(
         height=height,
@@ -136,7 +183,7 @@ def empty_template(newest: Template, tip: Tip, coin: Coin, *, now_s: int) -> Tem
         nbits=newest.nbits,
         curtime=max(now_s, tip.mediantime + 1),
         mintime=tip.mediantime + 1,
-        coinbase_value=coin.subsidy(height),
+        coinbase_value=subsidy(height, coin),
         witness_commitment=b"",
         branch=(),
         transactions=(),

@@ -1,4 +1,8 @@
-"""Bitcoin. Sources: Bitcoin Core `src/kernel/chainparams.cpp` (address versions, halving), BIP 173 (prefixes)."""
+"""Bitcoin. Sources: Bitcoin Core `src/kernel/chainparams.cpp` (address versions, halving, limits), BIP 173 (prefixes).
+
+"test" stands for testnet3 and testnet4, whose addresses are the same. Blocks of a signet need its owner's signature:
+a template of one is refused.
+"""
 
 from hashwright.chain.coin import Coin, Network
 
@@ -17,17 +21,32 @@ COIN = Coin(
             pubkey_versions=(0x00,),
             script_versions=(0x05,),
             bech32_prefix="bc",
+            target_limit=2**224 - 1,
             genesis_display="000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f",
         ),
-        "test": Network(name="test", pubkey_versions=(0x6F,), script_versions=(0xC4,), bech32_prefix="tb"),
-        "signet": Network(name="signet", pubkey_versions=(0x6F,), script_versions=(0xC4,), bech32_prefix="tb"),
+        "test": Network(
+            name="test",
+            pubkey_versions=(0x6F,),
+            script_versions=(0xC4,),
+            bech32_prefix="tb",
+            target_limit=2**224 - 1,
+        ),
+        "signet": Network(
+            name="signet",
+            pubkey_versions=(0x6F,),
+            script_versions=(0xC4,),
+            bech32_prefix="tb",
+            target_limit=0x377AE << 216,
+        ),
         "regtest": Network(
             name="regtest",
             pubkey_versions=(0x6F,),
             script_versions=(0xC4,),
             bech32_prefix="bcrt",
+            target_limit=2**255 - 1,
             genesis_display="0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206",
             halving_blocks=150,
+            is_retargeting=False,
         ),
     },
 )
