@@ -100,6 +100,9 @@ CODES: Final[dict[str, ErrorCode]] = {
     ),
     "HW-411": _code("Node refused the call", "It knows the call, but says no.", "Read its reason."),
     "HW-412": _code("Node did not answer in time", "It is overloaded or stopped.", "Look at the node."),
+    "HW-413": _code(
+        "Block recovered", "The process died before it could note a block that the node took.", "None: it is noted now."
+    ),
     # 5xx: limits
     "HW-501": _code("Safety limit", "A limit that the owner set says no.", "Change the limit, or leave it."),
     # 6xx: data folder, database, journal

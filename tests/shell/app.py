@@ -73,6 +73,9 @@ class ScriptedNode:
             self._changed.clear()
             yield TipSeen(height=self.height, block_hash=self.tip_hash())
 
+    async def coinbases(self, count):
+        return []
+
     async def aclose(self):
         pass
 
@@ -84,6 +87,7 @@ def settings(coin="bitcoin", **changes):
         "network": "regtest",
         "address": ADDRESS[coin],
         "start_difficulty": 1e-9,
+        "minimum_difficulty": 1e-12,
     }
     return DestinationSettings(**(values | changes))
 

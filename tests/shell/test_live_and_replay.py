@@ -2,14 +2,13 @@
 
 import asyncio
 
-from shell.app import ScriptedNode, Wire, running, until
-
 from hashwright.pool.events import ShareHashed
 from hashwright.pool.records import PoolState
 from hashwright.runtime import replay
 from hashwright.runtime.kernel import share_mark
 from hashwright.store.sqlite import SqliteStore
 from hashwright.testing.miner import MinerOptions, mine
+from shell.app import ScriptedNode, Wire, running, until
 
 
 async def live_run(folder, *, coin="bitcoin", shares=30):
@@ -33,8 +32,12 @@ async def live_run(folder, *, coin="bitcoin", shares=30):
         await wire.login("eva.r01", "d=0.00000001")
         job = (await wire.note("mining.notify"))[0]
         assert (await wire.ask("mining.submit", "eva.r01", job, "00" * 8, "6b49d200", "00000000", id=7))["id"] == 7
-        assert (await wire.ask("mining.submit", "eva.r01", "nojob", "00" * 8, "6b49d200", "00000000", id=8))["error"][0] == 21
-        assert (await wire.ask("mining.submit", "eva.r01", job, "00" * 4, "6b49d200", "00000000", id=9))["error"][0] == 20
+        assert (await wire.ask("mining.submit", "eva.r01", "nojob", "00" * 8, "6b49d200", "00000000", id=8))["error"][
+            0
+        ] == 21
+        assert (await wire.ask("mining.submit", "eva.r01", job, "00" * 4, "6b49d200", "00000000", id=9))["error"][
+            0
+        ] == 20
         mining = asyncio.gather(*(mine(item, lambda event: None) for item in options))
         await until(lambda: len(seen) > 20)
         node.new_tip()
@@ -85,7 +88,9 @@ def test_every_acknowledged_share_is_in_the_books_once(tmp_path):
     good = {"accepted", "block"}
     booked = sum(total.shares for total in totals if total.outcome in good and total.worker.startswith("kai."))
     judged = sum(
-        share_mark(effects) in good for _, event, effects in seen if type(event) is ShareHashed and "kai" in event.worker
+        share_mark(effects) in good
+        for _, event, effects in seen
+        if type(event) is ShareHashed and "kai" in event.worker
     )
     assert booked == judged >= sum(summary.accepted for summary in summaries)
 

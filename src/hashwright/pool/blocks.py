@@ -5,7 +5,7 @@ it was: a refusal is written down as such, but only another block at our height,
 """
 
 from hashwright.pool.effects import Alert, BlockChanged, PoolEffect
-from hashwright.pool.events import BlockAnswered, BlockSeen
+from hashwright.pool.events import BlockAnswered, BlockRecovered, BlockSeen
 from hashwright.pool.records import BlockRecord, PoolState
 
 GOOD_ANSWERS = ("", "duplicate", "inconclusive", "duplicate-inconclusive")
@@ -25,6 +25,23 @@ def take_answer(state: PoolState, event: BlockAnswered, *, now: int) -> tuple[Po
     del state.blocks[event.block_hash]
     text = f"Block {block.height} of {block.destination} was refused by the node: {event.answer} ({block.block_hash})."
     return (_changed(block, "refused", event.answer), Alert(level="critical", code="HW-404", text=text))
+
+
+def take_recovered(state: PoolState, event: BlockRecovered, *, now: int) -> tuple[PoolEffect, ...]:
+    """Take a block of ours into the books that was found in the chain only. Who found it is not known any more."""
+    if event.block_hash in state.blocks:
+        return ()
+    block = state.blocks[event.block_hash] = BlockRecord(
+        destination=event.destination,
+        block_hash=event.block_hash,
+        height=event.height,
+        worker="",
+        reward=event.reward,
+        state="submitted",
+        found_at=now,
+    )
+    text = f"Block {block.height} of {block.destination} is ours by its coinbase; the books did not know it yet."
+    return (_changed(block, "submitted", "found in the chain"), Alert(level="warning", code="HW-413", text=text))
 
 
 def take_sight(state: PoolState, event: BlockSeen, *, now: int) -> tuple[PoolEffect, ...]:

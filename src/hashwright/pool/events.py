@@ -167,6 +167,15 @@ class BlockSeen(Event, frozen=True, array_like=True, tag=True, gc=False):
     confirmations: int
 
 
+class BlockRecovered(Event, frozen=True, array_like=True, tag=True, gc=False):
+    """A block with our coinbase stands in the chain, and our books do not know it: we died between yes and commit."""
+
+    destination: str
+    block_hash: str
+    height: int
+    reward: int
+
+
 class ClockTicked(Event, frozen=True, array_like=True, tag=True, gc=False):
     """A time that was asked for by `WakeAt` has come."""
 
@@ -189,5 +198,6 @@ PoolEvent = (
     | ShareHashed
     | BlockAnswered
     | BlockSeen
+    | BlockRecovered
     | ClockTicked
 )

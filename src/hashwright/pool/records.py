@@ -46,7 +46,7 @@ class Terms(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Pace(msgspec.Struct, array_like=True):
-    """What vardiff remembers of a session: since when it counts, how many shares (weighed), and the session's own bounds."""
+    """What vardiff remembers of a session: since when it counts, how many shares (weighed), its own bounds."""
 
     since: int
     shares: float

@@ -10,6 +10,7 @@ from hashwright.pool.effects import Alert, BroadcastJob, CloseSession, PoolEffec
 from hashwright.pool.events import (
     AuthorizeAsked,
     BlockAnswered,
+    BlockRecovered,
     BlockSeen,
     ClockTicked,
     ConfigureAsked,
@@ -87,6 +88,8 @@ def _rare_step(state: PoolState, event: PoolEvent, *, now: int) -> tuple[PoolEff
             return blocks.take_answer(state, event, now=now)
         case BlockSeen():
             return blocks.take_sight(state, event, now=now)
+        case BlockRecovered():
+            return blocks.take_recovered(state, event, now=now)
         case _:
             raise AssertionError(f"the pool engine does not own {type(event).__name__}")
 

@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from hashwright.pool.records import Destination
 from hashwright.runtime import destinations
 from hashwright.runtime.control import Command
+from hashwright.runtime.destination_checks import check_destination
 
 if TYPE_CHECKING:
     from hashwright.runtime.wiring import Hashwright
@@ -36,6 +39,10 @@ def table(app: "Hashwright") -> dict[str, Command]:
         app.remove_destination(name)
         return {"removed": name}
 
+    async def pool_check(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        checks = await check_destination(arguments["destination"], clock=app.clock)
+        return [msgspec.to_builtins(check) for check in checks]
+
     async def backup(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         from pathlib import Path
 
@@ -52,6 +59,7 @@ def table(app: "Hashwright") -> dict[str, Command]:
         "workers": workers,
         "pool-add": pool_add,
         "pool-remove": pool_remove,
+        "pool-check": pool_check,
         "backup": backup,
         "stop": stop,
     }

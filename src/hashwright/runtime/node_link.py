@@ -21,6 +21,7 @@ import structlog
 
 from hashwright.adapters.nodes.base import BlockState, Node
 from hashwright.chain.coin import Coin
+from hashwright.chain.coinbase import decode_coinbase
 from hashwright.chain.template import Template, assemble_block, empty_template, template_of_gbt
 from hashwright.clock import Clock
 from hashwright.errors import AuthRejected, HashwrightError, NodeSyncing, OperatorError, Unavailable
@@ -37,6 +38,8 @@ RETRY_S = (0.5, 1.0, 2.0, 5.0)
 TEMPLATES_MAX = 64
 """Templates kept for assembling blocks; more than the engine keeps jobs."""
 WATCH_BLOCKS_S = 15.0
+SCAN_BLOCKS = 30
+"""Blocks looked through at a start: a day of Bitcoin's would be 144, but a process that died is started again soon."""
 SUBMIT_TRIES = 20
 SUBMIT_TIMEOUT_S = 30.0
 
@@ -63,6 +66,9 @@ class EventDesk(Protocol):
     def unsettled(self, name: str) -> list[str]:
         """List the hashes of a destination's blocks whose fate is open."""
 
+    def known_blocks(self, name: str) -> set[str]:
+        """Return the hashes of all blocks of a destination that the books know."""
+
 
 class StoredBlock(msgspec.Struct, frozen=True, array_like=True):
     """A block in the outbox, whole: it can be sent again by a process that never saw its template."""
@@ -77,7 +83,7 @@ class NodeLink:
 
     def __init__(
         self,
-        destination: str,
+        settings: seen.DestinationSet,
         *,
         node: Node,
         coin: Coin,
@@ -85,7 +91,8 @@ class NodeLink:
         outbox: Outbox,
         desk: "EventDesk",
     ) -> None:
-        self.destination = destination
+        self.destination = settings.destination
+        self._settings = settings
         self.node = node
         self.templates: dict[int, Template] = {}
         self._coin = coin
@@ -104,6 +111,7 @@ class NodeLink:
             group.create_task(self._keep_templates(), name=f"templates of {self.destination}")
             group.create_task(self._follow_tips(), name=f"tips of {self.destination}")
             group.create_task(self._watch_blocks(), name=f"blocks of {self.destination}")
+            group.create_task(self._scan_chain(), name=f"scan of {self.destination}")
 
     async def aclose(self) -> None:
         """Let running submissions finish for a moment, then close the node."""
@@ -216,6 +224,34 @@ class NodeLink:
         self._tell(seen.BlockAnswered(self.destination, block_hash, answer))
         with contextlib.suppress(Unavailable):  # it is sent once more at the next start, which does no harm
             self._outbox.outbox_done(outbox_key(block_hash), answer)
+
+    async def _scan_chain(self) -> None:
+        """Look through the newest blocks, once a start, for some of ours that the books do not know."""
+        newest = await self._newest_coinbases()
+        known = self._desk.known_blocks(self.destination)
+        for height, block_hash, coinbase in newest:
+            reward = self._our_reward(coinbase)
+            if reward and block_hash not in known:
+                self._tell(seen.BlockRecovered(self.destination, block_hash, height, reward))
+
+    async def _newest_coinbases(self) -> list[tuple[int, str, bytes]]:
+        failures = 0
+        while True:
+            try:
+                return await self.node.coinbases(SCAN_BLOCKS)
+            except HashwrightError:
+                await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
+                failures += 1
+
+    def _our_reward(self, coinbase: bytes) -> int:
+        """Return what a coinbase pays us [minor units]; 0 where it does not carry our tag."""
+        try:
+            decoded = decode_coinbase(coinbase)
+        except ValueError:
+            return 0
+        if self._settings.coinbase_tag not in decoded.script_sig:
+            return 0
+        return sum(value for value, script in decoded.outputs if script == self._settings.payout_script)
 
     async def _watch_blocks(self) -> None:
         """Ask the chain, block by block, what became of ours."""

@@ -8,6 +8,7 @@ and not by a timer each: ten thousand timers cost more than one walk.
 import asyncio
 import dataclasses
 import ipaddress
+import socket
 from collections import Counter
 from typing import Protocol, cast
 
@@ -25,6 +26,8 @@ IDLE_S = 600.0
 """No byte at all for this long: the machine is gone. Vardiff keeps an honest one well below."""
 SEND_BUFFER_MAX = 256 * 1024
 """A slow reader may hold back some hundred notifies, no more (reliability.md S10)."""
+KERNEL_BUFFER = 64 * 1024
+"""The kernel would let a slow reader hold 4 MB more; Linux doubles this number and counts its own books into it."""
 PER_ADDRESS_MAX = 12_000
 """A farm of 10,000 machines behind one router must fit."""
 PENDING_PER_ADDRESS_MAX = 3_000
@@ -85,6 +88,9 @@ class Connection(asyncio.Protocol):
         self.peer, self.address = f"{host}:{port}", address_group(str(host))
         self.opened_at = self.heard_at = self.listener.now()
         transport.set_write_buffer_limits(high=SEND_BUFFER_MAX)
+        plain = transport.get_extra_info("socket")
+        if plain is not None:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
         refusal = self.listener.admit(self)
         if refusal:
             self.is_closed = True

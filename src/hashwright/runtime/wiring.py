@@ -39,6 +39,7 @@ SNAPSHOT_S = 300.0
 """How often the state is written whole: bounds what a start must replay."""
 KEEP_JOURNAL_MS = 3 * 3600 * 1000
 """The journal is kept longer than the duplicate window of 2 h."""
+KNOWN_BLOCKS = 1000
 STOP_S = 4.0
 """SIGTERM to end: 5 s are promised."""
 NodeBuilder = Callable[[DestinationSettings], Node]
@@ -147,7 +148,7 @@ class Hashwright:
         old = self.links.pop(name, None)
         self.kernel.handle(event)
         link = NodeLink(
-            name,
+            event,
             node=node,
             coin=coin,
             clock=self.clock,
@@ -173,6 +174,11 @@ class Hashwright:
         """List our blocks on a destination whose fate is open."""
         return [block.block_hash for block in self.kernel.state.blocks.values() if block.destination == name]
 
+    def known_blocks(self, name: str) -> set[str]:
+        """Return the hashes of all blocks of a destination that the books know."""
+        stored = {block.block_hash for block in self.store.blocks(KNOWN_BLOCKS) if block.destination == name}
+        return stored | set(self.unsettled(name))
+
     def _unanswered_blocks(self) -> list[StoredBlock]:
         return [
             msgspec.msgpack.decode(row.payload, type=StoredBlock)
@@ -196,8 +202,8 @@ class Hashwright:
 
     # ---------------------------------------------------------------- run and stop
 
-    async def run(self) -> None:
-        """Start, work until SIGTERM or SIGINT, stop.
+    async def run(self, *, on_ready: Callable[[], None] = lambda: None) -> None:
+        """Start, call `on_ready`, work until SIGTERM or SIGINT, stop.
 
         Raises:
             InvariantBroken: an error that must not be survived, such as a failed fsync.
@@ -206,6 +212,7 @@ class Hashwright:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.supervisor.stop)
         await self.start()
+        on_ready()
         await self.supervisor.wait()
         await self.stop()
         if self.supervisor.failure is not None:

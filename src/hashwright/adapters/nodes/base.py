@@ -75,6 +75,10 @@ class Node(Protocol):
         """Return the script that the node itself reads from an address, or None where it cannot tell."""
         ...
 
+    async def coinbases(self, count: int) -> list[tuple[int, str, bytes]]:
+        """Return height, hash and coinbase (in the form without witness) of the newest blocks."""
+        ...
+
     async def aclose(self) -> None:
         """Let go of connections."""
         ...
