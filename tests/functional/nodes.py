@@ -8,6 +8,7 @@ user and password of `USER` and `PASSWORD`. litecoind comes from Debian stable, 
 is unpacked by `scripts/judges` into a folder (`HW_JUDGES`, else `.judges`): without it a test is skipped, by name.
 """
 
+import base64
 import contextlib
 import hashlib
 import hmac
@@ -21,7 +22,12 @@ import socket
 import subprocess
 import time
 
+import msgspec
 import pytest
+
+from hashwright import registry
+from hashwright.adapters.nodes import bitcoind as bitcoind_plugin
+from hashwright.runtime.system import SystemClock
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 USER, PASSWORD = "hashwright", "regtest only"
@@ -29,6 +35,8 @@ START_S = 30.0
 STOP_S = 20.0
 MWEB_HEIGHT = 432
 """The first block of Litecoin's regtest that must hold an extension block."""
+
+WARMING_UP = -28
 
 COMMON = {
     "server": 1,
@@ -43,7 +51,7 @@ COMMON = {
 }
 
 
-class RpcRefused(Exception):  # noqa: N818 - it is the node's answer, not a fault
+class RpcRefused(Exception):
     """The node's own error object."""
 
     def __init__(self, method, error):
@@ -119,8 +127,9 @@ class RegtestNode:
         except (OSError, http.client.HTTPException):
             return False
         except RpcRefused as refusal:
-            assert refusal.code == -28, refusal  # warming up
-            return False
+            if refusal.code == WARMING_UP:
+                return False
+            raise
 
     def wait_until(self, condition, seconds, what):
         """Wait for something; fail at once, with the node's own words, when the process ends meanwhile."""
@@ -164,8 +173,14 @@ class RegtestNode:
         return self.rpc("getbestblockhash")
 
     def settings(self, **changes):
-        """Return the settings of the `bitcoind` plug-in for this node."""
+        """Return the settings of the `bitcoind` plug-in for this node, as a destination stores them."""
         return {"rpc_url": self.rpc_url, "cookie_file": str(self.cookie_file)} | changes
+
+    def adapter(self, *, coin="", network="regtest", **changes):
+        """Return our adapter for this node, as a destination of a coin and network would build it."""
+        config = msgspec.convert(self.settings(**changes), bitcoind_plugin.Config)
+        coin = registry.load("coins", coin or self.coin).COIN
+        return bitcoind_plugin.PLUGIN.build(config, coin=coin, network=network, clock=SystemClock())
 
     def _open_wallet(self):
         if self.rpc("listwallets"):
@@ -188,9 +203,7 @@ def litecoin_regtest(folder, *, blocks=101, mweb=False):
         blocks: how many to mine to the wallet; the coins of the first `blocks - 100` may be spent.
         mweb: mine on until MWEB is active, so that templates hold an extension block.
     """
-    program = shutil.which("litecoind")
-    assert program, "litecoind is missing: run scripts/judges"
-    port = free_port()
+    program, port = litecoind(), free_port()
     listen = {"listen": 1, "bind": f"127.0.0.1:{port}", "connect": 0, "upnp": 0}
     dial = {"listen": 0, "connect": f"127.0.0.1:{port}", "upnp": 0}
     node = RegtestNode(program, pathlib.Path(folder) / "litecoin", coin="litecoin", options=listen)
@@ -224,6 +237,13 @@ def running(node):
         node.stop()
 
 
+def litecoind():
+    """Return the path of litecoind; without it the test fails."""
+    program = shutil.which("litecoind")
+    assert program, "litecoind is missing: run scripts/judges"
+    return program
+
+
 def bitcoind():
     """Return the path of the unpacked bitcoind."""
     folder = pathlib.Path(os.environ.get("HW_JUDGES", "") or REPOSITORY / ".judges")
@@ -248,8 +268,6 @@ def free_port():
 
 def basic(user, password):
     """Return an Authorization header."""
-    import base64
-
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 

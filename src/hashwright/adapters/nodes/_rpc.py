@@ -1,7 +1,17 @@
-"""JSON-RPC over HTTP to a node of Bitcoin's family: one call, its errors sorted, and one helper that tries again.
+"""JSON-RPC over HTTP to a node of Bitcoin's family: one call, its errors sorted by who must act.
 
-Numbers in answers are read as they are: amounts that we use are whole numbers already (`getblocktemplate`), and the
-others are never money here.
+| what comes back | what it becomes |
+| --- | --- |
+| 401, 403 | `AuthRejected`; at 401 the cookie is read again first, because each start of the node makes a new one |
+| error -28 | `WarmingUp`: it loads its block index |
+| error -10, -9 | `NodeSyncing`: it downloads blocks, or has no peer (Litecoin then gives no template) |
+| any other error | `RpcError` with the node's number |
+| 503, "Work queue depth exceeded" | `RateLimited` |
+| HTML, half a JSON, a foreign id, too much | `OperatorError` HW-410; `Unavailable` where a proxy says 5xx |
+| nothing listens, connection lost | `Disconnected` |
+| no answer in time | `TimedOut`: whether it was done is unknown |
+
+Numbers with a decimal point are read as `Decimal`: no amount passes through a float.
 """
 
 import asyncio
@@ -9,19 +19,21 @@ import base64
 import itertools
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
 from hashwright.adapters.secret import read_secret
 from hashwright.errors import (
     AuthRejected,
-    ConfigError,
     Disconnected,
     HashwrightError,
     NodeSyncing,
     OperatorError,
+    RateLimited,
     TimedOut,
     Unavailable,
 )
@@ -29,156 +41,228 @@ from hashwright.errors import (
 if TYPE_CHECKING:
     import httpx
 
-ANSWER_MAX = 64 * 1024 * 1024
-"""A full template with its transactions in hex is about 8 MB; this is far above and still bounded."""
-TRIES = 4
-FIRST_PAUSE_S = 0.1
+ANSWER_MAX: Final = 64 * 1024 * 1024
+"""A full template with its transactions in hex is about 8 MB; this is far above and still bounded [bytes]."""
+CONNECTIONS_MAX: Final = 8
+"""litecoind serves four calls at once and queues the others; one of ours may be a long poll."""
+KEEP_ALIVE_S: Final = 15.0
+"""Below the 30 s after which a node closes an idle connection, so that we rarely write to a closed one."""
+TRIES: Final = 4
+FIRST_PAUSE_S: Final = 0.1
 
-WARMING_UP = -28
-NOT_CONNECTED = -9
-STILL_SYNCING = -10
+WARMING_UP: Final = -28
+SYNCING: Final = -10
+NO_PEER: Final = -9
+NOT_FOUND: Final = -5
+BAD_PARAMETER: Final = -8
+CANNOT_DECODE: Final = -22
+CANNOT_VERIFY: Final = -25
+
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+_Answer = TypeVar("_Answer")
 
 
 class RpcError(OperatorError):
-    """The node knows the call and says no. `number` is its own code."""
+    """The node knows the call and says no. `number` and `text` are its own."""
 
-    def __init__(self, message: str, *, number: int, code: str = "HW-411", hint: str | None = None) -> None:
-        super().__init__(message, code=code, hint=hint)
+    def __init__(self, method: str, *, number: int, text: str) -> None:
+        super().__init__(f"The node refused {method}: {text} ({number}).", code="HW-411")
         self.number = number
+        self.text = text
+
+
+class WarmingUp(NodeSyncing):
+    """The node has started and loads its blocks: a matter of seconds or minutes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """Where credentials are: a cookie file, else a user and a reference to the password. Neither is a secret itself."""
+
+    cookie_file: str = ""
+    user: str = ""
+    password_from: str = ""
+
+    def read(self) -> str:
+        """Return `user:password` as it is now.
+
+        Raises:
+            Unavailable: there is no cookie: the node writes it when it starts.
+            AuthRejected: the cookie may not be read.
+            ConfigError: the password is not where it should be.
+        """
+        if not self.cookie_file:
+            return f"{self.user}:{read_secret(self.password_from)}"
+        try:
+            return Path(self.cookie_file).expanduser().read_text(encoding="utf-8").strip()
+        except PermissionError as error:
+            raise AuthRejected(
+                f"The node's cookie {self.cookie_file} may not be read by this user.",
+                code="HW-402",
+                hint="Run Hashwright in the node's group with rpccookieperms=group, or use a user and a password.",
+            ) from error
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is no text"
+            raise Unavailable(
+                f"The node's cookie {self.cookie_file} cannot be read: {reason}.",
+                code="HW-401",
+                hint="The node writes it when it starts. Is it running, and is this its data folder?",
+            ) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Response:
+    """An HTTP answer, read whole."""
+
+    status: int
+    body: bytes
 
 
 class RpcClient:
-    """One node's RPC address with its credentials."""
+    """One node's RPC address with its credentials, and a few kept connections."""
 
-    def __init__(
-        self, url: str, *, user: str = "", password_from: str = "", cookie_file: str = "", timeout_s: float = 10.0
-    ) -> None:
-        import httpx
+    def __init__(self, url: str, *, login: Login, timeout_s: float) -> None:
+        import httpx  # lazy: it takes longer to import than all of ours
 
         self.url = url
-        self._user = user
-        self._password_from = password_from
-        self._cookie_file = cookie_file
-        self._authorization = ""
+        self._login = login
+        self._secret = ""
+        self._timeout_s = timeout_s
         self._ids = itertools.count(1)
-        # no proxy from the environment: the node is a machine of the owner's
-        self._http = httpx.AsyncClient(timeout=timeout_s, trust_env=False, limits=httpx.Limits(max_connections=16))
+        wants_tls = url.startswith("https:")  # without it no certificate store need be loaded
+        self._http = httpx.AsyncClient(
+            timeout=None,  # noqa: S113 - the whole call has one, below
+            trust_env=False,  # no proxy of the environment: the node is the owner's
+            verify=wants_tls,
+            limits=httpx.Limits(max_connections=CONNECTIONS_MAX, keepalive_expiry=KEEP_ALIVE_S),
+        )
+
+    def __repr__(self) -> str:
+        return f"<RpcClient {self.url}>"
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
 
     async def call(self, method: str, *params: object, timeout_s: float | None = None) -> Any:  # noqa: ANN401
-        """Call once; a cookie that the node has renewed is read again.
+        """Call once and return the result.
 
         Raises:
-            AuthRejected, NodeSyncing, RpcError, Disconnected, TimedOut, Unavailable: see the table of this file.
+            HashwrightError: as the table of this file says.
         """
-        response = await self._post(method, params, timeout_s)
-        if response.status_code == 401 and self._cookie_file:
-            self._authorization = ""
-            response = await self._post(method, params, timeout_s)
-        return self._read(method, response)
+        limit_s = timeout_s or self._timeout_s
+        try:
+            async with asyncio.timeout(limit_s):
+                return await self._call(method, params)
+        except TimeoutError as error:
+            raise TimedOut(
+                f"The node at {self.url} did not answer {method} in {limit_s:g} s.", code="HW-412"
+            ) from error
 
-    async def ask(self, method: str, *params: object) -> Any:  # noqa: ANN401
-        """Call something that changes nothing, and try again while the node is out of reach for a moment."""
-        return await retried(lambda: self.call(method, *params))
+    async def ask(self, method: str, *params: object, timeout_s: float | None = None) -> Any:  # noqa: ANN401
+        """Call what may be called twice without harm, and try again while the node is out of reach for a moment."""
+        return await retried(lambda: self.call(method, *params, timeout_s=timeout_s))
 
-    async def _post(self, method: str, params: tuple[object, ...], timeout_s: float | None) -> "httpx.Response":
+    async def _call(self, method: str, params: tuple[object, ...]) -> Any:  # noqa: ANN401
+        number = next(self._ids)
+        body = msgspec.json.encode({"jsonrpc": "1.0", "id": number, "method": method, "params": params})
+        response = await self._send(body, self._secret or self._read_login())
+        if response.status == 401 and self._login_is_new():
+            response = await self._send(body, self._secret)
+        return self._result(method, number, response)
+
+    def _read_login(self) -> str:
+        self._secret = self._login.read()
+        return self._secret
+
+    def _login_is_new(self) -> bool:
+        """Read the credentials again and tell whether they changed: a node's cookie is another one after a restart."""
+        before = self._secret
+        return self._read_login() != before
+
+    async def _send(self, body: bytes, secret: str) -> _Response:
         import httpx
 
-        body = msgspec.json.encode({"jsonrpc": "1.0", "id": next(self._ids), "method": method, "params": list(params)})
-        headers = {"Authorization": self._authorize(), "Content-Type": "application/json"}
-        timeout = httpx.USE_CLIENT_DEFAULT if timeout_s is None else httpx.Timeout(timeout_s)
+        authorization = "Basic " + base64.b64encode(secret.encode()).decode()
+        headers = {"Authorization": authorization, "Content-Type": "application/json"}
         try:
-            request = self._http.build_request("POST", self.url, content=body, headers=headers, timeout=timeout)
-            response = await self._http.send(request, stream=True)
-            try:
-                await self._read_body(method, response)
-            finally:
-                await response.aclose()
-        except httpx.TimeoutException as error:
-            raise TimedOut(f"The node at {self.url} did not answer {method} in time.", code="HW-412") from error
+            async with self._http.stream("POST", self.url, content=body, headers=headers) as response:
+                return _Response(status=response.status_code, body=await self._read_body(response))
         except httpx.HTTPError as error:
             raise Disconnected(
                 f"The node at {self.url} cannot be reached: {str(error) or type(error).__name__}.", code="HW-401"
             ) from error
-        return response
 
-    async def _read_body(self, method: str, response: "httpx.Response") -> None:
+    async def _read_body(self, response: "httpx.Response") -> bytes:
         body = bytearray()
         async for part in response.aiter_bytes():
             body += part
             if len(body) > ANSWER_MAX:
-                raise Unavailable(f"The node's answer to {method} is larger than {ANSWER_MAX} bytes.", code="HW-410")
-        response._content = bytes(body)
+                raise OperatorError(f"The answer of {self.url} is larger than {ANSWER_MAX} bytes.", code="HW-410")
+        return bytes(body)
 
-    def _authorize(self) -> str:
-        if not self._authorization:
-            self._authorization = "Basic " + base64.b64encode(self._credentials().encode()).decode()
-        return self._authorization
-
-    def _credentials(self) -> str:
-        if self._cookie_file:
-            try:
-                return Path(self._cookie_file).expanduser().read_text(encoding="utf-8").strip()
-            except OSError as error:
-                raise Unavailable(
-                    f"The node's cookie {self._cookie_file} cannot be read: {error.strerror}.",
-                    code="HW-401",
-                    hint="The node writes it when it starts. Is it running, and may this user read the file?",
-                ) from error
-        if not self._user:
-            raise ConfigError("The node needs a cookie file, or a user and a password.", code="HW-701")
-        return f"{self._user}:{read_secret(self._password_from)}"
-
-    def _read(self, method: str, response: "httpx.Response") -> Any:  # noqa: ANN401
-        if response.status_code in (401, 403):
+    def _result(self, method: str, number: int, response: _Response) -> Any:  # noqa: ANN401
+        if response.status in (401, 403):
             raise AuthRejected(
-                f"The node at {self.url} refuses our credentials.",
+                f"The node at {self.url} refuses our credentials (HTTP {response.status}).",
                 code="HW-402",
                 hint="Check the cookie file, or rpcuser and rpcpassword, and rpcallowip.",
             )
-        try:
-            answer = msgspec.json.decode(response.content)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Unavailable(
-                f"{self.url} answered {method} with something that is not JSON-RPC (HTTP {response.status_code}).",
-                code="HW-410",
-            ) from error
-        if not isinstance(answer, dict) or "result" not in answer:
-            raise Unavailable(f"{self.url} answered {method} with JSON that is not JSON-RPC.", code="HW-410")
+        answer = _read_json(response.body)
+        if not isinstance(answer, dict) or not {"result", "error"} & answer.keys():
+            raise self._nonsense(method, response)
         if answer.get("error") is not None:
-            raise rpc_error(method, answer["error"])
-        return answer["result"]
+            raise error_of(method, answer["error"])
+        if answer.get("id") != number:
+            raise OperatorError(f"{self.url} answered {method} with the answer to another call.", code="HW-410")
+        return answer.get("result")
+
+    def _nonsense(self, method: str, response: _Response) -> HashwrightError:
+        status = response.status
+        if status == 503 or response.body.startswith(b"Work queue depth exceeded"):
+            return RateLimited(f"The node at {self.url} has too many calls to serve.", code="HW-412")
+        if status >= 500:
+            return Unavailable(f"{self.url} answered {method} with HTTP {status}.", code="HW-410")
+        return OperatorError(
+            f"{self.url} answered {method} with something that is not JSON-RPC (HTTP {status}).", code="HW-410"
+        )
 
 
-def rpc_error(method: str, error: object) -> HashwrightError:
+def error_of(method: str, error: object) -> HashwrightError:
     """Sort a node's error by who must act."""
     fields = error if isinstance(error, dict) else {}
-    number, text = fields.get("code", 0), str(fields.get("message", error))[:300]
+    number, text = fields.get("code"), str(fields.get("message", error))[:300]
     if number == WARMING_UP:
-        return NodeSyncing(f"The node is warming up: {text}", code="HW-403")
-    if number == STILL_SYNCING:
+        return WarmingUp(f"The node is warming up: {text}", code="HW-403")
+    if number == SYNCING:
         return NodeSyncing(f"The node is loading blocks: {text}", code="HW-403")
-    if number == NOT_CONNECTED:
-        return Unavailable(
-            f"The node has no peer: {text}", code="HW-411", hint="Litecoin gives templates only with a peer connected."
+    if number == NO_PEER:
+        return NodeSyncing(
+            f"The node has no connection to other nodes: {text}",
+            code="HW-403",
+            hint="Give it a peer (addnode). Litecoin gives no template without one.",
         )
-    return RpcError(f"The node refused {method}: {text} ({number})", number=number if isinstance(number, int) else 0)
+    return RpcError(method, number=number if isinstance(number, int) else 0, text=text)
 
 
-async def retried(call: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401
-    """Try an idempotent call a few times, with pauses that double and jitter."""
+async def retried(call: Callable[[], Awaitable[_Answer]]) -> _Answer:
+    """Try an idempotent call a few times while the node is out of reach, with pauses that double, and jitter.
+
+    Not after a time-out: the caller has waited long enough, and knows better whether to wait on.
+    """
     pause_s = FIRST_PAUSE_S
-    for attempt in range(TRIES):
+    for _ in range(TRIES - 1):
         try:
             return await call()
-        except NodeSyncing:
-            raise
-        except Unavailable:
-            if attempt == TRIES - 1:
-                raise
-        await asyncio.sleep(pause_s * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
-        pause_s *= 2
-    raise AssertionError("unreachable")
+        except (Disconnected, RateLimited):
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+            pause_s *= 2
+    return await call()
+
+
+def _read_json(body: bytes) -> Any:  # noqa: ANN401
+    """Return what a body says, or None where it is not JSON."""
+    try:
+        return _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError, RecursionError):
+        return None

@@ -12,12 +12,15 @@ import msgspec
 
 from hashwright.chain.template import Tip
 
+NodeState = Literal["ready", "syncing", "warming-up", "unreachable", "refused"]
+"""It gives templates; it loads blocks or has no peer; it has just started; nothing answers; a person must act."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeProbe:
     """What a node says of itself."""
 
-    state: Literal["ready", "syncing", "unreachable", "refused"]
+    state: NodeState
     detail: str
     height: int
     network: str
@@ -26,7 +29,11 @@ class NodeProbe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockState:
-    """How deep a block is: -1 when another stands in its place, 0 when nothing is known of it."""
+    """How deep a block is: -1 when another stands in its place, 0 when the chain does not tell.
+
+    0 is no verdict: the node does not know the block, or its chain does not reach that far now (it may have crashed and
+    be behind). `height` is 0 where it is not known.
+    """
 
     confirmations: int
     height: int
@@ -64,11 +71,11 @@ class Node(Protocol):
         ...
 
     def watch(self) -> AsyncIterator[TipSeen]:
-        """Yield each new best block, for ever."""
+        """Yield the best block at once, then each new one, for ever. Cancel it, or `aclose` it."""
         ...
 
     async def probe(self) -> NodeProbe:
-        """Ask the node about itself; never raises for a node that is merely gone."""
+        """Ask the node about itself; what is wrong is in the answer, nothing is raised."""
         ...
 
     async def script_of_address(self, address: str) -> bytes | None:

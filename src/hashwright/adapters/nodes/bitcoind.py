@@ -1,47 +1,122 @@
-"""Full nodes of Bitcoin's family by their RPC: Bitcoin Core and Knots (29), Litecoin Core (0.21).
+"""Full nodes of Bitcoin's family by their RPC: Bitcoin Core and Knots, Litecoin Core.
 
-Traps that real nodes hold (reference real-parts.md): litecoind gives no template without a peer (-9), not even on
-regtest, and wants both rules, segwit and mweb, named; a node that was killed may come back shorter than it was.
-`submitblock` answers null for accepted and a word for everything else. The chain, and not one word, decides what
-became of a block: confirmations, and the hash that stands at its height.
+What real nodes taught (reference real-parts.md):
+
+- litecoind gives no template without a peer (-9), not even on regtest, and wants both rules, segwit and mweb, named.
+- `submitblock` answers null for accepted and a word for everything else; asked twice, it says "duplicate".
+- A node that was killed may come back shorter than it was. So what became of a block is judged by what stands at its
+  height now: another block (-1), the block itself, or nothing that would tell (0).
 
 Tried with: Bitcoin Knots 29.4.3, Litecoin Core 0.21.2.1. https://developer.bitcoin.org/reference/rpc/
 """
 
 import asyncio
-import contextlib
+import re
+import urllib.parse
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
-from hashwright.adapters.nodes._rpc import RpcClient, RpcError
-from hashwright.adapters.nodes.base import BlockState, NodeProbe, Plugin, TipSeen
+from hashwright.adapters.nodes import _rpc
+from hashwright.adapters.nodes._rpc import Login, RpcClient, RpcError, WarmingUp
+from hashwright.adapters.nodes._tips import Hints, LongPollHints, Timer, ZmqHints
+from hashwright.adapters.nodes.base import BlockState, NodeProbe, NodeState, Plugin, TipSeen
 from hashwright.chain.coin import Coin
 from hashwright.chain.template import Tip
 from hashwright.clock import Clock
-from hashwright.errors import AuthRejected, HashwrightError, NodeSyncing, OperatorError, Unavailable
+from hashwright.errors import (
+    ConfigError,
+    Finding,
+    HashwrightError,
+    NodeSyncing,
+    OperatorError,
+    Unavailable,
+)
 
-LONGPOLL_S = 90.0
-"""Bitcoin Core ends a long poll after a minute when there are new transactions."""
-SLOW_POLL_S = 10.0
-"""The safety net beside ZMQ: a lost message costs no more than this."""
-PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
-NOT_FOUND = -5
-NETWORKS = {"main": "main", "test": "test", "testnet4": "test", "signet": "signet", "regtest": "regtest"}
+BLOCK_TIMEOUT_S: Final = 30.0
+"""A node may need seconds for a template or a block right after a new tip."""
+LONGPOLL_TIMEOUT_S: Final = 3600.0
+"""A quiet chain may give no answer for long; the safety interval of `_tips` does not wait for it."""
+PAUSES_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+"""Pauses of `watch` while the node is gone; the last one repeats."""
+RPC_PORTS: Final = {
+    ("bitcoin", "main"): 8332,
+    ("bitcoin", "test"): 18332,
+    ("bitcoin", "signet"): 38332,
+    ("bitcoin", "regtest"): 18443,
+    ("litecoin", "main"): 9332,
+    ("litecoin", "test"): 19332,
+    ("litecoin", "regtest"): 19443,
+}
+NETWORKS: Final = {"testnet4": "test"}
+"""The node's names of networks, where they are not ours."""
+_ZMQ_ADDRESS = re.compile(r"tcp://[^\s:/]+:[0-9]{1,5}|tcp://\[[0-9a-fA-F:]+\]:[0-9]{1,5}|ipc://\S+", re.ASCII)
+_HEX = re.compile(r"(?:[0-9a-fA-F]{2})*", re.ASCII)
+
+_Kind = TypeVar("_Kind")
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How to reach a node. The password itself is never stored: `rpc_password_from` names where it is."""
 
-    rpc_url: str = "http://127.0.0.1:8332"
+    rpc_url: str = ""
+    """http://127.0.0.1:8332, or whatever the coin and the network have by default."""
     cookie_file: str = ""
     rpc_user: str = ""
     rpc_password_from: str = ""
+    """file:/path, env:NAME or credential:NAME."""
     zmq_hashblock: str = ""
+    """The node's zmqpubhashblock, such as tcp://127.0.0.1:28332."""
     longpoll: bool = True
-    poll_s: float = 1.0
-    timeout_s: float = 10.0
+    """Without ZMQ: whether the node tells of a new block by a template call that it holds back."""
+    poll_s: Seconds = 1.0
+    timeout_s: Seconds = 10.0
+
+
+class _Header(msgspec.Struct, frozen=True):
+    """What we read of getblockheader."""
+
+    height: int
+    confirmations: int
+    mediantime: int
+
+
+class _Block(msgspec.Struct, frozen=True):
+    """What we read of getblock."""
+
+    height: int
+    tx: list[str]
+    previousblockhash: str = ""
+
+
+class _Chain(msgspec.Struct, frozen=True):
+    """What we read of getblockchaininfo."""
+
+    chain: str
+    blocks: int
+    headers: int
+    initialblockdownload: bool = False
+
+    @property
+    def network(self) -> str:
+        """The network by our name."""
+        return NETWORKS.get(self.chain, self.chain)
+
+
+class _Network(msgspec.Struct, frozen=True):
+    """What we read of getnetworkinfo."""
+
+    subversion: str
+
+
+class _Address(msgspec.Struct, frozen=True, rename={"script": "scriptPubKey", "is_valid": "isvalid"}):
+    """What we read of validateaddress."""
+
+    is_valid: bool
+    script: str = ""
 
 
 class BitcoindNode:
@@ -49,179 +124,238 @@ class BitcoindNode:
 
     def __init__(self, config: Config, *, coin: Coin, network: str) -> None:
         self.config = config
+        self.url = config.rpc_url or f"http://127.0.0.1:{RPC_PORTS.get((coin.key, network), 8332)}"
         self._coin = coin
         self._network = network
-        self._rpc = RpcClient(
-            config.rpc_url,
-            user=config.rpc_user,
-            password_from=config.rpc_password_from,
-            cookie_file=config.cookie_file,
-            timeout_s=config.timeout_s,
-        )
+        self._is_identified = False
+        login = Login(cookie_file=config.cookie_file, user=config.rpc_user, password_from=config.rpc_password_from)
+        self._rpc = RpcClient(self.url, login=login, timeout_s=config.timeout_s)
 
     def __repr__(self) -> str:
-        return f"<BitcoindNode {self._coin.key} {self._network} {self.config.rpc_url}>"
+        return f"<BitcoindNode {self._coin.key} {self._network} {self.url}>"
+
+    # ---------------------------------------------------------------- templates and blocks
 
     async def template(self, longpoll: str | None) -> dict[str, Any]:
-        """Return the getblocktemplate answer, at once or, with a long-poll id, when it has changed."""
+        """Return the getblocktemplate answer, at once or, with a long-poll id, when it has changed (BIP 22).
+
+        Raises:
+            NodeSyncing: it is warming up, loading blocks, or without a peer.
+            OperatorError: it runs another chain than this destination's (HW-409).
+        """
+        await self._identify()
         request: dict[str, Any] = {"rules": list(self._coin.gbt_rules)}
         if longpoll is None:
-            answer = await self._rpc.ask("getblocktemplate", request)
+            answer = await self._rpc.ask("getblocktemplate", request, timeout_s=self._block_timeout_s)
         else:
-            answer = await self._rpc.call("getblocktemplate", request | {"longpollid": longpoll}, timeout_s=LONGPOLL_S)
-        if not isinstance(answer, dict):
-            raise OperatorError("The node's template is no object.", code="HW-408")
-        return answer
+            request["longpollid"] = longpoll
+            answer = await self._rpc.call("getblocktemplate", request, timeout_s=LONGPOLL_TIMEOUT_S)
+        return _read(answer, dict[str, Any])
 
     async def submit(self, block: bytes) -> str:
-        """Submit a block; the empty string for accepted, else the node's word.
+        """Submit a block; return the empty string for accepted, else the node's word.
 
-        Sending the same block again is harmless (the node says "duplicate"), so a lost answer is asked for again.
+        A lost answer is asked for again: the second time a good block is a "duplicate".
+
+        Raises:
+            Unavailable: the node could not judge it now; send it again.
         """
         try:
-            answer = await self._rpc.ask("submitblock", block.hex())
+            answer = await self._rpc.ask("submitblock", block.hex(), timeout_s=self._block_timeout_s)
         except RpcError as error:
-            return f"rpc-error {error.number}: {error.message}"
-        return "" if answer is None else str(answer)
+            if error.number == _rpc.CANNOT_DECODE:
+                return error.text
+            if error.number == _rpc.CANNOT_VERIFY:  # its disk or its memory fails, the block may be good
+                raise Unavailable(error.message, code="HW-411") from error
+            raise
+        return _word(answer)
 
     async def propose(self, block: bytes) -> str:
-        """Ask the node to judge a block without its proof of work (BIP 23); the empty string means good."""
+        """Let the node judge a block without its proof of work (BIP 23); return the empty string, or its word."""
         request = {"mode": "proposal", "rules": list(self._coin.gbt_rules), "data": block.hex()}
-        answer = await self._rpc.ask("getblocktemplate", request)
-        return "" if answer is None else str(answer)
+        return _word(await self._rpc.ask("getblocktemplate", request, timeout_s=self._block_timeout_s))
+
+    # ---------------------------------------------------------------- the chain
 
     async def block_state(self, block_hash: str) -> BlockState:
-        """Ask the chain about a block; one the node does not know has 0 confirmations, it may only be behind."""
-        try:
-            header = await self._rpc.ask("getblockheader", block_hash)
-        except RpcError as error:
-            if error.number == NOT_FOUND:
-                return BlockState(confirmations=0, height=0)
-            raise
-        return BlockState(confirmations=int(header["confirmations"]), height=int(header["height"]))
+        """Ask the chain what stands at a block's height; the block's own record alone is not believed."""
+        found = await self._find("getblockheader", block_hash)
+        if found is None:
+            return BlockState(confirmations=0, height=0)
+        header = _read(found, _Header)
+        standing = await self._find("getblockhash", header.height)
+        if standing is None:
+            return BlockState(confirmations=0, height=header.height)
+        if standing != block_hash:
+            return BlockState(confirmations=-1, height=header.height)
+        return BlockState(confirmations=max(header.confirmations, 1), height=header.height)
 
     async def tip(self) -> TipSeen:
         """Return the best block."""
-        block_hash = await self._rpc.ask("getbestblockhash")
-        header = await self._rpc.ask("getblockheader", block_hash)
-        return TipSeen(height=int(header["height"]), block_hash=str(block_hash))
+        block_hash = _read(await self._rpc.ask("getbestblockhash"), str)
+        return TipSeen(height=(await self._header(block_hash)).height, block_hash=block_hash)
 
     async def tip_header(self, block_hash: str) -> Tip:
         """Return what must be known to mine on a block."""
-        header = await self._rpc.ask("getblockheader", block_hash)
-        return Tip(block_hash=block_hash, height=int(header["height"]), mediantime=int(header["mediantime"]))
+        header = await self._header(block_hash)
+        return Tip(block_hash=block_hash, height=header.height, mediantime=header.mediantime)
 
     async def coinbases(self, count: int) -> list[tuple[int, str, bytes]]:
         """Return height, hash and coinbase (without witness) of the newest blocks, newest first."""
-        found = []
-        block_hash = str(await self._rpc.ask("getbestblockhash"))
-        for _ in range(count):
-            block = await self._rpc.ask("getblock", block_hash, 2)
-            found.append((int(block["height"]), block_hash, _without_witness(bytes.fromhex(block["tx"][0]["hex"]))))
-            block_hash = block.get("previousblockhash", "")
-            if not block_hash or block["height"] <= 1:
-                break
+        found: list[tuple[int, str, bytes]] = []
+        block_hash = _read(await self._rpc.ask("getbestblockhash"), str)
+        while block_hash and len(found) < count:
+            block = _read(await self._rpc.ask("getblock", block_hash, 1), _Block)
+            if block.height == 0 or not block.tx:
+                break  # the genesis block's coinbase is kept as no transaction
+            raw = await self._rpc.ask("getrawtransaction", block.tx[0], False, block_hash)
+            found.append((block.height, block_hash, _without_witness(_hex_bytes(raw))))
+            block_hash = block.previousblockhash
         return found
 
     async def script_of_address(self, address: str) -> bytes | None:
         """Return the script that the node reads from an address, or None where it knows none."""
-        answer = await self._rpc.ask("validateaddress", address)
-        script = answer.get("scriptPubKey") if answer.get("isvalid") else None
-        return bytes.fromhex(script) if isinstance(script, str) else None
+        answer = _read(await self._rpc.ask("validateaddress", address), _Address)
+        return _hex_bytes(answer.script) if answer.is_valid and answer.script else None
+
+    # ---------------------------------------------------------------- the node itself
 
     async def probe(self) -> NodeProbe:
-        """Ask the node about itself."""
+        """Ask the node about itself, down to whether it gives templates; never raises."""
+        chain, version = _Chain(chain="", blocks=0, headers=0), ""
+        state: NodeState
         try:
-            chain = await self._rpc.call("getblockchaininfo")
-            about = await self._rpc.call("getnetworkinfo")
-        except NodeSyncing as error:
-            return self._no(error, "syncing")
-        except AuthRejected as error:
-            return self._no(error, "refused")
-        except Unavailable as error:
-            return self._no(error, "unreachable")
-        except OperatorError as error:
-            return self._no(error, "refused")
-        network = NETWORKS.get(chain["chain"], chain["chain"])
-        state, detail = "ready", ""
-        if chain.get("initialblockdownload") and network != "regtest":
-            state, detail = "syncing", f"block {chain['blocks']} of {chain['headers']}"
-        return NodeProbe(
-            state=state,  # type: ignore[arg-type]
-            detail=detail,
-            height=int(chain["blocks"]),
-            network=network,
-            version=str(about.get("subversion", "")),
-        )
+            chain = _read(await self._rpc.call("getblockchaininfo"), _Chain)
+            version = _read(await self._rpc.call("getnetworkinfo"), _Network).subversion
+            if chain.network == self._network:
+                await self._compare_genesis()
+            request = {"rules": list(self._coin.gbt_rules)}
+            await self._rpc.call("getblocktemplate", request, timeout_s=self._block_timeout_s)
+            state, detail = _progress(chain)
+        except HashwrightError as error:
+            state, detail = _state_of(error), error.message
+        return NodeProbe(state=state, detail=detail, height=chain.blocks, network=chain.network, version=version)
 
     async def watch(self) -> AsyncIterator[TipSeen]:
-        """Yield each new best block: by ZMQ, else by long poll, else by asking each second. Survives restarts."""
-        last = ""
-        failures = 0
-        hints = _Hints(self.config.zmq_hashblock)
-        longpoll_id: str | None = None
+        """Yield the best block, then each new one: by ZMQ, else by long poll, else by asking. Survives restarts."""
+        last, failures = "", 0
+        hints = self._hints()
         try:
             while True:
                 try:
                     seen = await self.tip()
-                    failures = 0
-                    if seen.block_hash != last:
-                        last, longpoll_id = seen.block_hash, None
-                        yield seen
-                    longpoll_id = await self._wait_for_change(hints, longpoll_id)
                 except HashwrightError:
-                    longpoll_id = None
+                    self._is_identified = False
+                    await hints.renew()
                     await asyncio.sleep(PAUSES_S[min(failures, len(PAUSES_S) - 1)])
                     failures += 1
+                    continue
+                failures = 0
+                if seen.block_hash != last:
+                    last = seen.block_hash
+                    await hints.renew()
+                    yield seen
+                await hints.wait()
         finally:
-            hints.close()
+            await hints.aclose()
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._rpc.aclose()
 
-    async def _wait_for_change(self, hints: "_Hints", longpoll_id: str | None) -> str | None:
-        if hints.is_on:
-            await hints.wait(SLOW_POLL_S)
-            return None
-        if not self.config.longpoll:
-            await asyncio.sleep(self.config.poll_s)
-            return None
-        if longpoll_id is None:
-            template = await self.template(None)
-            return str(template.get("longpollid", "")) or None
-        template = await self.template(longpoll_id)
-        return str(template.get("longpollid", "")) or None
+    # ---------------------------------------------------------------- parts
 
-    def _no(self, error: HashwrightError, state: str) -> NodeProbe:
-        return NodeProbe(state=state, detail=error.message, height=0, network="", version="")  # type: ignore[arg-type]
+    @property
+    def _block_timeout_s(self) -> float:
+        return max(self.config.timeout_s, BLOCK_TIMEOUT_S)
+
+    def _hints(self) -> Hints:
+        if self.config.zmq_hashblock:
+            return ZmqHints(self.config.zmq_hashblock)
+        if self.config.longpoll:
+            return LongPollHints(self.template, interval_s=self.config.poll_s)
+        return Timer(self.config.poll_s)
+
+    async def _find(self, method: str, key: str | int) -> Any:  # noqa: ANN401
+        """Ask for something that may not be there: None then."""
+        try:
+            return await self._rpc.ask(method, key)
+        except RpcError as error:
+            if error.number in (_rpc.NOT_FOUND, _rpc.BAD_PARAMETER):  # unknown hash, height above the tip
+                return None
+            raise
+
+    async def _identify(self) -> None:
+        """Make sure, once, that this node runs the chain that the destination is for.
+
+        Raises:
+            OperatorError: it does not (HW-409).
+        """
+        if self._is_identified:
+            return
+        chain = _read(await self._rpc.ask("getblockchaininfo"), _Chain)
+        if chain.network != self._network:
+            raise OperatorError(
+                f"The node at {self.url} is on {chain.network}, the destination on {self._network}.",
+                code="HW-409",
+                hint=f"Give --network {chain.network}, or the address of another node.",
+            )
+        await self._compare_genesis()
+        self._is_identified = True
+
+    async def _compare_genesis(self) -> None:
+        known = self._coin.networks[self._network].genesis_display
+        first = _read(await self._rpc.ask("getblockhash", 0), str)
+        if known and first != known:
+            raise OperatorError(
+                f"The node at {self.url} is no {self._coin.title} node: its chain begins with {first}.",
+                code="HW-409",
+                hint="Give the address of another node, or choose its coin.",
+            )
+
+    async def _header(self, block_hash: str) -> _Header:
+        return _read(await self._rpc.ask("getblockheader", block_hash), _Header)
 
 
-class _Hints:
-    """ZMQ messages about new blocks, where an address for them is set. A hint is only a reason to ask."""
+def _progress(chain: _Chain) -> tuple[NodeState, str]:
+    """Tell whether a node that gives templates has all blocks. Test chains may be old and yet whole."""
+    if chain.initialblockdownload and chain.network == "main":
+        return "syncing", f"block {chain.blocks} of {chain.headers}"
+    return "ready", ""
 
-    def __init__(self, address: str) -> None:
-        self.is_on = bool(address)
-        self._socket: Any = None
-        if address:
-            import zmq
-            import zmq.asyncio
 
-            self._socket = zmq.asyncio.Context.instance().socket(zmq.SUB)
-            self._socket.setsockopt(zmq.SUBSCRIBE, b"hashblock")
-            self._socket.setsockopt(zmq.LINGER, 0)
-            self._socket.connect(address)
+def _state_of(error: HashwrightError) -> NodeState:
+    if isinstance(error, WarmingUp):
+        return "warming-up"
+    if isinstance(error, NodeSyncing):
+        return "syncing"
+    return "unreachable" if isinstance(error, Unavailable) else "refused"
 
-    async def wait(self, longest_s: float) -> None:
-        """Wait for a hint, but not for ever."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(longest_s):
-                await self._socket.recv_multipart()
 
-    def close(self) -> None:
-        """Let the socket go."""
-        if self._socket is not None:
-            self._socket.close()
+def _read(answer: object, kind: type[_Kind]) -> _Kind:
+    """Check that an answer has the form that we read.
+
+    Raises:
+        OperatorError: it has not, so this is no node that we know (HW-410).
+    """
+    try:
+        return msgspec.convert(answer, kind)
+    except msgspec.ValidationError as error:
+        raise OperatorError(f"The node's answer is not of the form that we know: {error}.", code="HW-410") from error
+
+
+def _word(answer: object) -> str:
+    if answer is None:
+        return ""
+    if isinstance(answer, str) and answer:
+        return answer
+    raise OperatorError("The node's answer to a block is neither null nor a word.", code="HW-410")
+
+
+def _hex_bytes(text: object) -> bytes:
+    if not isinstance(text, str) or not _HEX.fullmatch(text):
+        raise OperatorError("The node sent something that is not hex.", code="HW-410")
+    return bytes.fromhex(text)  # allow hex: checked by the pattern above
 
 
 def _without_witness(raw: bytes) -> bytes:
@@ -229,7 +363,36 @@ def _without_witness(raw: bytes) -> bytes:
     return raw[:4] + raw[6:-38] + raw[-4:] if raw[4:6] == b"\x00\x01" else raw
 
 
+# ---------------------------------------------------------------- settings
+
+
+def _findings(config: Config) -> list[Finding]:
+    """Find what msgspec cannot see in the settings, all at once."""
+    problems: list[tuple[str, str, str]] = []
+    url = urllib.parse.urlsplit(config.rpc_url)
+    if config.rpc_url and (url.scheme not in ("http", "https") or not url.hostname):
+        problems.append(("rpc_url", "is not of the form http://host:port", "Example: http://127.0.0.1:8332."))
+    if "@" in url.netloc:
+        problems.append(("rpc_url", "holds a password", "Give --rpc-user, and name where the password is."))
+    if not config.cookie_file and not config.rpc_user:
+        problems.append(("cookie_file", "is missing, and so is rpc_user", "Give one of them; the cookie is simpler."))
+    if config.rpc_user and not config.cookie_file and not config.rpc_password_from:
+        problems.append(("rpc_password_from", "is missing", "Name it: file:/path, env:NAME or credential:NAME."))
+    if config.zmq_hashblock and not _ZMQ_ADDRESS.fullmatch(config.zmq_hashblock):
+        problems.append(("zmq_hashblock", "is no ZMQ address", "Example: tcp://127.0.0.1:28332."))
+    return [Finding(code="HW-701", place=place, message=message, hint=hint) for place, message, hint in problems]
+
+
 def _build(config: Config, *, coin: Coin, network: str, clock: Clock) -> BitcoindNode:
+    findings = _findings(config)
+    if findings:
+        text = "; ".join(f"{finding.place} {finding.message}" for finding in findings)
+        raise ConfigError(
+            f"The settings of the node are not usable: {text}.",
+            code="HW-701",
+            hint=findings[0].hint,
+            findings=tuple(findings),
+        )
     return BitcoindNode(config, coin=coin, network=network)
 
 

@@ -1,0 +1,130 @@
+"""When to ask a node for its best block: sources of hints. A hint says nothing, it is only a reason to ask.
+
+Push is quick but may be lost (ZMQ has no acknowledgement, a long poll hangs on a dead connection), so every source
+also returns by itself after `SAFETY_S`: a lost hint costs that long and no more.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol
+
+from hashwright.errors import HashwrightError
+
+SAFETY_S: Final = 5.0
+
+
+class Hints(Protocol):
+    """A source of hints."""
+
+    async def wait(self) -> None:
+        """Return when it is time to ask again; sometimes for nothing."""
+
+    async def renew(self) -> None:
+        """Begin again: the tip is another one now, or the node was gone."""
+
+    async def aclose(self) -> None:
+        """Let go of everything."""
+
+
+class Timer:
+    """A hint in regular intervals."""
+
+    def __init__(self, interval_s: float) -> None:
+        self._interval_s = interval_s
+
+    async def wait(self) -> None:
+        """Wait for the interval."""
+        await asyncio.sleep(self._interval_s)
+
+    async def renew(self) -> None:
+        """Nothing is kept."""
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+class ZmqHints:
+    """The node's `zmqpubhashblock`. The socket connects again by itself."""
+
+    def __init__(self, address: str) -> None:
+        import zmq
+        import zmq.asyncio
+
+        self._context = zmq.asyncio.Context()
+        self._socket: Any = self._context.socket(zmq.SUB)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.RCVHWM, 16)
+        self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2_000)
+        self._socket.setsockopt(zmq.HEARTBEAT_IVL, 15_000)
+        self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 30_000)
+        self._socket.setsockopt(zmq.SUBSCRIBE, b"hashblock")
+        self._socket.connect(address)
+
+    async def wait(self) -> None:
+        """Wait for a message."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SAFETY_S):
+                await self._socket.recv_multipart()
+
+    async def renew(self) -> None:
+        """The socket does that by itself."""
+
+    async def aclose(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+        self._context.term()
+
+
+class LongPollHints:
+    """A template call that the node holds back until there is something new (BIP 22).
+
+    The call is left running over the safety interval and not begun anew: a node goes on serving one that was given up,
+    and a few of those would use up its threads. Without long polling (no peer, no such key) it is a timer.
+    """
+
+    def __init__(self, template: Callable[[str | None], Awaitable[dict[str, Any]]], *, interval_s: float) -> None:
+        self._template = template
+        self._interval_s = interval_s
+        self._id: str | None = None
+        self._task: asyncio.Task[dict[str, Any]] | None = None
+
+    async def wait(self) -> None:
+        """Wait until the node answers, or for the safety interval."""
+        if self._task is None:
+            # allow task: `aclose` and `renew` cancel it and wait; `wait` takes its result
+            self._task = asyncio.get_running_loop().create_task(self._ask())
+        done, _ = await asyncio.wait({self._task}, timeout=SAFETY_S)
+        if done:
+            await self._take_answer(self._task)
+
+    async def renew(self) -> None:
+        """Give up a call that did not notice the new tip; an id that is not in use stays good."""
+        if self._task is not None:
+            self._id = None
+            await self._cancel()
+
+    async def aclose(self) -> None:
+        """Give up the call."""
+        await self._cancel()
+
+    async def _ask(self) -> dict[str, Any]:
+        return await self._template(self._id)
+
+    async def _take_answer(self, task: asyncio.Task[dict[str, Any]]) -> None:
+        self._task = None
+        self._id = None
+        with contextlib.suppress(HashwrightError):
+            offered = task.result().get("longpollid")
+            self._id = offered if isinstance(offered, str) and offered else None
+        if self._id is None:
+            await asyncio.sleep(self._interval_s)
+
+    async def _cancel(self) -> None:
+        task, self._task = self._task, None
+        if task is None:
+            return
+        task.cancel()
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()  # an error of a call that nobody waits for any more is of no interest
