@@ -26,7 +26,10 @@ class Duplicates(msgspec.Struct, array_like=True):
 
     def has(self, hash_le: bytes) -> bool:
         """Tell whether this header hash was credited within the window."""
-        return any(hash_le in generation.hashes for generation in self.generations)
+        for generation in self.generations:  # a plain loop: `any` over a generator costs three times as much
+            if hash_le in generation.hashes:
+                return True
+        return False
 
     def add(self, hash_le: bytes, *, now: int) -> None:
         """Remember a header hash."""

@@ -170,4 +170,6 @@ PoolEffect = (
     | Alert
     | WakeAt
 )
-HELD = (AnswerShare, CreditWork, BlockChanged, Alert)
+HELD = frozenset((AnswerShare, CreditWork, BlockChanged, Alert))
+BOOKED = frozenset((CreditWork, SubmitBlock, BlockChanged, Alert))
+"""Those that change a table."""

@@ -24,7 +24,7 @@ import msgspec
 import structlog
 
 from hashwright.clock import Clock
-from hashwright.pool.effects import HELD, Alert, AnswerShare, PoolEffect
+from hashwright.pool.effects import BOOKED, HELD, Alert, AnswerShare, PoolEffect
 from hashwright.pool.events import PoolEvent, ShareHashed
 from hashwright.pool.records import PoolState
 from hashwright.pool.step import step as pool_step
@@ -124,8 +124,10 @@ class Kernel:
         if self.tap is not None:
             self.tap(now, event, effects)
         for effect in effects:
-            self._rows.add(now, effect)
-            if isinstance(effect, HELD):
+            kind = type(effect)
+            if kind in BOOKED:
+                self._rows.add(now, effect)
+            if kind in HELD:
                 self._held.append(effect)
             else:
                 self._perform(effect)

@@ -21,6 +21,7 @@ from hashwright.pool import events as seen
 from hashwright.pool import judge
 from hashwright.pool.effects import PoolEffect
 from hashwright.pool.records import Job, PoolState, Terms
+from hashwright.runtime.breather import Breather
 from hashwright.runtime.kernel import Kernel
 from hashwright.runtime.tcp import Connection, StratumListener
 from hashwright.stratum import messages as said
@@ -48,6 +49,7 @@ class LiveShell:
         self.connections: dict[int, Connection] = {}
         self.nodes: dict[str, BlockDesk] = {}
         self.listeners: list[StratumListener] = []
+        self.breather: Breather | None = None
         self.alerts: Callable[[do.Alert], None] = log_alert
         self._clock = clock
         self._executor = executor
@@ -70,6 +72,8 @@ class LiveShell:
 
     def heard(self, connection: Connection, message: Message) -> None:
         """Make an event of a message; shares first, they are nearly all."""
+        if self.breather is not None:
+            self.breather.count()
         if type(message) is said.Submit:
             self._take_share(connection, message)
             return

@@ -21,6 +21,7 @@ from hashwright.errors import HashwrightError, InvariantBroken
 from hashwright.pool.effects import Alert
 from hashwright.pool.events import BlockAnswered, DestinationRemoved, DestinationSet, PoolEvent, ProcessStarted
 from hashwright.runtime import commands, destinations, replay
+from hashwright.runtime.breather import Breather
 from hashwright.runtime.config import Config
 from hashwright.runtime.control import ControlServer, socket_path
 from hashwright.runtime.destinations import DestinationSettings
@@ -93,6 +94,7 @@ class Hashwright:
             on_failure=lambda failure: self._from_writer(loop, self._write_failed, failure),
         )
         self.shell = LiveShell(clock=self.clock, executor=self._executor, first_session=(boot << 32) + 1)
+        self.shell.breather = Breather(call_soon=loop.call_soon, monotonic=self.clock.monotonic)
         self.kernel = self.shell.kernel = Kernel(
             self.recovered.state,
             clock=self.clock,
