@@ -1,0 +1,127 @@
+"""`hw` alone and `hw status`: what is going on, from the running process or from the database."""
+
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from hashwright.cli.command import Command, pass_terminal, run_async
+from hashwright.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from hashwright.cli.overview import Overview
+
+WATCH_S = 2.0
+
+
+@click.command(cls=Command)
+@click.option("--watch", is_flag=True, help="Show it again every two seconds, until Ctrl-C.")
+@pass_terminal
+def status(terminal: Terminal, watch: bool) -> None:
+    """Show machines, destinations, shares, blocks and alerts.
+
+    Asks the running process; where none runs, it reads the database and says so.
+
+    Example: hw status --watch
+    """
+    from hashwright.cli.overview import document_of, read_overview
+
+    config = terminal.load_config()
+    if watch:
+        run_async(_watch(terminal))
+        return
+    overview = run_async(read_overview(config.data_dir))
+    if terminal.is_json:
+        terminal.document(document_of(overview))
+    else:
+        _show(terminal, overview)
+
+
+async def _watch(terminal: Terminal) -> None:
+    """Show the state again and again: in place where that is possible, else one below the other."""
+    import asyncio
+
+    from hashwright.cli.overview import document_of, read_overview
+
+    config = terminal.load_config()
+    while True:
+        overview = await read_overview(config.data_dir)
+        if terminal.is_json:
+            terminal.document(document_of(overview))
+        else:
+            if terminal.can_animate:
+                terminal.console().clear()
+            _show(terminal, overview)
+        await asyncio.sleep(WATCH_S)
+
+
+def _show(terminal: Terminal, overview: "Overview") -> None:
+    from hashwright.cli import views
+
+    _show_source(terminal, overview)
+    if overview.status is not None:
+        terminal.line()
+        terminal.table(views.destinations_table(overview.status["destinations"]))
+        for broken in overview.status["broken"]:
+            terminal.tick("failed", f"{broken['destination']} is disabled: {broken['problem']}")
+    if overview.has_database:
+        terminal.line()
+        terminal.table(views.workers_table(overview.workers, window_s=overview.window_s))
+        terminal.line()
+        terminal.line(f"Shares of 24 h: {views.outcomes_text(overview.shares_by_outcome)}")
+    for table in (
+        views.blocks_table(overview.blocks, now_ms=overview.now_ms),
+        views.alerts_table(overview.alerts, now_ms=overview.now_ms),
+    ):
+        if table.rows:
+            terminal.line()
+            terminal.table(table)
+
+
+def _show_source(terminal: Terminal, overview: "Overview") -> None:
+    """Say first whether this is now or history."""
+    from hashwright.cli.overview import mode_of
+    from hashwright.cli.views import age_text, headline
+
+    state = overview.status
+    if state is None:
+        terminal.line(f"No Hashwright runs on {overview.data_dir}.")
+        history = "What follows is history, from the database read only." if overview.has_database else ""
+        terminal.line(history or "There is no database there yet either.")
+        return
+    terminal.line(f"{mode_of(state['destinations'])}. Running for {age_text(state['now'] - state['started_at'])}.")
+    terminal.line(headline(overview))
+    if state["journal"]["state"] != "ok":
+        terminal.tick("failed", "The journal cannot be written: no share is acknowledged or credited. (HW-605)")
+    for listener in state["listeners"]:
+        terminal.line(f"  {listener['url']}  {listener['algorithm']}, {listener['connections']} connected")
+
+
+def show_short_status(terminal: Terminal) -> None:
+    """Show a few lines and the two most useful next commands."""
+    from hashwright.cli.overview import document_of, read_overview
+
+    config = terminal.load_config()
+    overview = run_async(read_overview(config.data_dir, blocks=1, alerts=1))
+    if terminal.is_json:
+        terminal.document(document_of(overview))
+        return
+    _show_source(terminal, overview)
+    if overview.blocks:
+        block = overview.blocks[0]
+        terminal.line(f"Newest block: height {block.height}, {block.state}, on {block.destination}.")
+    terminal.note("")
+    for command, purpose in next_commands(overview):
+        terminal.note(f"  {command:<22} {purpose}")
+
+
+def next_commands(overview: "Overview") -> list[tuple[str, str]]:
+    """Choose the two commands that help most now."""
+    state = overview.status
+    if state is None:
+        first = ("hw up", "run it") if overview.has_database else ("hw demo", "see it work, nothing is left behind")
+        return [first, ("hw doctor", "check this computer") if overview.has_database else ("hw up", "run it")]
+    if not state["destinations"]:
+        return [("hw pool try", "mine a practice block"), ("hw pool add --help", "add your own node")]
+    if not any(worker.connections for worker in overview.workers):
+        return [("hw miner --help", "mine for practice"), ("hw doctor", "check ports and nodes")]
+    return [("hw status --watch", "follow it"), ("hw pool blocks", "list blocks")]

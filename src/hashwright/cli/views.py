@@ -1,0 +1,104 @@
+"""How the state is drawn: the parts that `hw status`, `hw demo` and `hw pool` share."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hashwright.cli.overview import Overview, Worker
+from hashwright.cli.terminal import Table
+from hashwright.units import duration_text, hashrate_text
+
+if TYPE_CHECKING:
+    from hashwright.store.sqlite import AlertRecord, BlockRecord
+
+UNKNOWN = "-"
+"""Unknown is not zero."""
+
+
+def workers_table(workers: Iterable[Worker], *, window_s: float) -> Table:
+    """Show who mines how fast."""
+    span = duration_text(window_s)
+    rows = tuple(
+        (
+            worker.worker,
+            worker.destination,
+            hashrate_text(worker.hashrate_hs) if worker.accepted else UNKNOWN,
+            UNKNOWN if worker.difficulty is None else difficulty_text(worker.difficulty),
+            age_text(worker.last_share_age_ms),
+            str(worker.accepted),
+            str(worker.rejected),
+        )
+        for worker in workers
+    )
+    rate = f"hash rate ({span}, estimated)"
+    heads = ("worker", "destination", rate, "difficulty", "last share", "accepted", "rejected")
+    return Table(heads=heads, rows=rows, right=frozenset(heads[2:]), empty="No machine has worked here yet.")
+
+
+def destinations_table(destinations: Sequence[Mapping[str, Any]]) -> Table:
+    """Show where work comes from and how its node is."""
+    rows = tuple(
+        (
+            item["destination"],
+            f"{item['coin']} {item['network']}",
+            "PRACTICE" if item["is_practice"] else "own node",
+            item["node"]["state"] + (f": {item['node']['detail']}" if item["node"]["detail"] else ""),
+            UNKNOWN if item["height"] is None else str(item["height"]),
+            age_text(item["job_age_ms"]),
+            str(item["machines"]),
+        )
+        for item in destinations
+    )
+    heads = ("destination", "coin", "kind", "node", "next height", "job age", "machines")
+    empty = "No destination yet. Add one: hw pool add --help"
+    return Table(heads=heads, rows=rows, right=frozenset(heads[4:]), empty=empty)
+
+
+def blocks_table(blocks: "Iterable[BlockRecord]", *, now_ms: int) -> Table:
+    """Show blocks, newest first."""
+    rows = tuple(
+        (
+            UNKNOWN if block.height is None else str(block.height),
+            block.destination,
+            block.worker or UNKNOWN,
+            block.state + (f": {block.detail}" if block.detail else ""),
+            str(block.confirmations) if block.confirmations >= 0 else UNKNOWN,
+            age_text(now_ms - block.found_ms),
+            block.block_hash,
+        )
+        for block in blocks
+    )
+    heads = ("height", "destination", "found by", "state", "confirmations", "age", "hash")
+    empty = "No block yet."
+    return Table(heads=heads, rows=rows, right=frozenset(("height", "confirmations", "age")), empty=empty)
+
+
+def alerts_table(alerts: "Iterable[AlertRecord]", *, now_ms: int) -> Table:
+    """Show alerts, newest first."""
+    rows = tuple((age_text(now_ms - alert.at_ms), alert.level, alert.code, alert.text) for alert in alerts)
+    return Table(heads=("age", "level", "code", "alert"), rows=rows, right=frozenset(("age",)), empty="No alert.")
+
+
+def outcomes_text(counts: Mapping[str, int]) -> str:
+    """Write shares by outcome in one line."""
+    return ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "none"
+
+
+def age_text(age_ms: int | None) -> str:
+    """Write an age in its largest unit: enough to see whether a number is fresh."""
+    if age_ms is None:
+        return UNKNOWN
+    text = duration_text(max(age_ms, 0) / 1000)
+    return " ".join(text.split(" ")[:2])
+
+
+def difficulty_text(difficulty: float) -> str:
+    """Write a difficulty with four digits, small ones in powers of ten."""
+    return f"{difficulty:,.0f}".replace(",", "\u2009") if difficulty >= 1000 else f"{difficulty:.4g}"
+
+
+def headline(overview: Overview) -> str:
+    """Say in one sentence what is going on."""
+    connected = sum(worker.connections for worker in overview.workers)
+    machines = f"{connected} machine{'' if connected == 1 else 's'} connected"
+    rate = hashrate_text(overview.hashrate_hs)
+    return f"{machines}, {rate} (estimated from accepted work of the last {duration_text(overview.window_s)})"

@@ -1,0 +1,101 @@
+"""Can we mine to this destination? Each check with its answer, and for each cross what to do.
+
+`hw pool add` asks before it saves, `hw doctor` asks about what is saved. The same function runs in the running process
+(which alone may hold the node's password, as a systemd credential) and in `hw` itself when none runs.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from hashwright.adapters.nodes.base import Node
+from hashwright.chain.address import script_of_address
+from hashwright.chain.template import template_of_gbt
+from hashwright.clock import Clock
+from hashwright.errors import ConfigError, HashwrightError
+from hashwright.runtime import destinations
+from hashwright.runtime.destinations import DestinationSettings
+
+CheckState = Literal["ok", "failed", "warning", "skipped"]
+NODE_TIMEOUT_S = 15.0
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One check's outcome. `code` and `fix` are empty unless it failed or warns."""
+
+    state: CheckState
+    title: str
+    code: str = ""
+    fix: str = ""
+
+
+async def check_destination(raw: Mapping[str, Any], *, clock: Clock) -> list[Check]:
+    """Check a destination from its settings to the node's own reading of the address; never raises for bad ones."""
+    try:
+        settings = destinations.parse_destination(raw)
+    except ConfigError as error:
+        return [_failed(f"{item.place}: {item.message}", item.code, item.hint) for item in error.findings]
+    coin = destinations.coin_of(settings)
+    script = script_of_address(settings.address, coin, settings.network)
+    checks = [
+        _ok(f"{coin.title} can be mined ({coin.algorithm})"),
+        _ok(f"address is one of {coin.title} {settings.network}; its script is {_shortened(script.hex())}"),
+    ]
+    try:
+        node = destinations.build_node(settings, clock=clock)
+    except HashwrightError as error:
+        return [*checks, _failed(error.message, error.code, error.hint)]
+    try:
+        async with asyncio.timeout(NODE_TIMEOUT_S):
+            return [*checks, *await _check_node(node, settings, script)]
+    except TimeoutError:
+        return [*checks, _failed(f"The node gave no answer in {NODE_TIMEOUT_S:g} s.", "HW-412", "Look at the node.")]
+    except HashwrightError as error:
+        return [*checks, _failed(error.message, error.code, error.hint)]
+    finally:
+        await node.aclose()
+
+
+async def _check_node(node: Node, settings: DestinationSettings, script: bytes) -> list[Check]:
+    probe = await node.probe()
+    if probe.state == "unreachable":
+        return [_failed(f"node: {probe.detail}", "HW-401", "Start the node, or correct --rpc-url.")]
+    if probe.state == "refused":
+        return [_failed(f"node: {probe.detail}", "HW-402", "Correct the cookie file, or user and password.")]
+    checks = [_ok(f"node answers: {probe.version or settings.node}")]
+    if probe.state == "syncing":
+        return [*checks, _failed(f"node is not synced: {probe.detail}", "HW-403", "Wait; mining starts by itself.")]
+    checks[0] = _ok(f"node answers: {probe.version or settings.node}, height {probe.height}")
+    if probe.network != settings.network:
+        text = f"node is on the network {probe.network}, the destination on {settings.network}"
+        return [*checks, _failed(text, "HW-409", f"Give --network {probe.network}, or another node.")]
+    checks.append(_ok(f"node is on the network {probe.network}"))
+    coin = destinations.coin_of(settings)
+    template = template_of_gbt(await node.template(None), coin)
+    checks.append(_ok(f"node gives a template for height {template.height}"))
+    return [*checks, await _check_script(node, settings, script)]
+
+
+async def _check_script(node: Node, settings: DestinationSettings, script: bytes) -> Check:
+    """Compare our reading of the address with the node's: a wrong one pays a stranger."""
+    theirs = await node.script_of_address(settings.address)
+    if theirs is None:
+        return Check(state="skipped", title="node does not read addresses; ours stands alone")
+    if theirs != script:
+        text = f"our decoder and the node disagree on the address ({script.hex()} / {theirs.hex()})"
+        return _failed(text, "HW-202", "Do not mine to it; report this.")
+    return _ok("node reads the same script from the address")
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 24 else f"{text[:16]}...{text[-6:]}"
+
+
+def _ok(title: str) -> Check:
+    return Check(state="ok", title=title)
+
+
+def _failed(title: str, code: str, fix: str) -> Check:
+    return Check(state="failed", title=title.rstrip("."), code=code, fix=fix)
