@@ -60,6 +60,9 @@ class TemplateNode:
     async def probe(self):
         return NodeProbe(state="ready", detail="", height=self.height, network="main", version="bench")
 
+    async def tip(self):
+        return TipSeen(height=self.height, block_hash=self.tip_hash())
+
     async def coinbases(self, count):
         return []
 

@@ -73,6 +73,9 @@ class ScriptedNode:
             self._changed.clear()
             yield TipSeen(height=self.height, block_hash=self.tip_hash())
 
+    async def tip(self):
+        return TipSeen(height=self.height, block_hash=self.tip_hash())
+
     async def coinbases(self, count):
         return []
 

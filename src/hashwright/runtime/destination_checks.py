@@ -14,12 +14,14 @@ from hashwright.adapters.nodes.base import Node
 from hashwright.chain.address import script_of_address
 from hashwright.chain.template import template_of_gbt
 from hashwright.clock import Clock
-from hashwright.errors import ConfigError, HashwrightError
+from hashwright.errors import ConfigError, Finding, HashwrightError
 from hashwright.runtime import destinations
 from hashwright.runtime.destinations import DestinationSettings
 
 CheckState = Literal["ok", "failed", "warning", "skipped"]
 NODE_TIMEOUT_S = 15.0
+CLOCK_SPREAD_S = 120
+"""Nodes refuse blocks two hours ahead, and before the median of eleven; two minutes is a clock that nobody sets."""
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +38,7 @@ async def check_destination(raw: Mapping[str, Any], *, clock: Clock) -> list[Che
     try:
         settings = destinations.parse_destination(raw)
     except ConfigError as error:
-        return [_failed(f"{item.place}: {item.message}", item.code, item.hint) for item in error.findings]
+        return [_failed(_titled(item), item.code, item.hint) for item in error.findings]
     coin = destinations.coin_of(settings)
     script = script_of_address(settings.address, coin, settings.network)
     checks = [
@@ -49,7 +51,7 @@ async def check_destination(raw: Mapping[str, Any], *, clock: Clock) -> list[Che
         return [*checks, _failed(error.message, error.code, error.hint)]
     try:
         async with asyncio.timeout(NODE_TIMEOUT_S):
-            return [*checks, *await _check_node(node, settings, script)]
+            return [*checks, *await _check_node(node, settings, script, clock=clock)]
     except TimeoutError:
         return [*checks, _failed(f"The node gave no answer in {NODE_TIMEOUT_S:g} s.", "HW-412", "Look at the node.")]
     except HashwrightError as error:
@@ -58,7 +60,7 @@ async def check_destination(raw: Mapping[str, Any], *, clock: Clock) -> list[Che
         await node.aclose()
 
 
-async def _check_node(node: Node, settings: DestinationSettings, script: bytes) -> list[Check]:
+async def _check_node(node: Node, settings: DestinationSettings, script: bytes, *, clock: Clock) -> list[Check]:
     probe = await node.probe()
     if probe.state == "unreachable":
         return [_failed(f"node: {probe.detail}", "HW-401", "Start the node, or correct --rpc-url.")]
@@ -75,6 +77,7 @@ async def _check_node(node: Node, settings: DestinationSettings, script: bytes) 
     coin = destinations.coin_of(settings)
     template = template_of_gbt(await node.template(None), coin)
     checks.append(_ok(f"node gives a template for height {template.height}"))
+    checks.append(_check_time(template.curtime, now_ms=clock.now()))
     return [*checks, await _check_script(node, settings, script)]
 
 
@@ -87,6 +90,20 @@ async def _check_script(node: Node, settings: DestinationSettings, script: bytes
         text = f"our decoder and the node disagree on the address ({script.hex()} / {theirs.hex()})"
         return _failed(text, "HW-202", "Do not mine to it; report this.")
     return _ok("node reads the same script from the address")
+
+
+def _check_time(template_time_s: int, *, now_ms: int) -> Check:
+    """Compare our clock with the node's: a block whose time is off is refused by everybody."""
+    ahead_s = now_ms // 1000 - template_time_s
+    if abs(ahead_s) <= CLOCK_SPREAD_S:
+        return _ok(f"our clock and the node's differ by {abs(ahead_s)} s")
+    text = f"our clock is {abs(ahead_s)} s {'ahead of' if ahead_s > 0 else 'behind'} the node's template"
+    return Check(state="warning", title=text, code="HW-408", fix="Set both clocks: timedatectl set-ntp true.")
+
+
+def _titled(finding: Finding) -> str:
+    """Name the setting, unless the message does."""
+    return finding.message if finding.place in ("coin", "address") else f"{finding.place}: {finding.message}"
 
 
 def _shortened(text: str) -> str:

@@ -32,6 +32,7 @@ log = structlog.get_logger()
 
 REFRESH_S = 30.0
 """How often a template is asked for while the tip stands: new fees, and a time that moves on."""
+PULSE_S = 5.0
 LATE_TEMPLATE_S = 0.25
 RETRY_S = (0.5, 1.0, 2.0, 5.0)
 """Pauses after a failed call; the last one repeats."""
@@ -103,6 +104,7 @@ class NodeLink:
         self._numbers = 0
         self._newest: Template | None = None
         self._wanted = asyncio.Event()
+        self._moved = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -111,6 +113,7 @@ class NodeLink:
             group.create_task(self._keep_templates(), name=f"templates of {self.destination}")
             group.create_task(self._follow_tips(), name=f"tips of {self.destination}")
             group.create_task(self._watch_blocks(), name=f"blocks of {self.destination}")
+            group.create_task(self._feel_pulse(), name=f"pulse of {self.destination}")
             group.create_task(self._scan_chain(), name=f"scan of {self.destination}")
 
     async def aclose(self) -> None:
@@ -165,6 +168,7 @@ class NodeLink:
 
     async def _follow_tips(self) -> None:
         async for tip in self.node.watch():
+            self._moved.set()
             newest = self._newest
             if newest is not None and newest.prevhash_display == tip.block_hash:
                 continue
@@ -187,6 +191,15 @@ class NodeLink:
         empty = empty_template(newest, tip, self._coin, now_s=self._clock.now() // 1000)
         if empty is not None:
             self._announce(empty)
+
+    async def _feel_pulse(self) -> None:
+        """Notice within seconds that the node is gone: the template call then says how, and keeps trying."""
+        while True:
+            await asyncio.sleep(PULSE_S)
+            try:
+                await self.node.tip()
+            except HashwrightError:
+                self.want_template()
 
     # ---------------------------------------------------------------- blocks
 
@@ -260,7 +273,10 @@ class NodeLink:
                 with contextlib.suppress(HashwrightError):
                     state: BlockState = await self.node.block_state(block_hash)
                     self._tell(seen.BlockSeen(self.destination, block_hash, state.confirmations))
-            await asyncio.sleep(WATCH_BLOCKS_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(WATCH_BLOCKS_S):
+                    await self._moved.wait()
+            self._moved.clear()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         # allow task: ends by itself, its tries are bounded; `aclose` waits for it and cancels

@@ -38,6 +38,13 @@ class JournalReader(Protocol):
         """Return the batches that hold events after a sequence number, in order."""
 
 
+class KeptJournal(JournalReader, Protocol):
+    """What a verification needs beside: whether the journal reaches back to the first event."""
+
+    def pruned_seq(self) -> int:
+        """Return the last event whose journal row is gone; 0 while the journal is whole."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Recovered:
     """A state as it was at the last durable event."""
@@ -142,6 +149,22 @@ def verify(batches: Iterable[StoredBatch], *, state: PoolState, after_seq: int =
     return Verified(findings=tuple(findings), **counts)
 
 
+def verify_journal(reader: KeptJournal) -> Verified:
+    """Verify all that is kept: from the first event, or where older rows are pruned, from the newest snapshot."""
+    if reader.pruned_seq() == 0:
+        return verify(reader.read_batches(0), state=PoolState())
+    snapshot = reader.load_snapshot()
+    state = PoolState() if snapshot is None else state_of(snapshot.blob)
+    known_seq = 0 if snapshot is None else snapshot.seq
+    for batch in reader.read_batches(0):
+        if batch.first_seq > known_seq:
+            break
+        for seq, (now, event, mark) in enumerate(batch.entries(), start=batch.first_seq):
+            if seq <= known_seq:
+                remember_share(state, event, mark, now=now)
+    return verify(reader.read_batches(0), state=state, after_seq=known_seq)
+
+
 def _check_hash(state: PoolState, event: PoolEvent, mark: str, seq: int) -> list[Finding]:
     """Hash a journaled share again from its job."""
     if type(event) is not ShareHashed or not event.hash_le or mark == POISONED:
@@ -163,4 +186,4 @@ def _finding(seq: int, message: str) -> Finding:
     )
 
 
-__all__ = ["SCHEMA_VERSION", "Recovered", "Verified", "recover", "snapshot_of", "state_of", "verify"]
+__all__ = ["SCHEMA_VERSION", "Recovered", "Verified", "recover", "snapshot_of", "state_of", "verify", "verify_journal"]
