@@ -48,6 +48,7 @@ COMMON = {
     "rpcbind": "127.0.0.1",
     "rpcworkqueue": 128,
     "rpcthreads": 8,
+    "keypool": 5,
 }
 
 
@@ -64,6 +65,7 @@ class RegtestNode:
 
     def __init__(self, program, folder, *, coin, options):
         self.coin = coin
+        self.has_wallet = not options.get("disablewallet")
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.rpc_port, self.zmq_port = free_port(), free_port()
@@ -95,7 +97,8 @@ class RegtestNode:
         """Start the process and wait until it answers with its wallet loaded."""
         self.launch()
         self.wait_until(self._answers, START_S, "the node answers")
-        self._open_wallet()
+        if self.has_wallet:
+            self._open_wallet()
 
     def stop(self):
         """End the process in order (SIGTERM); kill it when it does not end."""
@@ -205,7 +208,7 @@ def litecoin_regtest(folder, *, blocks=101, mweb=False):
     """
     program, port = litecoind(), free_port()
     listen = {"listen": 1, "bind": f"127.0.0.1:{port}", "connect": 0, "upnp": 0}
-    dial = {"listen": 0, "connect": f"127.0.0.1:{port}", "upnp": 0}
+    dial = {"listen": 0, "connect": f"127.0.0.1:{port}", "upnp": 0, "disablewallet": 1}
     node = RegtestNode(program, pathlib.Path(folder) / "litecoin", coin="litecoin", options=listen)
     peer = RegtestNode(program, pathlib.Path(folder) / "litecoin-peer", coin="litecoin", options=dial)
     with running(node), running(peer):

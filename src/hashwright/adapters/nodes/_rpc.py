@@ -45,8 +45,6 @@ ANSWER_MAX: Final = 64 * 1024 * 1024
 """A full template with its transactions in hex is about 8 MB; this is far above and still bounded [bytes]."""
 CONNECTIONS_MAX: Final = 8
 """litecoind serves four calls at once and queues the others; one of ours may be a long poll."""
-KEEP_ALIVE_S: Final = 15.0
-"""Below the 30 s after which a node closes an idle connection, so that we rarely write to a closed one."""
 TRIES: Final = 4
 FIRST_PAUSE_S: Final = 0.1
 
@@ -87,7 +85,7 @@ class Login:
         """Return `user:password` as it is now.
 
         Raises:
-            Unavailable: there is no cookie: the node writes it when it starts.
+            Disconnected: there is no cookie: the node writes it when it starts, and removes it when it ends.
             AuthRejected: the cookie may not be read.
             ConfigError: the password is not where it should be.
         """
@@ -103,7 +101,7 @@ class Login:
             ) from error
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is no text"
-            raise Unavailable(
+            raise Disconnected(
                 f"The node's cookie {self.cookie_file} cannot be read: {reason}.",
                 code="HW-401",
                 hint="The node writes it when it starts. Is it running, and is this its data folder?",
@@ -119,7 +117,7 @@ class _Response:
 
 
 class RpcClient:
-    """One node's RPC address with its credentials, and a few kept connections."""
+    """One node's RPC address with its credentials."""
 
     def __init__(self, url: str, *, login: Login, timeout_s: float) -> None:
         import httpx  # lazy: it takes longer to import than all of ours
@@ -129,12 +127,14 @@ class RpcClient:
         self._secret = ""
         self._timeout_s = timeout_s
         self._ids = itertools.count(1)
+        # No connection is kept: litecoind does not end for 30 s while an idle one is open, and a call on one that the
+        # node has just closed is lost. Calls are few, and a connection on this machine costs next to nothing.
         wants_tls = url.startswith("https:")  # without it no certificate store need be loaded
         self._http = httpx.AsyncClient(
             timeout=None,  # noqa: S113 - the whole call has one, below
             trust_env=False,  # no proxy of the environment: the node is the owner's
             verify=wants_tls,
-            limits=httpx.Limits(max_connections=CONNECTIONS_MAX, keepalive_expiry=KEEP_ALIVE_S),
+            limits=httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=0),
         )
 
     def __repr__(self) -> str:

@@ -1,17 +1,16 @@
 """When to ask a node for its best block: sources of hints. A hint says nothing, it is only a reason to ask.
 
 Push is quick but may be lost (ZMQ has no acknowledgement, a long poll hangs on a dead connection), so every source
-also returns by itself after `SAFETY_S`: a lost hint costs that long and no more.
+also returns by itself after its interval: a lost hint costs that long and no more. (Debian's litecoind has no ZMQ at
+all, and takes the setting for it without a word.)
 """
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from hashwright.errors import HashwrightError
-
-SAFETY_S: Final = 5.0
 
 
 class Hints(Protocol):
@@ -47,10 +46,11 @@ class Timer:
 class ZmqHints:
     """The node's `zmqpubhashblock`. The socket connects again by itself."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, interval_s: float) -> None:
         import zmq
         import zmq.asyncio
 
+        self._interval_s = interval_s
         self._context = zmq.asyncio.Context()
         self._socket: Any = self._context.socket(zmq.SUB)
         self._socket.setsockopt(zmq.LINGER, 0)
@@ -62,9 +62,9 @@ class ZmqHints:
         self._socket.connect(address)
 
     async def wait(self) -> None:
-        """Wait for a message."""
+        """Wait for a message, or for the interval."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SAFETY_S):
+            async with asyncio.timeout(self._interval_s):
                 await self._socket.recv_multipart()
 
     async def renew(self) -> None:
@@ -79,7 +79,7 @@ class ZmqHints:
 class LongPollHints:
     """A template call that the node holds back until there is something new (BIP 22).
 
-    The call is left running over the safety interval and not begun anew: a node goes on serving one that was given up,
+    The call is left running over the interval and not begun anew: a node goes on serving one that was given up,
     and a few of those would use up its threads. Without long polling (no peer, no such key) it is a timer.
     """
 
@@ -90,11 +90,11 @@ class LongPollHints:
         self._task: asyncio.Task[dict[str, Any]] | None = None
 
     async def wait(self) -> None:
-        """Wait until the node answers, or for the safety interval."""
+        """Wait until the node answers, or for the interval."""
         if self._task is None:
             # allow task: `aclose` and `renew` cancel it and wait; `wait` takes its result
             self._task = asyncio.get_running_loop().create_task(self._ask())
-        done, _ = await asyncio.wait({self._task}, timeout=SAFETY_S)
+        done, _ = await asyncio.wait({self._task}, timeout=self._interval_s)
         if done:
             await self._take_answer(self._task)
 

@@ -37,7 +37,7 @@ from hashwright.errors import (
 BLOCK_TIMEOUT_S: Final = 30.0
 """A node may need seconds for a template or a block right after a new tip."""
 LONGPOLL_TIMEOUT_S: Final = 3600.0
-"""A quiet chain may give no answer for long; the safety interval of `_tips` does not wait for it."""
+"""A quiet chain may give no answer for long; the interval of `_tips` does not wait for it."""
 PAUSES_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Pauses of `watch` while the node is gone; the last one repeats."""
 RPC_PORTS: Final = {
@@ -73,6 +73,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     longpoll: bool = True
     """Without ZMQ: whether the node tells of a new block by a template call that it holds back."""
     poll_s: Seconds = 1.0
+    """How often the best block is asked for all the same."""
     timeout_s: Seconds = 10.0
 
 
@@ -192,8 +193,7 @@ class BitcoindNode:
 
     async def tip(self) -> TipSeen:
         """Return the best block."""
-        block_hash = _read(await self._rpc.ask("getbestblockhash"), str)
-        return TipSeen(height=(await self._header(block_hash)).height, block_hash=block_hash)
+        return await self._tip_of(await self._best_hash())
 
     async def tip_header(self, block_hash: str) -> Tip:
         """Return what must be known to mine on a block."""
@@ -203,7 +203,7 @@ class BitcoindNode:
     async def coinbases(self, count: int) -> list[tuple[int, str, bytes]]:
         """Return height, hash and coinbase (without witness) of the newest blocks, newest first."""
         found: list[tuple[int, str, bytes]] = []
-        block_hash = _read(await self._rpc.ask("getbestblockhash"), str)
+        block_hash = await self._best_hash()
         while block_hash and len(found) < count:
             block = _read(await self._rpc.ask("getblock", block_hash, 1), _Block)
             if block.height == 0 or not block.tx:
@@ -243,7 +243,8 @@ class BitcoindNode:
         try:
             while True:
                 try:
-                    seen = await self.tip()
+                    block_hash = await self._best_hash()
+                    seen = None if block_hash == last else await self._tip_of(block_hash)
                 except HashwrightError:
                     self._is_identified = False
                     await hints.renew()
@@ -251,7 +252,7 @@ class BitcoindNode:
                     failures += 1
                     continue
                 failures = 0
-                if seen.block_hash != last:
+                if seen is not None:
                     last = seen.block_hash
                     await hints.renew()
                     yield seen
@@ -271,7 +272,7 @@ class BitcoindNode:
 
     def _hints(self) -> Hints:
         if self.config.zmq_hashblock:
-            return ZmqHints(self.config.zmq_hashblock)
+            return ZmqHints(self.config.zmq_hashblock, interval_s=self.config.poll_s)
         if self.config.longpoll:
             return LongPollHints(self.template, interval_s=self.config.poll_s)
         return Timer(self.config.poll_s)
@@ -312,6 +313,12 @@ class BitcoindNode:
                 code="HW-409",
                 hint="Give the address of another node, or choose its coin.",
             )
+
+    async def _best_hash(self) -> str:
+        return _read(await self._rpc.ask("getbestblockhash"), str)
+
+    async def _tip_of(self, block_hash: str) -> TipSeen:
+        return TipSeen(height=(await self._header(block_hash)).height, block_hash=block_hash)
 
     async def _header(self, block_hash: str) -> _Header:
         return _read(await self._rpc.ask("getblockheader", block_hash), _Header)
