@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from hashwright import registry
 from hashwright.cli.overview import ask_process, open_readonly
 from hashwright.errors import HashwrightError
 from hashwright.runtime.config import Config
@@ -48,7 +49,7 @@ async def examine(config: Config) -> list[Section]:
     except HashwrightError as error:
         status, process = None, [_failed(f"control socket: {error.message}", error.code, error.hint)]
     return [
-        Section(title="This computer", checks=(*_python(), _clock(), _files())),
+        Section(title="This computer", checks=(*_python(), _coins(), _clock(), _files())),
         Section(
             title=f"Data folder {config.data_dir}", checks=(*_folder(config.data_dir), *_database(config.data_dir))
         ),
@@ -82,6 +83,12 @@ def _has(name: str) -> bool:
     except importlib.metadata.PackageNotFoundError:
         return False
     return True
+
+
+def _coins() -> Check:
+    """List what can be mined."""
+    coins = [registry.load("coins", name).COIN for name in registry.names("coins")]
+    return _ok(f"coins that can be mined: {', '.join(coin.key for coin in coins if coin.is_minable)}")
 
 
 def _clock() -> Check:

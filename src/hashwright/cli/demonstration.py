@@ -13,7 +13,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hashwright.cli.terminal import Terminal, clean
+from hashwright.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -28,8 +28,6 @@ START_DIFFICULTY = 2.0**-15
 """131,000 hashes a share: a few shares a second of one processor core, and vardiff goes on from there."""
 SHARES_PER_MINUTE = 60.0
 BLOCK_INTERVAL_S = 8.0
-START_BITS = 0x1E0FFFFF
-"""A million hashes for the first block: one second of two cores, five of a slow computer."""
 REDRAW_S = 0.5
 PLAIN_LINE_S = 5.0
 MINER_STOP_S = 3.0
@@ -67,7 +65,7 @@ async def run_demo(terminal: Terminal, folder: Path, seconds: float | None) -> "
             coin="bitcoin",
             start_difficulty=START_DIFFICULTY,
             shares_per_minute=SHARES_PER_MINUTE,
-            node_settings={"block_interval_s": BLOCK_INTERVAL_S, "start_bits": START_BITS},
+            node_settings={"block_interval_s": BLOCK_INTERVAL_S},
         )
         await _start_miners(demo)
         await _show_until_end(demo, seconds)
@@ -169,10 +167,12 @@ async def _pause(ends: asyncio.Event, seconds: float) -> None:
 
 
 def _tell_events(demo: Demo, overview: "Overview") -> None:
+    from hashwright.cli import views
+
     for alert in reversed(overview.alerts):
         if alert.number > demo.told_alerts:
             demo.told_alerts = alert.number
-            demo.terminal.note(f"DEMO PRACTICE {clean(alert.text)}")
+            demo.terminal.note(f"DEMO PRACTICE {views.without_hash(alert.text)}")
 
 
 def where_we_are(overview: "Overview") -> str:
@@ -220,24 +220,23 @@ def _blocks(overview: "Overview") -> Any:  # noqa: ANN401 (something drawable)
 
     if not overview.blocks:
         return Text("PRACTICE blocks: none yet, the first takes a few seconds.")
-    table = views.blocks_table(overview.blocks, now_ms=overview.now_ms)
+    table = views.blocks_table(overview.blocks, now_ms=overview.now_ms, is_short=True)
     keep = [table.heads.index(head) for head in ("height", "found by", "state", "confirmations", "age", "hash")]
     heads = tuple(table.heads[index] for index in keep)
     rows = tuple(tuple(row[index] for index in keep) for row in table.rows)
     heads = ("PRACTICE block", *heads[1:])
-    short = tuple((*row[:-1], f"{row[-1][:16]}...") for row in rows)
     return drawn(
-        dataclasses.replace(table, heads=heads, rows=short, right=frozenset((heads[0], "confirmations", "age")))
+        dataclasses.replace(table, heads=heads, rows=rows, right=frozenset((heads[0], "confirmations", "age")))
     )
 
 
 def _events(overview: "Overview") -> list[Any]:
     from rich.text import Text
 
-    from hashwright.cli.views import age_text
+    from hashwright.cli import views
 
     lines = [Text("Newest events", style="dim")]
     for alert in overview.alerts:
-        age = age_text(overview.now_ms - alert.at_ms)
-        lines.append(Text(f"{age:>8}  {clean(alert.text)}", no_wrap=True, overflow="ellipsis"))
+        age = views.age_text(overview.now_ms - alert.at_ms)
+        lines.append(Text(f"{age:>8}  {views.without_hash(alert.text)}", no_wrap=True, overflow="ellipsis"))
     return lines

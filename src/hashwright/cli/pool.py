@@ -17,6 +17,8 @@ PRACTICE_ADDRESSES = {
     "litecoin": "rltc1qw508d6qejxtdg4y5r3zarvary0c5xw7k693xs3",
 }
 """The key of BIP 173's example, on regtest: everybody knows it, so nobody mistakes practice coins for money."""
+PRACTICE_START_BITS = {"bitcoin": 0x1E0FFFFF, "litecoin": 0x1F0FFFFF}
+"""Some million hashes of sha256d or 4,096 of scrypt a block at first: a second or two of one processor core."""
 NODE_GONE = ("HW-401", "HW-403", "HW-412")
 """What passes by itself: with --anyway such a destination is saved all the same."""
 
@@ -79,7 +81,7 @@ def destination_of(flags: dict[str, Any]) -> dict[str, Any]:
         "network": flags["network"] or ("regtest" if is_practice else "main"),
         "address": flags["address"] or (PRACTICE_ADDRESSES.get(flags["coin"], "") if is_practice else ""),
         "node": flags["node"],
-        "node_settings": _node_settings(flags),
+        "node_settings": _node_settings(flags, is_practice=is_practice),
         "coinbase_tag": flags["tag"],
         "start_difficulty": flags["start_difficulty"] or (1e-5 if is_practice else None),
         "shares_per_minute": flags["shares_per_minute"],
@@ -87,8 +89,9 @@ def destination_of(flags: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in destination.items() if value is not None}
 
 
-def _node_settings(flags: dict[str, Any]) -> dict[str, Any]:
+def _node_settings(flags: dict[str, Any], *, is_practice: bool) -> dict[str, Any]:
     names = {
+        "start_bits": PRACTICE_START_BITS.get(flags["coin"]) if is_practice else None,
         "rpc_url": flags["rpc_url"],
         "cookie_file": flags["cookie_file"],
         "rpc_user": flags["rpc_user"],

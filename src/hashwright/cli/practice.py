@@ -1,17 +1,16 @@
 """A Hashwright for practice, as `hw demo` and `hw pool try` run it: loopback, free ports, a chain in the process."""
 
+import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hashwright.cli.pool import PRACTICE_ADDRESSES
+from hashwright.cli.pool import PRACTICE_ADDRESSES, PRACTICE_START_BITS
 
 if TYPE_CHECKING:
     from hashwright.runtime.wiring import Hashwright
 
 NAME = "practice"
-START_BITS = {"bitcoin": 0x1E1FFFFF, "litecoin": 0x1F0FFFFF}
-"""Some 524,000 hashes of sha256d or 4,096 of scrypt a block at first: a second or two of one processor core."""
 
 
 def silence_logs() -> None:
@@ -21,7 +20,15 @@ def silence_logs() -> None:
     if os.environ.get("HW_DEBUG"):
         logs.configure(level="info", log_format="text")
     else:
-        logs.configure(level="error", log_format="json", stream=open(os.devnull, "w"))  # noqa: PTH123, SIM115
+        logs.configure(level="error", log_format="json", stream=Nowhere())
+
+
+class Nowhere(io.StringIO):
+    """A stream that keeps nothing."""
+
+    def write(self, text: str, /) -> int:
+        """Drop a text."""
+        return len(text)
 
 
 def practice_app(folder: Path, *, algorithms: tuple[str, ...] = ("sha256d",)) -> "Hashwright":
@@ -50,7 +57,7 @@ async def add_practice(
         "network": "regtest",
         "address": PRACTICE_ADDRESSES[coin],
         "node": "practice",
-        "node_settings": {"start_bits": START_BITS[coin], **(node_settings or {})},
+        "node_settings": {"start_bits": PRACTICE_START_BITS[coin], **(node_settings or {})},
         "start_difficulty": start_difficulty,
         **changes,
     }

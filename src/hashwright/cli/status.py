@@ -69,8 +69,8 @@ def _show(terminal: Terminal, overview: "Overview") -> None:
         terminal.line()
         terminal.line(f"Shares of 24 h: {views.outcomes_text(overview.shares_by_outcome)}")
     for table in (
-        views.blocks_table(overview.blocks, now_ms=overview.now_ms),
-        views.alerts_table(overview.alerts, now_ms=overview.now_ms),
+        views.blocks_table(overview.blocks, now_ms=overview.now_ms, is_short=not terminal.is_text),
+        views.alerts_table(overview.alerts, now_ms=overview.now_ms, is_short=not terminal.is_text),
     ):
         if table.rows:
             terminal.line()

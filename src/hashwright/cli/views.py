@@ -1,10 +1,11 @@
 """How the state is drawn: the parts that `hw status`, `hw demo` and `hw pool` share."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hashwright.cli.overview import Overview, Worker
-from hashwright.cli.terminal import Table
+from hashwright.cli.overview import CREDITED, Overview, Worker
+from hashwright.cli.terminal import Table, clean
 from hashwright.units import duration_text, hashrate_text
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ def destinations_table(destinations: Sequence[Mapping[str, Any]]) -> Table:
     return Table(heads=heads, rows=rows, right=frozenset(heads[4:]), empty=empty)
 
 
-def blocks_table(blocks: "Iterable[BlockRecord]", *, now_ms: int) -> Table:
-    """Show blocks, newest first."""
+def blocks_table(blocks: "Iterable[BlockRecord]", *, now_ms: int, is_short: bool = False) -> Table:
+    """Show blocks, newest first; `is_short` cuts the hash so that a row fits one line of a terminal."""
     rows = tuple(
         (
             UNKNOWN if block.height is None else str(block.height),
@@ -63,7 +64,7 @@ def blocks_table(blocks: "Iterable[BlockRecord]", *, now_ms: int) -> Table:
             block.state + (f": {block.detail}" if block.detail else ""),
             str(block.confirmations) if block.confirmations >= 0 else UNKNOWN,
             age_text(now_ms - block.found_ms),
-            block.block_hash,
+            f"{block.block_hash[:16]}..." if is_short else block.block_hash,
         )
         for block in blocks
     )
@@ -72,15 +73,32 @@ def blocks_table(blocks: "Iterable[BlockRecord]", *, now_ms: int) -> Table:
     return Table(heads=heads, rows=rows, right=frozenset(("height", "confirmations", "age")), empty=empty)
 
 
-def alerts_table(alerts: "Iterable[AlertRecord]", *, now_ms: int) -> Table:
-    """Show alerts, newest first."""
-    rows = tuple((age_text(now_ms - alert.at_ms), alert.level, alert.code, alert.text) for alert in alerts)
+def alerts_table(alerts: "Iterable[AlertRecord]", *, now_ms: int, is_short: bool = False) -> Table:
+    """Show alerts, newest first; `is_short` leaves out the hashes, which stand in the table of blocks."""
+    rows = tuple(
+        (
+            age_text(now_ms - alert.at_ms),
+            alert.level,
+            alert.code,
+            without_hash(alert.text) if is_short else alert.text,
+        )
+        for alert in alerts
+    )
     return Table(heads=("age", "level", "code", "alert"), rows=rows, right=frozenset(("age",)), empty="No alert.")
 
 
+def without_hash(text: str) -> str:
+    """Leave out the block hash at the end of an alert."""
+    return re.sub(r" \([0-9a-f]{64}\)", "", clean(text))
+
+
 def outcomes_text(counts: Mapping[str, int]) -> str:
-    """Write shares by outcome in one line."""
-    return ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "none"
+    """Write shares by outcome in one line; a block is an accepted share too."""
+    blocks = counts.get("block", 0)
+    accepted = counts.get("accepted", 0) + blocks
+    good = [f"{accepted} accepted" + (f" ({blocks} of them blocks)" if blocks else "")] if accepted else []
+    bad = [f"{count} {outcome}" for outcome, count in counts.items() if outcome not in CREDITED]
+    return ", ".join(good + bad) or "none"
 
 
 def age_text(age_ms: int | None) -> str:

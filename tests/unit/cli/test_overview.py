@@ -1,0 +1,94 @@
+import pytest
+
+from hashwright.cli import views
+from hashwright.cli.overview import mode_of, outcomes_of, time_text, workers_of
+from hashwright.store.sqlite import WorkTotal
+
+
+def total(worker, outcome, shares, work, destination="home"):
+    return WorkTotal(destination=destination, worker=worker, outcome=outcome, shares=shares, work=work)
+
+
+def session(worker, *, difficulty=8192.0, last_share_ms=1000, destination="home"):
+    return {"worker": worker, "destination": destination, "difficulty": difficulty, "last_share_ms": last_share_ms}
+
+
+def test_a_hash_rate_is_accepted_work_over_its_time():
+    totals = [total("kai.r01", "accepted", 60, 600_000), total("kai.r01", "block", 1, 60_000)]
+    (worker,) = workers_of([], totals, seconds=600.0)
+    assert worker.hashrate_hs == 1100.0
+    assert (worker.accepted, worker.rejected, worker.connections) == (61, 0, 0)
+
+
+def test_rejected_work_counts_for_nothing():
+    (worker,) = workers_of(
+        [], [total("kai.r01", "stale", 5, 10**9), total("kai.r01", "duplicate", 2, 10**9)], seconds=60.0
+    )
+    assert (worker.hashrate_hs, worker.accepted, worker.rejected) == (0.0, 0, 7)
+
+
+def test_connections_of_one_name_are_one_worker_with_the_youngest_share():
+    sessions = [session("kai.r01", last_share_ms=9000), session("kai.r01", last_share_ms=40)]
+    (worker,) = workers_of(sessions, [], seconds=60.0)
+    assert (worker.connections, worker.last_share_age_ms) == (2, 40)
+
+
+def test_the_same_name_on_two_destinations_is_two_rows():
+    workers = workers_of([session("kai", destination="a"), session("kai", destination="b")], [], seconds=1.0)
+    assert [worker.destination for worker in workers] == ["a", "b"]
+
+
+def test_outcomes_are_summed_good_ones_first():
+    totals = [
+        total("a", "stale", 1, 0),
+        total("a", "block", 1, 1),
+        total("b", "accepted", 3, 1),
+        total("a", "accepted", 4, 1),
+    ]
+    assert outcomes_of(totals) == {"accepted": 7, "block": 1, "stale": 1}
+    assert views.outcomes_text(outcomes_of(totals)) == "8 accepted (1 of them blocks), 1 stale"
+    assert views.outcomes_text({}) == "none"
+
+
+@pytest.mark.parametrize(
+    ("destinations", "mode"),
+    [
+        ([], "DRY RUN: no destination yet, nothing is mined"),
+        (
+            [{"is_practice": True, "coin": "bitcoin", "network": "regtest"}],
+            "PRACTICE: blocks of no value on a chain inside this process",
+        ),
+        (
+            [
+                {"is_practice": True, "coin": "bitcoin", "network": "regtest"},
+                {"is_practice": False, "coin": "litecoin", "network": "main"},
+            ],
+            "LIVE: own pool on litecoin main",
+        ),
+    ],
+)
+def test_the_mode_is_said_in_words(destinations, mode):
+    assert mode_of(destinations) == mode
+
+
+@pytest.mark.parametrize(
+    ("age_ms", "text"),
+    [(None, "-"), (0, "0 s"), (59_000, "59 s"), (3_700_000, "1 h"), (-5, "0 s"), (90_000_000, "1 d")],
+)
+def test_an_age_is_its_largest_unit(age_ms, text):
+    assert views.age_text(age_ms) == text
+
+
+@pytest.mark.parametrize(("difficulty", "text"), [(1e-9, "1e-09"), (0.5, "0.5"), (16384.0, "16\u2009384"), (1.0, "1")])
+def test_a_difficulty_is_readable_at_every_size(difficulty, text):
+    assert views.difficulty_text(difficulty) == text
+
+
+def test_a_worker_that_was_never_seen_to_work_has_no_rate():
+    table = views.workers_table(workers_of([session("kai.r01")], [], seconds=60.0), window_s=60.0)
+    assert table.heads[2] == "hash rate (1 min, estimated)"
+    assert table.rows == (("kai.r01", "home", "-", "8\u2009192", "1 s", "0", "0"),)
+
+
+def test_times_are_utc():
+    assert time_text(1_800_000_000_123) == "2027-01-15T08:00:00.123+00:00"
