@@ -41,6 +41,7 @@ def _set_help_style() -> None:
     style.TEXT_MARKUP = "ansi"  # help texts are texts: no brackets of theirs are markup
     style.STYLE_COMMANDS_TABLE_SHOW_LINES = False
     style.STYLE_OPTIONS_PANEL_BORDER = style.STYLE_COMMANDS_PANEL_BORDER = "dim"
+    style.TEXT_PARAGRAPH_LINEBREAKS = "\n\n"
     style.MAX_WIDTH = 100
     style.SHOW_ARGUMENTS = True
 

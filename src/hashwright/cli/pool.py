@@ -64,10 +64,11 @@ def add(terminal: Terminal, /, dry_run: bool, anyway: bool, **flags: Any) -> Non
     config = terminal.load_config()
     destination = destination_of(flags)
     checks = run_async(_check(config.data_dir, destination, needs_process=not dry_run))
+    refusal = refusal_of(checks, anyway=anyway)
     if not terminal.is_json:
-        for check in checks:
-            terminal.tick(check.state, check.title + (f" ({check.code})" if check.code else ""), check.fix)
-    _refuse_failed(checks, anyway=anyway)
+        _tick_all(terminal, checks, is_refused=refusal is not None)
+    if refusal is not None:
+        raise refusal
     saved = None if dry_run else run_async(_ask(config.data_dir, "pool-add", destination=destination))
     _tell_added(terminal, destination, checks, is_saved=saved is not None)
 
@@ -125,16 +126,25 @@ async def _check(data_dir: Any, destination: dict[str, Any], *, needs_process: b
     return msgspec.convert(answer, list[Check])
 
 
-def _refuse_failed(checks: "list[Check]", *, anyway: bool) -> None:
+def _tick_all(terminal: Terminal, checks: "list[Check]", *, is_refused: bool) -> None:
+    """Show the checks; the one that the refusal is about is left to the refusal."""
+    told = next((check for check in checks if check.state == "failed"), None) if is_refused else None
+    for check in checks:
+        if check is not told:
+            terminal.tick(check.state, check.title + (f" ({check.code})" if check.code else ""), check.fix)
+
+
+def refusal_of(checks: "list[Check]", *, anyway: bool) -> HashwrightError | None:
+    """Return why this may not be saved, or None where it may."""
     failed = [check for check in checks if check.state == "failed"]
     if not failed or (anyway and all(check.code in NODE_GONE for check in failed)):
-        return
+        return None
     first = failed[0]
     message = f"{first.title[:1].upper()}{first.title[1:]}. Nothing was saved."
     if first.code in NODE_GONE:
-        raise Unavailable(message, code=first.code, hint=f"{first.fix} To save it all the same: --anyway.")
+        return Unavailable(message, code=first.code, hint=f"{first.fix} To save it all the same: --anyway.")
     is_setting = first.code == "HW-701"
-    raise (ConfigError if is_setting else OperatorError)(message, code=first.code, hint=first.fix)
+    return (ConfigError if is_setting else OperatorError)(message, code=first.code, hint=first.fix)
 
 
 def _tell_added(terminal: Terminal, destination: dict[str, Any], checks: "list[Check]", *, is_saved: bool) -> None:

@@ -87,7 +87,7 @@ class Terminal:
             no_color=self.no_color or is_plain or None,
             force_terminal=False if is_plain else None,
             width=None if stream.isatty() else WIDE,
-            soft_wrap=True,
+            soft_wrap=not stream.isatty(),
             highlight=False,
             markup=False,
             emoji=False,

@@ -63,9 +63,17 @@ async def check_destination(raw: Mapping[str, Any], *, clock: Clock) -> list[Che
 async def _check_node(node: Node, settings: DestinationSettings, script: bytes, *, clock: Clock) -> list[Check]:
     probe = await node.probe()
     if probe.state == "unreachable":
-        return [_failed(f"node: {probe.detail}", "HW-401", "Start the node, or correct --rpc-url.")]
+        return [
+            _failed(
+                probe.detail or "The node does not answer",
+                "HW-401",
+                "Start the node, or correct --rpc-url and --cookie-file.",
+            )
+        ]
     if probe.state == "refused":
-        return [_failed(f"node: {probe.detail}", "HW-402", "Correct the cookie file, or user and password.")]
+        return [
+            _failed(probe.detail or "The node refuses us", "HW-402", "Correct the cookie file, or user and password.")
+        ]
     checks = [_ok(f"node answers: {probe.version or settings.node}")]
     if probe.state == "syncing":
         return [*checks, _failed(f"node is not synced: {probe.detail}", "HW-403", "Wait; mining starts by itself.")]
