@@ -75,7 +75,7 @@ async def _check_node(node: Node, settings: DestinationSettings, script: bytes, 
             _failed(probe.detail or "The node refuses us", "HW-402", "Correct the cookie file, or user and password.")
         ]
     checks = [_ok(f"node answers: {probe.version or settings.node}")]
-    if probe.state == "syncing":
+    if probe.state in ("syncing", "warming-up"):
         return [*checks, _failed(f"node is not synced: {probe.detail}", "HW-403", "Wait; mining starts by itself.")]
     checks[0] = _ok(f"node answers: {probe.version or settings.node}, height {probe.height}")
     if probe.network != settings.network:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hashwright.adapters.nodes import practice_rules as rules
+from hashwright.adapters.nodes import _practice_rules as rules
 from hashwright.adapters.nodes.practice import PLUGIN, START_BITS, Config, PracticeNode
 from hashwright.chain.coinbase import build_coinbase
 from hashwright.chain.coins.bitcoin import COIN as BITCOIN
@@ -168,16 +168,18 @@ def test_a_reorg_drops_blocks_and_offers_their_transactions_again():
     included = practice.chain[1].transactions
     asyncio.run(practice.invalidate(hashes[0]))
     assert asyncio.run(practice.tip()).height == 0
-    assert asyncio.run(practice.block_state(hashes[1])).confirmations == -1
+    assert [asyncio.run(practice.block_state(known)).confirmations for known in hashes] == [0, 0], "nothing there yet"
     assert set(included) <= set(practice._pool)
     practice._clock.advance(1000)
     assert submit(practice, build(practice)) == ""
+    assert [asyncio.run(practice.block_state(known)).confirmations for known in hashes] == [-1, 0]
 
 
 def test_watchers_hear_of_a_block_at_once():
     async def story():
         practice = node()
         tips = practice.watch()
+        assert (await anext(tips)).height == 0, "the best block comes at once"
         heard = asyncio.ensure_future(anext(tips))
         await asyncio.sleep(0)
         block = await asyncio.to_thread(build, practice)

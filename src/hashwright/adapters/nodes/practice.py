@@ -1,7 +1,7 @@
 """PRACTICE chain: a full node's part played in process, so that a newcomer with no node sees the whole system work.
 
 Blocks have Bitcoin's real format: proof of work (sha256d, or scrypt for a coin that uses it), merkle root, BIP 34
-height, witness commitment, transactions. `practice_rules` judges them as strictly as a node would. Not played are
+height, witness commitment, transactions. `_practice_rules` judges them as strictly as a node would. Not played are
 scripts and signatures: the transactions spend outputs of an invented faucet, and only those that this node offered
 itself may stand in a block. There is no extension block (MWEB) here. Nothing on this chain is worth anything, and it
 is labelled PRACTICE wherever it shows.
@@ -12,13 +12,14 @@ a block, never easier than the start.
 
 import asyncio
 import hashlib
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from hashwright.adapters.nodes import practice_rules as rules
+from hashwright.adapters.nodes import _practice_rules as rules
 from hashwright.adapters.nodes.base import BlockState, NodeProbe, Plugin, TipSeen
 from hashwright.chain.coin import Coin
 from hashwright.chain.template import Tip
@@ -32,6 +33,7 @@ START_BITS = {"sha256d": 0x1F00FFFF, "scrypt": 0x2001FFFF}
 FEE = 1_000
 FAUCET_BODY_SIZE = 74
 """Of a faucet transaction: inputs and outputs, without version, witness and lock time."""
+_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -48,11 +50,11 @@ class PracticeBlock:
     """A block of the chain."""
 
     block_hash: bytes
-    prevhash: bytes
     height: int
     ntime: int
     nbits: int
-    raw: bytes
+    coinbase: bytes
+    """In the form without witness; empty for the first block, which nobody mined."""
     transactions: tuple[bytes, ...]
 
 
@@ -67,11 +69,10 @@ class PracticeNode:
         self._start_bits = config.start_bits or START_BITS[coin.algorithm]
         genesis = PracticeBlock(
             block_hash=hashlib.sha256(f"PRACTICE {coin.key} {config.seed}".encode()).digest(),
-            prevhash=bytes(32),
             height=0,
             ntime=self._now_s() - 600,
             nbits=self._start_bits,
-            raw=b"",
+            coinbase=b"",
             transactions=(),
         )
         self._blocks: dict[bytes, PracticeBlock] = {genesis.block_hash: genesis}
@@ -88,7 +89,9 @@ class PracticeNode:
     # ---------------------------------------------------------------- what a node answers
 
     async def template(self, longpoll: str | None) -> dict[str, Any]:
-        """Return a getblocktemplate answer."""
+        """Return a getblocktemplate answer; with a long-poll id, when the tip is another one."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: longpoll != self._longpoll_id())
         tip = self.chain[-1]
         wtxids = [_sha256d(raw) for raw in self._pool]
         root, _ = rules.tree([bytes(32), *wtxids])
@@ -103,7 +106,7 @@ class PracticeNode:
             "coinbasevalue": SUBSIDY + sum(self._known[raw].fee for raw in self._pool),
             "transactions": [self._offer(raw) for raw in self._pool],
             "default_witness_commitment": (rules.WITNESS_MARK + _sha256d(root + bytes(32))).hex(),
-            "longpollid": f"{tip.block_hash[::-1].hex()}{tip.height}",
+            "longpollid": self._longpoll_id(),
         }
 
     async def submit(self, block: bytes) -> str:
@@ -113,23 +116,26 @@ class PracticeNode:
             return "duplicate"
         if len(block) >= 80 and block[4:36] not in self._blocks:
             return "prev-blk-not-found"
+        if block[4:36] != self.chain[-1].block_hash:
+            return "inconclusive"  # a block beside the best chain: a real node keeps it, and so says no more
         try:
-            rules.judge_block(block, self._expected())
+            transactions = rules.judge_block(block, self._expected())
         except rules.Refused as refusal:
             return str(refusal)
-        await self._append(block_hash, block)
+        await self._append(block_hash, block, transactions)
         return ""
 
     async def block_state(self, block_hash: str) -> BlockState:
         """Tell how deep a block is."""
-        wanted = bytes.fromhex(block_hash)[::-1]
-        known = self._blocks.get(wanted)
+        known = self._blocks.get(_hash_le(block_hash))
         if known is None:
             return BlockState(confirmations=0, height=0)
         tip = self.chain[-1].height
-        if known.height <= tip and self.chain[known.height].block_hash == wanted:
-            return BlockState(confirmations=tip - known.height + 1, height=known.height)
-        return BlockState(confirmations=-1, height=known.height)
+        if known.height > tip:
+            return BlockState(confirmations=0, height=known.height)
+        if self.chain[known.height] is not known:
+            return BlockState(confirmations=-1, height=known.height)
+        return BlockState(confirmations=tip - known.height + 1, height=known.height)
 
     async def tip(self) -> TipSeen:
         """Return the best block."""
@@ -138,19 +144,16 @@ class PracticeNode:
 
     async def tip_header(self, block_hash: str) -> Tip:
         """Return what must be known to mine on a block."""
-        block = self._blocks.get(bytes.fromhex(block_hash)[::-1])
+        block = self._blocks.get(_hash_le(block_hash))
         if block is None:
             raise OperatorError("The PRACTICE chain has no such block.", code="HW-411")
         return Tip(block_hash=block_hash, height=block.height, mediantime=self.median_time())
 
     async def watch(self) -> AsyncIterator[TipSeen]:
-        """Yield each new best block at once."""
-        seen = self.chain[-1].block_hash
+        """Yield the best block, then each new one at once."""
+        seen = b""
         while True:
-            async with self._changed:
-                while self.chain[-1].block_hash == seen:
-                    await self._changed.wait()
-            seen = self.chain[-1].block_hash
+            seen = await self._another_tip_than(seen)
             yield await self.tip()
 
     async def probe(self) -> NodeProbe:
@@ -165,9 +168,9 @@ class PracticeNode:
         return None
 
     async def coinbases(self, count: int) -> list[tuple[int, str, bytes]]:
-        """Return height, hash and coinbase (without witness) of the newest blocks."""
-        newest = [block for block in self.chain[-count:] if block.raw]
-        return [(block.height, block.block_hash[::-1].hex(), _coinbase_of(block.raw)) for block in newest]
+        """Return height, hash and coinbase (without witness) of the newest blocks, newest first."""
+        newest = [block for block in self.chain[-count:] if block.height > 0]
+        return [(block.height, block.block_hash[::-1].hex(), block.coinbase) for block in reversed(newest)]
 
     async def aclose(self) -> None:
         """Nothing is open."""
@@ -176,7 +179,7 @@ class PracticeNode:
 
     async def invalidate(self, block_hash: str) -> None:
         """Drop a block and all after it from the best chain: a reorg, as `invalidateblock` makes one."""
-        block = self._blocks[bytes.fromhex(block_hash)[::-1]]
+        block = self._blocks[_hash_le(block_hash)]
         dropped = self.chain[block.height :]
         self.chain = self.chain[: block.height]
         for lost in dropped:
@@ -213,15 +216,14 @@ class PracticeNode:
             proof_of_work=self._hash,
         )
 
-    async def _append(self, block_hash: bytes, raw: bytes) -> None:
-        included = tuple(item for item in self._pool if item in raw)
+    async def _append(self, block_hash: bytes, raw: bytes, transactions: tuple[rules.Parsed, ...]) -> None:
+        included = tuple(item.raw for item in transactions[1:])
         block = PracticeBlock(
             block_hash=block_hash,
-            prevhash=raw[4:36],
             height=self.chain[-1].height + 1,
             ntime=int.from_bytes(raw[68:72], "little"),
             nbits=int.from_bytes(raw[72:76], "little"),
-            raw=raw,
+            coinbase=transactions[0].plain,
             transactions=included,
         )
         self._blocks[block_hash] = block
@@ -230,9 +232,17 @@ class PracticeNode:
         self._fill_pool()
         await self._announce()
 
+    async def _another_tip_than(self, seen: bytes) -> bytes:
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.chain[-1].block_hash != seen)
+        return self.chain[-1].block_hash
+
     async def _announce(self) -> None:
         async with self._changed:
             self._changed.notify_all()
+
+    def _longpoll_id(self) -> str:
+        return f"{self.chain[-1].block_hash[::-1].hex()}{self.chain[-1].height}"
 
     # ---------------------------------------------------------------- the faucet
 
@@ -273,24 +283,9 @@ def _without_witness(raw: bytes) -> bytes:
     return raw if raw[4:6] != b"\x00\x01" else raw[:4] + raw[6 : 6 + FAUCET_BODY_SIZE] + raw[-4:]
 
 
-def _coinbase_of(raw: bytes) -> bytes:
-    """Cut the coinbase out of a block, without its witness."""
-    reader = rules.Reader(raw)
-    reader.take(80)
-    reader.count()
-    start = reader.at
-    reader.take(4)
-    has_witness = raw[reader.at : reader.at + 2] == b"\x00\x01"
-    body_start = reader.at + 2 * has_witness
-    reader.at = body_start
-    for _ in range(reader.count()):
-        reader.take(36)
-        reader.chunk()
-        reader.take(4)
-    for _ in range(reader.count()):
-        reader.take(8)
-        reader.chunk()
-    return raw[start : start + 4] + raw[body_start : reader.at] + bytes(4)
+def _hash_le(display: str) -> bytes:
+    """Read a hash as RPC writes it; what is none names no block."""
+    return bytes.fromhex(display)[::-1] if _HASH.fullmatch(display) else b""  # allow hex: checked by the pattern
 
 
 def _sha256d(data: bytes) -> bytes:

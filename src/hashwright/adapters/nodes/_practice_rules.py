@@ -46,9 +46,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """A transaction in pieces, as far as the rules ask."""
+    """A transaction in pieces, as far as the rules ask. `plain` is its form without witness."""
 
     raw: bytes
+    plain: bytes
     txid: bytes
     wtxid: bytes
     inputs: tuple[tuple[bytes, bytes], ...]
@@ -90,8 +91,8 @@ class Reader:
         return self.take(self.count())
 
 
-def judge_block(block: bytes, expected: Expected) -> bytes:
-    """Judge a block; return its hash in header order.
+def judge_block(block: bytes, expected: Expected) -> tuple[Parsed, ...]:
+    """Judge a block; return its transactions, the coinbase first.
 
     Raises:
         Refused: with the first rule that is broken.
@@ -105,7 +106,7 @@ def judge_block(block: bytes, expected: Expected) -> bytes:
     _judge_roots(header, transactions)
     fees = _judge_transactions(transactions[1:], expected)
     _judge_coinbase(transactions[0], expected, fees)
-    return _twice(header)
+    return tuple(transactions)
 
 
 def _judge_header(header: bytes, expected: Expected) -> None:
@@ -139,10 +140,11 @@ def _transaction(reader: Reader) -> Parsed:
     if has_witness and not any(witness):
         raise Refused("bad-txns-superfluous-witness")
     lock_time = reader.take(4)
-    raw = reader.data[start : reader.at]
+    raw, plain = reader.data[start : reader.at], version + body + lock_time
     return Parsed(
         raw=raw,
-        txid=_twice(version + body + lock_time),
+        plain=plain,
+        txid=_twice(plain),
         wtxid=_twice(raw),
         inputs=inputs,
         outputs=outputs,
