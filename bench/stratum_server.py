@@ -77,12 +77,20 @@ async def main(algorithm):
         app = Hashwright(config, build_node=lambda settings: node)
         await app.start()
         coin = {"sha256d": "bitcoin", "scrypt": "litecoin"}[algorithm]
-        address = {"bitcoin": "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "litecoin": "ltc1qw508d6qejxtdg4y5r3zarvary0c5xw7kgmn4n9"}
+        address = {
+            "bitcoin": "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+            "litecoin": "ltc1qw508d6qejxtdg4y5r3zarvary0c5xw7kgmn4n9",
+        }
         from hashwright.runtime.destinations import DestinationSettings
 
         app.set_destination(
             DestinationSettings(
-                name="bench", coin=coin, network="main", address=address[coin], start_difficulty=1.0, minimum_difficulty=1e-12
+                name="bench",
+                coin=coin,
+                network="main",
+                address=address[coin],
+                start_difficulty=1.0,
+                minimum_difficulty=1e-12,
             )
         )
         loop = asyncio.get_running_loop()

@@ -10,8 +10,8 @@ import random
 from collections import Counter
 
 import pytest
-from functional.program import program, until
 
+from functional.program import program, until
 from hashwright.pool.events import ShareHashed
 from hashwright.store.sqlite import SqliteStore
 
@@ -78,7 +78,9 @@ def test_no_acknowledged_share_is_lost_and_none_is_counted_twice(tmp_path):
         for kill in range(KILLS):
             until(lambda: hw.json("status")["destinations"][0]["height"], what="a template")
 
-            async def play(wait=0.3 + rng.random() * 0.7, port=hw.port):
+            wait = rng.uniform(0.3, 1.0)
+
+            async def play(wait=wait, port=hw.port):
                 load = asyncio.ensure_future(storm(port, log, 20, machines))
                 await asyncio.sleep(wait)
                 await asyncio.to_thread(hw.kill)

@@ -3,9 +3,9 @@
 import threading
 
 import pytest
+
 from functional.nodes import bitcoin_regtest, litecoin_regtest
 from functional.program import program, until
-
 from hashwright import registry
 from hashwright.adapters.nodes.bitcoind import BitcoindNode
 from hashwright.chain.address import script_of_address

@@ -26,7 +26,8 @@ class Duplicates(msgspec.Struct, array_like=True):
 
     def has(self, hash_le: bytes) -> bool:
         """Tell whether this header hash was credited within the window."""
-        for generation in self.generations:  # a plain loop: `any` over a generator costs three times as much
+        # a plain loop: `any` over a generator costs three times as much
+        for generation in self.generations:  # noqa: SIM110
             if hash_le in generation.hashes:
                 return True
         return False

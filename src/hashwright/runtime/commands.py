@@ -71,7 +71,12 @@ def status_of(app: "Hashwright") -> dict[str, Any]:
     return {
         "now": app.clock.now(),
         "started_at": state.started_at,
-        "journal": {"state": app.write_state, "events": app.kernel.events, "unwritten": app.kernel.unwritten, "poisoned": app.kernel.poisoned},
+        "journal": {
+            "state": app.write_state,
+            "events": app.kernel.events,
+            "unwritten": app.kernel.unwritten,
+            "poisoned": app.kernel.poisoned,
+        },
         "poisoned": app.kernel.poisoned,
         "listeners": [
             {

@@ -91,7 +91,8 @@ class ControlServer:
                 )
             return {"ok": True, "result": await command(request.arguments)}
         except HashwrightError as error:
-            return {"ok": False, "error": {"code": error.code, "message": str(error), "hint": error.hint}}
+            problem = {"code": error.code, "message": str(error), "hint": error.hint, "exit_code": error.exit_code}
+            return {"ok": False, "error": problem}
         except msgspec.MsgspecError as error:
             return {"ok": False, "error": {"code": "HW-703", "message": f"Not a command: {error}", "hint": ""}}
         except Exception as error:
@@ -130,4 +131,6 @@ async def ask(data_dir: Path, command: str, *, timeout_s: float = 30.0, **argume
     if answer["ok"]:
         return answer["result"]
     problem = answer["error"]
-    raise OperatorError(problem["message"], code=problem["code"], hint=problem.get("hint", ""))
+    refusal = OperatorError(problem["message"], code=problem["code"], hint=problem.get("hint", ""))
+    refusal.exit_code = problem.get("exit_code", refusal.exit_code)
+    raise refusal

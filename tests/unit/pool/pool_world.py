@@ -22,35 +22,35 @@ SCRIPT = bytes.fromhex("0014" + "ab" * 20)
 
 
 def destination(**changes):
-    values = dict(
-        destination="btc",
-        coin="bitcoin",
-        network="regtest",
-        algorithm="sha256d",
-        payout_script=SCRIPT,
-        coinbase_tag=b"/test/",
-        start_difficulty=1e-9,
-        minimum_difficulty=1e-9,
-        shares_per_minute=6.0,
-        is_practice=False,
-    )
+    values = {
+        "destination": "btc",
+        "coin": "bitcoin",
+        "network": "regtest",
+        "algorithm": "sha256d",
+        "payout_script": SCRIPT,
+        "coinbase_tag": b"/test/",
+        "start_difficulty": 1e-9,
+        "minimum_difficulty": 1e-9,
+        "shares_per_minute": 6.0,
+        "is_practice": False,
+    }
     return DestinationSet(**{**values, **changes})
 
 
 def template(number=1, **changes):
-    values = dict(
-        destination="btc",
-        template=number,
-        height=100,
-        version=0x20000000,
-        prevhash_le=bytes([number]) * 32,
-        nbits=HARD_BITS,
-        curtime=1_800_000_000,
-        mintime=1_799_999_000,
-        coinbase_value=5_000_000_000,
-        witness_commitment=b"",
-        branch=(b"\x11" * 32, b"\x22" * 32),
-    )
+    values = {
+        "destination": "btc",
+        "template": number,
+        "height": 100,
+        "version": 0x20000000,
+        "prevhash_le": bytes([number]) * 32,
+        "nbits": HARD_BITS,
+        "curtime": 1_800_000_000,
+        "mintime": 1_799_999_000,
+        "coinbase_value": 5_000_000_000,
+        "witness_commitment": b"",
+        "branch": (b"\x11" * 32, b"\x22" * 32),
+    }
     return TemplateSeen(**{**values, **changes})
 
 
@@ -87,7 +87,7 @@ class World:
         found = judge.find_job(self.state, session, job_id)
         assert found is not None
         the_job, terms = found
-        fields = dict(extranonce2=b"\x00" * 8, ntime=the_job.ntime, version_bits=None) | changes
+        fields = {"extranonce2": b"\x00" * 8, "ntime": the_job.ntime, "version_bits": None} | changes
         while True:
             self.nonce += 1
             header = judge.header_of(

@@ -65,7 +65,8 @@ def test_a_second_subscribe_gives_the_same_prefix_and_no_second_job():
 
 @pytest.mark.parametrize(
     ("user", "worker"),
-    [("kai.r01", "kai.r01"), (".r01", "default.r01"), ("kai", "kai"), ("a b", ""), ("", ""), ("kai.", ""), ("x" * 129, ""),
+    [("kai.r01", "kai.r01"), (".r01", "default.r01"), ("kai", "kai"), ("a b", ""), ("", ""), ("kai.", ""),
+     ("x" * 129, ""),
      ("é.r", ""), ("a\n", ""), ("bc1qxyz.r:1", "bc1qxyz.r:1")],
 )  # fmt: skip
 def test_worker_names(user, worker):
