@@ -125,7 +125,7 @@ class BitcoindNode:
 
     def __init__(self, config: Config, *, coin: Coin, network: str) -> None:
         self.config = config
-        self.url = config.rpc_url or f"http://127.0.0.1:{RPC_PORTS.get((coin.key, network), 8332)}"
+        self.url = config.rpc_url or f"http://127.0.0.1:{RPC_PORTS[coin.key, network]}"
         self._coin = coin
         self._network = network
         self._is_identified = False
@@ -392,6 +392,9 @@ def _findings(config: Config) -> list[Finding]:
 
 def _build(config: Config, *, coin: Coin, network: str, clock: Clock) -> BitcoindNode:
     findings = _findings(config)
+    if not config.rpc_url and (coin.key, network) not in RPC_PORTS:
+        message, hint = "is missing: this coin has no usual port", "Example: http://127.0.0.1:8332."
+        findings.append(Finding(code="HW-701", place="rpc_url", message=message, hint=hint))
     if findings:
         text = "; ".join(f"{finding.place} {finding.message}" for finding in findings)
         raise ConfigError(
