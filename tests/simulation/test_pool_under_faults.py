@@ -11,11 +11,11 @@ from hashwright.pool.extranonce import Prefixes
 from hashwright.testing.simulation.loop import DeadlockError, run
 from hashwright.testing.simulation.world import World
 
-SEEDS = range(12)
+SEEDS = range(8)
 PLANTED_SEEDS = range(12)
 
 
-def simulate(seed, *, seconds=60, crashes=3, lies=False):
+def simulate(seed, *, seconds=45, crashes=3, lies=False):
     """Run one world; return it for a look at its counters."""
 
     async def story(loop):

@@ -17,6 +17,8 @@ TAG_SIZE_MIN: Final = 4
 """Shorter runs of letters are chance, not a name."""
 _PUSH_MAX: Final = 75
 """A script opcode up to this number pushes that many bytes; more need the opcode below."""
+_HEIGHT_SIZE_MAX: Final = 5
+"""Bytes of a height below 2**31 and its sign, and room for more than any chain will have."""
 _OP_PUSHDATA1: Final = 0x4C
 _NULL_OUTPOINT: Final = bytes(32) + b"\xff" * 4
 _SEQUENCE: Final = b"\xff" * 4
@@ -110,8 +112,9 @@ def decode_coinbase(data: bytes) -> Coinbase:
 
 
 def tag_of(script_sig: bytes) -> str:
-    """Return the longest run of printable ASCII in a script: the miner's tag. It is data, never markup."""
-    runs = [run for piece in _pieces(script_sig) for run in _runs(piece)]
+    """Return the longest run of printable ASCII behind the height: the miner's tag. It is data, never markup."""
+    behind_height = script_sig[_height_end(script_sig) :]
+    runs = [run for piece in _pieces(behind_height) for run in _runs(piece)]
     return max(runs, key=len, default="")
 
 
@@ -123,7 +126,7 @@ def _runs(piece: bytes) -> list[str]:
 def _pieces(script_sig: bytes) -> list[bytes]:
     """Return what a script pushes, so that a length that happens to be a letter is not read as one.
 
-    Many pools write no proper script behind the height: then the whole is one piece.
+    Many pools write no proper script: then the whole is one piece.
     """
     pieces, at = [], 0
     while at < len(script_sig):
@@ -154,10 +157,18 @@ def _push_number(number: int) -> bytes:
 
 
 def _read_height(script_sig: bytes) -> int | None:
+    end = _height_end(script_sig)
+    if end <= 1:
+        return None if end == 0 else max(script_sig[0] - 0x50, 0)
+    return int.from_bytes(script_sig[1:end], "little")
+
+
+def _height_end(script_sig: bytes) -> int:
+    """Return where the pushed height ends, or 0 where the script does not begin with one."""
     first = script_sig[0]
     if first == 0 or 0x51 <= first <= 0x60:
-        return first - 0x50 if first else 0
-    if 1 <= first <= 5 and len(script_sig) > first:
-        number = int.from_bytes(script_sig[1 : 1 + first], "little")
-        return number if _push_number(number) == script_sig[: 1 + first] else None
-    return None
+        return 1
+    end = 1 + first
+    if first > _HEIGHT_SIZE_MAX or len(script_sig) < end:
+        return 0
+    return end if _push_number(int.from_bytes(script_sig[1:end], "little")) == script_sig[:end] else 0

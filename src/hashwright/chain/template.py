@@ -207,4 +207,5 @@ def assemble_block(template: Template, header: bytes, coinbase: bytes) -> bytes:
 def _bytes(key: str, text: str, *, size: int | None = None) -> bytes:
     if not _HEX.fullmatch(text) or (size is not None and len(text) != 2 * size):
         raise ValueError(f"{key} is not {'hex' if size is None else f'{size} bytes of hex'}: {text[:20]!r}")
+    # allow hex: matched in full by the pattern above
     return bytes.fromhex(text)

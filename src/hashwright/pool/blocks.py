@@ -47,8 +47,8 @@ def take_recovered(state: PoolState, event: BlockRecovered, *, now: int) -> tupl
 def take_sight(state: PoolState, event: BlockSeen, *, now: int) -> tuple[PoolEffect, ...]:
     """Note how deep a block of ours is, or that another stands in its place."""
     block = state.blocks.get(event.block_hash)
-    if block is None:
-        return ()
+    if block is None or event.confirmations == 0:
+        return ()  # no verdict: the node does not know it (yet), or is shorter than it was (reliability.md P7)
     if event.confirmations < 0:
         if block.state == "orphaned":
             return ()

@@ -65,11 +65,12 @@ def submit(request: RequestId, params: list[Any]) -> Submit:
     try:
         if count == _SUBMIT_WITH_BITS and _is_plain_share_with_bits("\n".join(params)):
             worker, job, extranonce2, ntime, nonce, bits = params
-            return Submit(
-                request, worker, job, bytes.fromhex(extranonce2), int(ntime, 16), int(nonce, 16), int(bits, 16)
-            )
+            # allow hex: matched in full by the pattern above
+            fields = bytes.fromhex(extranonce2), int(ntime, 16), int(nonce, 16), int(bits, 16)
+            return Submit(request, worker, job, *fields)
         if count == _SUBMIT_WITHOUT_BITS and _is_plain_share("\n".join(params)):
             worker, job, extranonce2, ntime, nonce = params
+            # allow hex: matched in full by the pattern above
             return Submit(request, worker, job, bytes.fromhex(extranonce2), int(ntime, 16), int(nonce, 16), None)
     except TypeError:
         pass  # one of them is no text: the careful reader says which

@@ -158,7 +158,9 @@ class Miner:
         self._session.subscribe()
         self._session.authorize(self.options.user, self.options.password)
         self._flush()
+        # allow task: awaited and cancelled below; the first that ends decides, which no TaskGroup does
         tasks = [asyncio.ensure_future(self._listen(reader))]
+        # allow task: as above
         tasks += [asyncio.ensure_future(self._search(pool)) for _ in range(self.options.threads)]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -62,9 +62,7 @@ class SimLoop(asyncio.BaseEventLoop):
         if self.steps > STEPS_MAX:
             raise RuntimeError(f"more than {STEPS_MAX} rounds: a loop without end")
 
-    def run_in_executor(  # type: ignore[override]
-        self, executor: object, func: Callable[..., Any], *args: object
-    ) -> "asyncio.Future[Any]":
+    def run_in_executor(self, executor: object, func: Callable[..., Any], *args: object) -> "asyncio.Future[Any]":
         """Do the work at once, and tell its result after a moment."""
         future: asyncio.Future[Any] = self.create_future()
         result = func(*args)

@@ -103,10 +103,11 @@ class SimNode:
         return answer
 
     def _judge(self, block: bytes) -> str:
-        block_hash = sha256d(block[:80])[::-1].hex()
+        hash_le = sha256d(block[:80])
+        block_hash = hash_le[::-1].hex()
         if block_hash in self.accepted:
             return "duplicate"
-        if int(block_hash, 16) > target.target_of_bits(BITS):
+        if int.from_bytes(hash_le, "little") > target.target_of_bits(BITS):
             return "high-hash"
         if block[4:36][::-1].hex() != self.tips[-1]:
             return "inconclusive"
