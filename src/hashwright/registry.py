@@ -5,6 +5,7 @@ owner's folder (`extra_folders`), and the entry points `hashwright.<kind>` of in
 twice is an error that names both, and a broken plug-in fails alone.
 """
 
+import functools
 import importlib
 import importlib.metadata
 import importlib.util
@@ -62,9 +63,15 @@ def _sources(kind: str, extra_folders: Iterable[Path]) -> dict[str, str]:
         for path in sorted(folder.glob("*.py")):
             if path.stem not in NOT_PLUGINS and not path.stem.startswith("_"):
                 _add(found, kind, path.stem, str(path))
-    for point in importlib.metadata.entry_points(group=f"hashwright.{kind}"):
-        _add(found, kind, point.name, point.value)
+    for name, value in _installed(kind):
+        _add(found, kind, name, value)
     return found
+
+
+@functools.cache
+def _installed(kind: str) -> tuple[tuple[str, str], ...]:
+    """List the entry points of installed packages: they do not change while a process runs, and looking is slow."""
+    return tuple((point.name, point.value) for point in importlib.metadata.entry_points(group=f"hashwright.{kind}"))
 
 
 def _own_folder(kind: str) -> Path:

@@ -16,6 +16,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -264,9 +265,13 @@ def activate_mweb(node):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return a port below those that the kernel gives to callers: none of them takes it while a node is restarted."""
+    for _ in range(100):
+        port = random.SystemRandom().randrange(15_000, 32_000)  # not seeded: workers of a run must not meet
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def basic(user, password):

@@ -138,6 +138,11 @@ def test_a_nodes_own_words_are_kept_with_its_number():
     assert "Block not found (-5)" in error.message
 
 
+def test_a_nodes_own_words_are_cut_to_a_length_that_a_log_can_take():
+    error, _ = asked(refusal(-1, "a" * 100_000))
+    assert len(error.text) <= 300
+
+
 def test_silence_ends_in_a_time_out_which_is_not_tried_again():
     error, node = asked(None, method="ask", timeout_s=0.2)
     assert isinstance(error, TimedOut)
@@ -154,6 +159,21 @@ def test_an_answer_without_end_is_cut_off(monkeypatch):
 def test_no_amount_becomes_a_float():
     result, _ = asked((200, '{"result": {"amount": 0.1, "fee": 1e-8}, "error": null, "id": ID}'))
     assert result == {"amount": Decimal("0.1"), "fee": Decimal("1E-8")}
+
+
+def test_no_proxy_of_the_environment_hears_of_the_node(monkeypatch):
+    async def story():
+        async with ScriptedNode(GOOD) as proxy, ScriptedNode(GOOD) as node:
+            for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+                monkeypatch.setenv(name, proxy.url)
+            for name in ("NO_PROXY", "no_proxy"):
+                monkeypatch.delenv(name, raising=False)
+            client = RpcClient(node.url, login=Login(user="kai", password_from="env:PATH"), timeout_s=2.0)
+            await client.call("getblockcount")
+            await client.aclose()
+            return len(proxy.calls), len(node.calls)
+
+    assert asyncio.run(story()) == (0, 1)
 
 
 def test_nothing_that_listens_is_disconnected():
