@@ -63,8 +63,8 @@ def test_a_manual_clock_moves_only_when_told():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0.00 H/s"), (1.5, "1.50 H/s"), (999.4, "999 H/s"), (1000, "1.00 kH/s"), (1.234e14, "123 TH/s"), (6e20, "600 EH/s"),
-     (9.99e27, "9990 YH/s")],
+    [(0, "0.00 H/s"), (1.5, "1.50 H/s"), (999.4, "999 H/s"), (1000, "1.00 kH/s"), (1.234e14, "123 TH/s"),
+     (6e20, "600 EH/s"), (9.99e27, "9990 YH/s")],
 )  # fmt: skip
 def test_hash_rates_are_readable(value, text):
     assert units.hashrate_text(value) == text
@@ -91,10 +91,19 @@ def test_amounts_are_whole_numbers_of_one_currency():
     assert Amount(1, BTC) + Amount(2, BTC) - Amount(5, BTC) == Amount(-2, BTC)
     assert -Amount(3, BTC) * 2 == Amount(-6, BTC)
     assert Amount(1, BTC) < Amount(2, BTC) <= Amount(2, BTC)
-    for wrong in (lambda: Amount(1.0, BTC), lambda: Amount(True, BTC), lambda: Amount(2**62, BTC), lambda: Amount(1, BTC) * 0.5,
-                  lambda: Amount(1, BTC) + Amount(1, EUR), lambda: Amount(1, BTC) + 1, lambda: Amount(1, BTC) < Amount(1, EUR)):  # fmt: skip
+    one = Amount(1, BTC)
+    wrong = [
+        lambda: Amount(1.0, BTC),
+        lambda: Amount(True, BTC),
+        lambda: Amount(2**62, BTC),
+        lambda: one * 0.5,
+        lambda: one + Amount(1, EUR),
+        lambda: one + 1,
+        lambda: one < Amount(1, EUR),
+    ]
+    for attempt in wrong:
         with pytest.raises(MoneyError):
-            wrong()
+            attempt()
 
 
 def test_an_amount_cannot_be_divided_nor_meet_an_estimate():

@@ -1,4 +1,4 @@
-"""Real jobs, shares, headers, blocks and addresses: what others published, recomputed by our code (stratum.md 2.1, 2.2)."""
+"""Real jobs, shares, headers, blocks and addresses: what others published, recomputed (stratum.md 2.1, 2.2)."""
 
 import csv
 import gzip
