@@ -236,7 +236,7 @@ class LiveShell:
         for session_id in tuple(self.kernel.state.destinations[effect.destination].working):
             connection = connections.get(session_id)
             if connection is not None:
-                connection.send(line)
+                connection.send_now(line)
 
     def _close_session(self, effect: do.CloseSession) -> None:
         connection = self.connections.get(effect.session)

@@ -8,6 +8,7 @@ and not by a timer each: ten thousand timers cost more than one walk.
 import asyncio
 import dataclasses
 import ipaddress
+import os
 import socket
 from collections import Counter
 from typing import Protocol, cast
@@ -67,8 +68,19 @@ class Connection(asyncio.Protocol):
     """One socket of a machine."""
 
     __slots__ = (
-        "address", "destination", "garbage", "heard_at", "id", "is_closed", "listener", "opened_at", "peer", "reason",
-        "session", "transport",
+        "address",
+        "destination",
+        "fileno",
+        "garbage",
+        "heard_at",
+        "id",
+        "is_closed",
+        "listener",
+        "opened_at",
+        "peer",
+        "reason",
+        "session",
+        "transport",
     )  # fmt: skip
 
     def __init__(self, listener: "StratumListener") -> None:
@@ -79,6 +91,7 @@ class Connection(asyncio.Protocol):
         self.peer = self.address = self.reason = ""
         self.opened_at = self.heard_at = 0.0
         self.garbage = 0
+        self.fileno = -1
         self.is_closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -90,6 +103,7 @@ class Connection(asyncio.Protocol):
         transport.set_write_buffer_limits(high=SEND_BUFFER_MAX)
         plain = transport.get_extra_info("socket")
         if plain is not None:
+            self.fileno = plain.fileno()
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
         refusal = self.listener.admit(self)
         if refusal:
@@ -123,6 +137,26 @@ class Connection(asyncio.Protocol):
             return
         assert self.transport is not None
         self.transport.write(data)
+
+    def send_now(self, data: bytes) -> None:
+        """Send bytes by a system call of our own, where nothing waits: a new block to thousands of machines.
+
+        uvloop queues writes until its round ends, which for 5,000 machines costs as much as the writes themselves.
+        """
+        if self.is_closed:
+            return
+        assert self.transport is not None
+        if self.fileno < 0 or self.transport.get_write_buffer_size():
+            self.transport.write(data)
+            return
+        try:
+            sent = os.write(self.fileno, data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return  # it is gone; the transport will say so
+        if sent < len(data):
+            self.transport.write(data[sent:])
 
     def flush(self) -> None:
         """Send what the session wrote by itself."""
