@@ -25,7 +25,7 @@ check:          ## run the checks only: format, lint, types, layers, caps, guard
 soak:           ## run the long tests
 	@scripts/environment test
 	@scripts/judges
-	@"$(VENV)/bin/python" -m pytest -m soak -n 0 --timeout 0
+	@"$(VENV)/bin/python" -m pytest -m soak -n 0 -s --timeout 0
 
 bench:          ## measure speed and memory; prints figures, judges nothing
 	@scripts/environment test

@@ -291,6 +291,7 @@ async def main(options):
     seconds = 4 if options.quick else 10
     print(json.dumps(machine_line()), flush=True)
     plan = [
+        ("shares", lambda: shares(500, seconds=seconds, window=1)),
         ("shares", lambda: shares(100, seconds=seconds)),
         ("shares", lambda: shares(500, seconds=seconds)),
         ("shares", lambda: shares(1000, seconds=seconds)),
