@@ -125,6 +125,9 @@ class SimLoop(asyncio.BaseEventLoop):
         self.set_task_factory(_new_task)
         self.set_exception_handler(_keep_problem)
 
+    def __repr__(self) -> str:
+        return f"<SimLoop seed={self.seed} steps={self.steps} trace={self.trace()}>"
+
     # ---------------------------------------------------------------- what a run leaves behind
 
     def note(self, *facts: object) -> None:
@@ -173,7 +176,7 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def cancel_timers_of(self, process: SimProcess) -> None:
         """Let no timer of a dead process fire."""
-        for handle in sorted(self._scheduled, key=lambda handle: handle.when()):
+        for handle in tuple(self._scheduled):
             context: contextvars.Context | None = getattr(handle, "_context", None)
             if context is not None and context.get(PROCESS) is process:
                 handle.cancel()
@@ -291,6 +294,9 @@ def run(seed: int, story: Callable[[SimLoop], Any], *, steps_max: int = STEPS_MA
     asyncio.set_event_loop(loop)
     try:
         result = loop.run_until_complete(story(loop))
+    except BaseException as problem:
+        problem.add_note(f"{loop!r} after {loop.now_s:.3f} virtual seconds; unhandled before: {loop.problems[:3]}")
+        raise
     finally:
         try:
             loop.cancel_all()

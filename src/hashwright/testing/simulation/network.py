@@ -1,236 +1,239 @@
-"""A network of hosts: latency, pieces of any size, resets, partitions, and hosts that crash.
+"""A network of hosts: latency, pieces of any size, resets, partitions, slow readers, and hosts that crash.
 
-Bytes of one direction stay in order. What a crashed host had not sent is gone; its peers see a reset. A partition holds
-everything back until it heals. A peer that does not read fills the sender's buffer, and the sender is told.
+A host is a name, and the name is its address. Code that runs in a `SimProcess` dials from its own host, and loopback or
+wildcard addresses mean that host; code outside of one (a story, a crowd of machines) dials from a host of its own for
+each connection. `SimHost` boots programs on a host, crashes it, and boots again.
+
+What is as on a real network, because code breaks there:
+
+- Bytes of one direction stay in order, but come in other pieces than they were sent in: cut, or joined.
+- What is written goes to the kernel's buffer first, and only what that cannot take counts as the transport's. A peer
+  that does not read, or a partition, fills both; then `pause_writing` is called, from within `write`.
+- `connection_made`, `connection_lost` and `resume_writing` come from the loop, never from within `close` or `abort`.
+- After `close` nothing is heard any more, what was written still goes out, and the peer sees the end of the stream.
+  Data that meets a closed end is answered with a reset.
+- A crash is a killed process (its kernel sends resets) or, `is_silent`, a power cut: the peer hears nothing until the
+  host is up again and answers a later segment with a reset. What the host had under way arrives in part.
+
+The counters of faults are the loop's `coverage`, under the names in `FAULTS`.
 """
 
 import asyncio
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-from hashwright.testing.simulation.loop import SimLoop
+from hashwright.testing.simulation.loop import PROCESS, SimLoop, SimProcess
+from hashwright.testing.simulation.transport import SimTransport
 
-HIGH_WATER = 64 * 1024
-TICK_S = 1e-6
-"""Two arrivals of one direction are this far apart at least: a loop does not keep timers of one instant in order."""
-
-
-class SimTransport(asyncio.Transport):
-    """One end of a connection."""
-
-    def __init__(self, network: "SimNetwork", host: str, peername: tuple[str, int]) -> None:
-        super().__init__()
-        self.network, self.host = network, host
-        self.peer: SimTransport | None = None
-        self.protocol: Any = None
-        self.is_open = True
-        self.serial = network.next_serial()
-        self._peername = peername
-        self._closing = False
-        self._inbox: list[bytes] = []
-        self._is_reading = True
-        self._in_flight = 0
-        self._high = HIGH_WATER
-        self._is_paused = False
-        self._last_arrival = 0.0
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:  # noqa: ANN401
-        """Return the peer's name; there is no real socket."""
-        return self._peername if name == "peername" else default
-
-    def is_closing(self) -> bool:
-        """Tell whether the end was asked for."""
-        return self._closing or not self.is_open
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Set how much may be under way."""
-        self._high = HIGH_WATER if high is None else high
-
-    def get_write_buffer_size(self) -> int:
-        """Return what is under way [bytes]."""
-        return self._in_flight
-
-    def pause_reading(self) -> None:
-        """Take nothing more in."""
-        self._is_reading = False
-
-    def resume_reading(self) -> None:
-        """Take in what waited."""
-        self._is_reading = True
-        self.network.loop.call_soon(self._drain)
-
-    def write(self, data: Any) -> None:  # noqa: ANN401
-        """Send bytes, in pieces, after a while."""
-        if not self.is_open or self._closing:
-            return
-        data = bytes(data)
-        self._in_flight += len(data)
-        for piece in self.network.pieces(data):
-            self._at_arrival(functools.partial(self._deliver, piece))
-        if self._in_flight > self._high and not self._is_paused:
-            self._is_paused = True
-            self.protocol.pause_writing()
-
-    def close(self) -> None:
-        """Send what is under way, then end."""
-        if not self._closing and self.is_open:
-            self._closing = True
-            self._at_arrival(lambda: self._end(None))
-
-    def abort(self) -> None:
-        """End at once; the peer sees a reset."""
-        if self.is_open:
-            self._end(None if self._closing else ConnectionAbortedError("aborted"))
-
-    def reset(self) -> None:
-        """Break the connection as a network does, for both ends."""
-        self._end(ConnectionResetError("reset"))
-
-    def vanish(self) -> None:
-        """This end's host crashed: its program hears nothing, the peer sees a reset."""
-        self.is_open = False
-        peer = self.peer
-        if peer is not None and peer.is_open:
-            peer._at_arrival(lambda: peer._lose(ConnectionResetError("the peer crashed")))
-
-    def _at_arrival(self, action: Callable[[], None]) -> None:
-        loop = self.network.loop
-        arrival = max(
-            loop.time() + self.network.latency(), self._last_arrival + TICK_S, self.network.healed_at(self.host)
-        )
-        self._last_arrival = arrival
-        loop.call_at(arrival, action)
-
-    def _deliver(self, piece: bytes) -> None:
-        peer = self.peer
-        self._in_flight -= len(piece)
-        if peer is None or not peer.is_open:
-            return
-        if peer._is_reading:
-            peer.protocol.data_received(piece)
-        else:
-            peer._inbox.append(piece)
-            self._in_flight += len(piece)
-        if self._is_paused and self._in_flight <= self._high // 2 and self.is_open:
-            self._is_paused = False
-            self.protocol.resume_writing()
-
-    def _drain(self) -> None:
-        while self._inbox and self._is_reading and self.is_open:
-            piece = self._inbox.pop(0)
-            if self.peer is not None:
-                self.peer._in_flight -= len(piece)
-            self.protocol.data_received(piece)
-
-    def _end(self, problem: Exception | None) -> None:
-        peer = self.peer
-        self._lose(problem)
-        if peer is not None and peer.is_open:
-            peer._at_arrival(lambda: peer._lose(problem))
-
-    def _lose(self, problem: Exception | None) -> None:
-        if self.is_open:
-            self.is_open = False
-            self.network.transports.discard(self)
-            self.protocol.connection_lost(problem)
+FAULTS = ("crashes", "partitions", "pieces", "joined", "resets", "slow_readers")
+CLIENT = "10.0.0.1"
+"""The address that connections from outside of all processes come from."""
+LOCAL = frozenset((None, "", "0.0.0.0", "::", "127.0.0.1", "::1", "localhost"))
+FIRST_FREE_PORT = 3333
+REDIAL_S = 1.0
 
 
 class SimServer:
-    """A listening address."""
+    """A listening address: what `create_server` returns."""
 
-    def __init__(self, network: "SimNetwork", address: tuple[str, int]) -> None:
-        self._network, self._address = network, address
+    def __init__(self, network: "SimNetwork", address: tuple[str, int], factory: Callable[[], Any]) -> None:
+        self.address, self.factory = address, factory
+        self.process = PROCESS.get()
         self.sockets = (self,)
+        self._network = network
 
     def getsockname(self) -> tuple[str, int]:
         """Return the address."""
-        return self._address
+        return self.address
+
+    def is_serving(self) -> bool:
+        """Tell whether somebody can connect."""
+        return self._network.listeners.get(self.address) is self
 
     def close(self) -> None:
-        """Stop listening."""
-        self._network.listeners.pop(self._address, None)
+        """Stop listening; connections stay."""
+        if self.is_serving():
+            del self._network.listeners[self.address]
+
+    async def wait_closed(self) -> None:
+        """Nothing takes time here."""
+
+    async def __aenter__(self) -> "SimServer":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
 
 
 class SimNetwork:
-    """All hosts of a run. A host is a name; the server's is its listening address."""
+    """All hosts of a run."""
 
     def __init__(self, loop: SimLoop) -> None:
         self.loop = loop
-        self.listeners: dict[tuple[str, int], Callable[[], Any]] = {}
-        self.transports: set[SimTransport] = set()
+        self.listeners: dict[tuple[str, int], SimServer] = {}
+        self.transports: dict[int, SimTransport] = {}
+        """Open ends, by number: the order is that of connecting, on every run."""
         self.latency_s = (0.0005, 0.02)
-        self.counts = {"connects": 0, "resets": 0, "partitions": 0, "crashes": 0, "pieces": 0}
-        self._partitions: dict[str, float] = {}
+        self.cut_rate = 0.3
+        """How often a write arrives in two pieces."""
+        self.join_rate = 0.1
+        """How often a piece that is still under way is joined by the next one."""
+        self.reset_rate = 0.0
+        """How often a piece is met by a reset."""
+        self.counts = loop.coverage
+        self._processes: dict[str, SimProcess] = {}
+        self._cut_until: dict[tuple[str, str], float] = {}
+        self._dark: set[str] = set()
         self._ports = 40_000
         self._serial = 0
         loop.network = self
 
-    def next_serial(self) -> int:
-        """Number the ends of connections: sets have no order that a seed decides."""
-        self._serial += 1
-        return self._serial
+    # ---------------------------------------------------------------- faults
+
+    def partition(self, host: str, seconds: float, other: str = "") -> None:
+        """Hold back everything between a host and another one, or all others, for a while."""
+        self._cut_until[host, other] = self.loop.time() + seconds
+        self.loop.record("partitions", host, other, f"{seconds:.3f}s")
+
+    def reset_some(self, share: float) -> None:
+        """Break a share of all connections."""
+        for transport in tuple(self.transports.values()):
+            if transport.is_open and self.loop.rng.random() < share:
+                transport.reset()
+
+    def crash(self, host: str, *, is_silent: bool = False) -> None:
+        """End what runs on a host, with its listeners, connections and buffers."""
+        self.loop.record("crashes", host, "power" if is_silent else "killed")
+        process = self._processes.pop(host, None)
+        if process is not None:
+            process.kill()
+        for address in [address for address in self.listeners if address[0] == host]:
+            del self.listeners[address]
+        if is_silent:
+            self._dark.add(host)
+        for transport in [transport for transport in self.transports.values() if transport.host == host]:
+            transport.vanish(is_silent=is_silent)
+
+    # ---------------------------------------------------------------- what transports ask
 
     def latency(self) -> float:
         """Draw the time of one packet [s]."""
         return self.loop.rng.uniform(*self.latency_s)
 
-    def pieces(self, data: bytes) -> list[bytes]:
+    def healed_at(self, host: str, other: str) -> float:
+        """Return when two hosts can hear each other again."""
+        cut = self._cut_until
+        if not cut:
+            return 0.0
+        return max(cut.get(pair, 0.0) for pair in ((host, ""), (other, ""), (host, other), (other, host)))
+
+    def is_dark(self, host: str) -> bool:
+        """Tell whether a host lost power and is not up again."""
+        return host in self._dark
+
+    def pieces(self, data: bytes) -> tuple[bytes, ...]:
         """Cut bytes as a network may."""
         rng = self.loop.rng
-        if len(data) < 2 or rng.random() < 0.7:
-            return [data]
+        if len(data) < 2 or rng.random() >= self.cut_rate:
+            return (data,)
         cut = rng.randrange(1, len(data))
-        self.counts["pieces"] += 1
-        return [data[:cut], data[cut:]]
+        self.loop.coverage["pieces"] += 1
+        return data[:cut], data[cut:]
 
-    def healed_at(self, host: str) -> float:
-        """Return when a host can be heard again."""
-        return self._partitions.get(host, 0.0)
+    # ---------------------------------------------------------------- hosts and addresses
 
-    def partition(self, host: str, seconds: float) -> None:
-        """Hold back everything that a host sends, for a while."""
-        self._partitions[host] = self.loop.time() + seconds
-        self.counts["partitions"] += 1
+    def boot(self, host: str) -> SimProcess:
+        """Begin a new life of a host."""
+        if host in self._processes:
+            raise RuntimeError(f"{host} is up already")
+        self._dark.discard(host)
+        process = self._processes[host] = SimProcess(self.loop, host)
+        return process
 
-    def reset_some(self, share: float) -> None:
-        """Break a share of all connections."""
-        for transport in sorted(self.transports, key=lambda item: item.serial):
-            if self.loop.rng.random() < share and transport.is_open:
-                transport.reset()
-                self.counts["resets"] += 1
-
-    def crash(self, host: str) -> None:
-        """A host loses power: its listeners and connections are gone, its buffers too."""
-        self.counts["crashes"] += 1
-        for address in [address for address in self.listeners if address[0] == host]:
-            del self.listeners[address]
-        for transport in sorted(self.transports, key=lambda item: item.serial):
-            if transport.host == host:
-                transport.vanish()
-                self.transports.discard(transport)
-
-    def listen(self, factory: Callable[[], Any], host: str, port: int) -> SimServer:
-        """Open a listening address."""
-        address = (host, port or 3333)
+    def listen(self, factory: Callable[[], Any], host: str | None, port: int | None) -> SimServer:
+        """Open a listening address; port 0 finds a free one."""
+        name = _here(host)
+        number = port or next(free for free in range(FIRST_FREE_PORT, 65536) if (name, free) not in self.listeners)
+        address = (name, number)
         if address in self.listeners:
             raise OSError(98, "Address already in use")
-        self.listeners[address] = factory
-        return SimServer(self, address)
+        self._dark.discard(name)
+        server = self.listeners[address] = SimServer(self, address, factory)
+        return server
 
-    async def connect(self, factory: Callable[[], Any], host: str, port: int) -> tuple[SimTransport, Any]:
+    async def connect(self, factory: Callable[[], Any], host: str | None, port: int) -> tuple[SimTransport, Any]:
         """Connect two ends."""
-        await asyncio.sleep(self.latency())
-        accept = self.listeners.get((host, port))
-        if accept is None:
-            raise ConnectionRefusedError(111, "Connection refused")
         self._ports += 1
-        self.counts["connects"] += 1
-        here = SimTransport(self, f"client{self._ports}", (host, port))
-        there = SimTransport(self, host, ("10.0.0.1", self._ports))
-        here.peer, there.peer = there, here
-        here.protocol, there.protocol = factory(), accept()
-        self.transports |= {here, there}
-        here.protocol.connection_made(here)
-        there.protocol.connection_made(there)
-        return here, here.protocol
+        source_port = self._ports
+        process = PROCESS.get()
+        source = process.name if process is not None else f"client{source_port}"
+        address = (_here(host), port)
+        await self._reach(source, address[0])
+        server = self.listeners.get(address)
+        if server is None:
+            raise ConnectionRefusedError(111, f"Connect call failed {address}")
+        source_address = (source if process is not None else CLIENT, source_port)
+        here = self._end(source, source_address, address, process)
+        there = self._end(address[0], address, source_address, server.process)
+        here.join(there)
+        self.loop.record("connects", source, *address)
+        there.start(server.factory())
+        protocol = factory()
+        started = self.loop.create_future()
+        here.start(protocol, started)
+        await started
+        return here, protocol
+
+    async def _reach(self, source: str, host: str) -> None:
+        """Take the time of a handshake, or of many tries while nobody can be heard."""
+        wait = 2 * self.latency()
+        while wait > 0:
+            await asyncio.sleep(wait)
+            wait = REDIAL_S if self.is_dark(host) else self.healed_at(source, host) - self.loop.time()
+
+    def _end(
+        self, host: str, name: tuple[str, int], peer: tuple[str, int], process: SimProcess | None
+    ) -> SimTransport:  # fmt: skip
+        self._serial += 1
+        end = SimTransport(self, host=host, serial=self._serial, names=(name, peer), process=process)
+        self.transports[self._serial] = end
+        return end
+
+
+def _here(host: str | None) -> str:
+    process = PROCESS.get()
+    if host in LOCAL:
+        return process.name if process is not None else host or "127.0.0.1"
+    assert host is not None
+    return host
+
+
+class SimHost:
+    """A machine that programs run on, one life after another."""
+
+    def __init__(self, network: SimNetwork, name: str) -> None:
+        self.name = name
+        self.process: SimProcess | None = None
+        self.on_crash: list[Callable[[], None]] = []
+        """What else the crash takes along, such as the disk's buffers."""
+        self._network = network
+
+    @property
+    def is_up(self) -> bool:
+        """Tell whether a program runs."""
+        return self.process is not None and self.process.is_alive
+
+    def boot(self, program: Callable[[], Coroutine[Any, Any, Any]]) -> "asyncio.Task[Any]":
+        """Start a program; everything it starts is part of this life."""
+        self.process = self._network.boot(self.name)
+        return self.process.context.run(lambda: self._start(program))
+
+    def _start(self, program: Callable[[], Coroutine[Any, Any, Any]]) -> "asyncio.Task[Any]":
+        assert self.process is not None
+        return self.process.start(program())
+
+    def crash(self, *, is_silent: bool = False) -> None:
+        """End the program between two of its steps."""
+        self._network.crash(self.name, is_silent=is_silent)
+        for lose in self.on_crash:
+            lose()
