@@ -12,10 +12,6 @@ equal seeds must give two equal traces, under any PYTHONHASHSEED.
 What asyncio promises stays: callbacks of `call_soon` run first in, first out. It promises nothing about which of
 several *tasks* that became ready together goes first; there the seed decides, to find code that relies on luck. (A
 version that shuffled every callback delivered bytes out of order: a bug of the simulator that looked like the pool's.)
-
-A `SimProcess` is one life of a simulated program. Whatever it starts inherits its context: tasks, timers, listeners,
-connections. `kill` ends all of them between two steps, as `kill -9` does: tasks are cancelled, timers never fire, and
-the ports (`network`, `disk`) are dead to it, so that nothing its `finally` blocks still try reaches the world.
 """
 
 import asyncio
@@ -26,10 +22,11 @@ import random
 import socket
 import struct
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hashwright.clock import Instant
+from hashwright.testing.simulation.process import PROCESS, SimProcess
 
 EPOCH_MS = 1_800_000_000_000
 STEPS_MAX = 20_000_000
@@ -53,37 +50,6 @@ class UnhandledError(RuntimeError):
     """An exception ended nowhere: in a callback, or in a task that nobody asked."""
 
 
-class SimProcess:
-    """One life of a simulated program; `name` is the host that it runs on."""
-
-    def __init__(self, loop: "SimLoop", name: str) -> None:
-        self.name = name
-        self.is_alive = True
-        self.tasks: dict[asyncio.Task[Any], None] = {}
-        self.context = contextvars.copy_context()
-        self.context.run(PROCESS.set, self)
-        self._loop = loop
-
-    def __repr__(self) -> str:
-        return f"<SimProcess {self.name} {'alive' if self.is_alive else 'dead'} tasks={len(self.tasks)}>"
-
-    def start(self, program: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
-        """Run a coroutine as part of this process."""
-        # allow task: `kill` and the end of the run cancel it
-        return self._loop.create_task(program, context=self.context)
-
-    def kill(self) -> None:
-        """End everything that runs here. Its code sees a cancellation; the world sees nothing of it any more."""
-        self.is_alive = False
-        self._loop.cancel_timers_of(self)
-        for task in tuple(self.tasks):
-            task.cancel("the host crashed")
-
-
-PROCESS: contextvars.ContextVar[SimProcess | None] = contextvars.ContextVar("PROCESS", default=None)
-"""The process that the running code belongs to; None for the story itself."""
-
-
 class _NoSelector:
     """Stands for the poll of a real loop: it does not wait, it lets time pass."""
 
@@ -99,7 +65,7 @@ class _NoSelector:
 
 
 class SimLoop(asyncio.BaseEventLoop):
-    """The loop. `rng` is the one source of chance of a run."""
+    """The loop. All chance of a run comes from its seed: `rng` is the story's, `chance_of` gives each part its own."""
 
     _ready: "deque[asyncio.Handle]"
     _scheduled: list[asyncio.TimerHandle]
@@ -117,7 +83,8 @@ class SimLoop(asyncio.BaseEventLoop):
         self.problems: list[str] = []
         """Exceptions that ended nowhere."""
         self._steps_max = steps_max
-        self._order = random.Random(f"order {seed}")  # of its own: a task more must not change the network
+        self._order = self.chance_of("order")
+        self._executor_rng = self.chance_of("executor")
         self._trace = hashlib.blake2b(digest_size=16)
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._selector = _NoSelector(self)
@@ -127,6 +94,10 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def __repr__(self) -> str:
         return f"<SimLoop seed={self.seed} steps={self.steps} trace={self.trace()}>"
+
+    def chance_of(self, part: str) -> random.Random:
+        """Return a source of chance of its own: a task more must not change the network, nor a packet the disk."""
+        return random.Random(f"{part} {self.seed}")
 
     # ---------------------------------------------------------------- what a run leaves behind
 
@@ -186,7 +157,7 @@ class SimLoop(asyncio.BaseEventLoop):
     def run_in_executor(self, executor: object, func: Callable[..., Any], *args: object) -> "asyncio.Future[Any]":
         """Do the work at once, and tell its result after a moment. Work that blocks would block for ever."""
         future: asyncio.Future[Any] = self.create_future()
-        delay = self.rng.uniform(*EXECUTOR_S)
+        delay = self._executor_rng.uniform(*EXECUTOR_S)
         try:
             result = func(*args)
         except Exception as problem:

@@ -22,7 +22,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from hashwright.testing.simulation.loop import PROCESS, SimLoop, SimProcess
+from hashwright.testing.simulation.loop import SimLoop
+from hashwright.testing.simulation.process import PROCESS, SimProcess
 from hashwright.testing.simulation.transport import SimTransport
 
 FAULTS = ("crashes", "partitions", "pieces", "joined", "resets", "slow_readers")
@@ -80,6 +81,7 @@ class SimNetwork:
         """How often a piece that is still under way is joined by the next one."""
         self.reset_rate = 0.0
         """How often a piece is met by a reset."""
+        self.rng = loop.chance_of("network")
         self.counts = loop.coverage
         self._processes: dict[str, SimProcess] = {}
         self._cut_until: dict[tuple[str, str], float] = {}
@@ -98,7 +100,7 @@ class SimNetwork:
     def reset_some(self, share: float) -> None:
         """Break a share of all connections."""
         for transport in tuple(self.transports.values()):
-            if transport.is_open and self.loop.rng.random() < share:
+            if transport.is_open and self.rng.random() < share:
                 transport.reset()
 
     def crash(self, host: str, *, is_silent: bool = False) -> None:
@@ -118,7 +120,7 @@ class SimNetwork:
 
     def latency(self) -> float:
         """Draw the time of one packet [s]."""
-        return self.loop.rng.uniform(*self.latency_s)
+        return self.rng.uniform(*self.latency_s)
 
     def healed_at(self, host: str, other: str) -> float:
         """Return when two hosts can hear each other again."""
@@ -133,10 +135,9 @@ class SimNetwork:
 
     def pieces(self, data: bytes) -> tuple[bytes, ...]:
         """Cut bytes as a network may."""
-        rng = self.loop.rng
-        if len(data) < 2 or rng.random() >= self.cut_rate:
+        if len(data) < 2 or self.rng.random() >= self.cut_rate:
             return (data,)
-        cut = rng.randrange(1, len(data))
+        cut = self.rng.randrange(1, len(data))
         self.loop.coverage["pieces"] += 1
         return data[:cut], data[cut:]
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from hashwright.testing.simulation.loop import SimProcess
+from hashwright.testing.simulation.process import SimProcess
 
 if TYPE_CHECKING:
     from hashwright.testing.simulation.network import SimNetwork
@@ -73,7 +73,7 @@ class SimStream:
         """Send a piece, or the end."""
         network = self._sender.network
         arrival = self.arrival()
-        if piece and self._queue and self._queue[-1][1] and network.loop.rng.random() < network.join_rate:
+        if piece and self._queue and self._queue[-1][1] and network.rng.random() < network.join_rate:
             piece = self._queue.pop()[1] + piece
             network.loop.coverage["joined"] += 1
         self._queue.append((arrival, piece))
@@ -91,7 +91,7 @@ class SimStream:
 
     def cut_short(self) -> None:
         """Lose a random part of what is under way, from the end; the peer hears of the break after the rest."""
-        kept = self._sender.network.loop.rng.randint(0, len(self._queue))
+        kept = self._sender.network.rng.randint(0, len(self._queue))
         while len(self._queue) > kept:
             self.size -= len(self._queue.pop()[1])
 
@@ -158,14 +158,6 @@ class SimTransport(asyncio.Transport):
             started.set_result(None)
 
     # ---------------------------------------------------------------- asyncio.Transport
-
-    def get_protocol(self) -> Any:  # noqa: ANN401
-        """Return the protocol."""
-        return self.protocol
-
-    def set_protocol(self, protocol: Any) -> None:  # noqa: ANN401
-        """Let another protocol go on."""
-        self.protocol = protocol
 
     def is_closing(self) -> bool:
         """Tell whether the end was asked for, or came."""
@@ -268,7 +260,7 @@ class SimTransport(asyncio.Transport):
         if self.is_closing():
             if piece and not self.network.is_dark(self.host):
                 self._out.break_off()
-        elif self.network.reset_rate and self.network.loop.rng.random() < self.network.reset_rate:
+        elif self.network.reset_rate and self.network.rng.random() < self.network.reset_rate:
             self.reset()
         else:
             self._hand_over(piece)
