@@ -190,11 +190,14 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def cancel_all(self) -> None:
         """Cancel the tasks that are left, oldest first, and let them end."""
+        self.steps = 0  # the end has a bound of its own
         left = tuple(self._tasks)
         for task in left:
             task.cancel()
         self.run_until_complete(asyncio.wait(left) if left else asyncio.sleep(0))
         self.run_until_complete(self.shutdown_asyncgens())
+        if self.network is not None:
+            self.network.shut_down()
 
 
 def _new_task(
@@ -218,6 +221,8 @@ def _is_task_step(handle: asyncio.Handle) -> bool:
 def _keep_problem(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     assert isinstance(loop, SimLoop)
     problem = context.get("exception")
+    if isinstance(problem, asyncio.CancelledError):
+        return  # Python 3.11's streams ask a cancelled task for its exception
     loop.problems.append(f"{context['message']}: {problem!r}" if problem else str(context["message"]))
 
 

@@ -19,6 +19,7 @@ The counters of faults are the loop's `coverage`, under the names in `FAULTS`.
 """
 
 import asyncio
+import itertools
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -32,6 +33,7 @@ CLIENT = "10.0.0.1"
 LOCAL = frozenset((None, "", "0.0.0.0", "::", "127.0.0.1", "::1", "localhost"))
 FIRST_FREE_PORT = 3333
 REDIAL_S = 1.0
+PIECE_MAX = 64 * 1024
 
 
 class SimServer:
@@ -116,6 +118,11 @@ class SimNetwork:
         for transport in [transport for transport in self.transports.values() if transport.host == host]:
             transport.vanish(is_silent=is_silent)
 
+    def shut_down(self) -> None:
+        """Forget every connection at the end of a run; nobody is told."""
+        for transport in tuple(self.transports.values()):
+            transport.forget()
+
     # ---------------------------------------------------------------- what transports ask
 
     def latency(self) -> float:
@@ -134,12 +141,13 @@ class SimNetwork:
         return host in self._dark
 
     def pieces(self, data: bytes) -> tuple[bytes, ...]:
-        """Cut bytes as a network may."""
-        if len(data) < 2 or self.rng.random() >= self.cut_rate:
-            return (data,)
-        cut = self.rng.randrange(1, len(data))
-        self.loop.coverage["pieces"] += 1
-        return data[:cut], data[cut:]
+        """Cut bytes as a network may, and where one reading ends in any case."""
+        cuts = {*range(PIECE_MAX, len(data), PIECE_MAX)}
+        if len(data) > 1 and self.rng.random() < self.cut_rate:
+            cuts.add(self.rng.randrange(1, len(data)))
+            self.loop.coverage["pieces"] += 1
+        places = sorted(cuts | {0, len(data)})
+        return tuple(data[start:end] for start, end in itertools.pairwise(places))
 
     # ---------------------------------------------------------------- hosts and addresses
 

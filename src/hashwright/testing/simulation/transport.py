@@ -241,7 +241,7 @@ class SimTransport(asyncio.Transport):
 
     def vanish(self, *, is_silent: bool) -> None:
         """The host crashed: its program hears nothing; the peer sees a reset, now or when it writes to a host again."""
-        self._forget()
+        self.forget()
         self.has_vanished = True
         self._out.cut_short()
         if not is_silent:
@@ -289,10 +289,11 @@ class SimTransport(asyncio.Transport):
 
     def _lose(self, problem: Exception | None) -> None:
         if self.is_open:
-            self._forget()
+            self.forget()
             self.network.loop.call_soon(self.protocol.connection_lost, problem, context=self.context)
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Be closed without a word."""
         self.is_open = False
         self._is_closing = True
         self.network.transports.pop(self.serial, None)
