@@ -122,3 +122,37 @@ class Forged:
                 fields["hash_le"] = b"\xff" * 32
                 event = ShareHashed(**fields)
             yield now, event, mark
+
+
+def test_a_snapshot_and_the_whole_journal_lead_to_the_same_state(tmp_path):
+    """With a snapshot in mid-run, sessions and jobs alive, and events after it."""
+
+    async def story():
+        async with running(tmp_path, ScriptedNode(bits="1d00ffff")) as app:
+            wire = await Wire.connect(app)
+            await wire.login("eva.r01", "d=0.0000000002")
+            notify = await wire.note("mining.notify")
+            for nonce in range(5):
+                await wire.ask(
+                    "mining.submit", "eva.r01", notify[0], "00" * 8, notify[7], f"{nonce:08x}", id=10 + nonce
+                )
+            app._snapshot()
+            for nonce in range(5, 9):
+                await wire.ask(
+                    "mining.submit", "eva.r01", notify[0], "00" * 8, notify[7], f"{nonce:08x}", id=10 + nonce
+                )
+            app._snapshot = lambda: None  # the one at the end would hide the tail
+            await wire.close()
+
+    asyncio.run(story())
+    store = SqliteStore.open(tmp_path)
+    try:
+        recovered = replay.recover(store)
+        state = PoolState()
+        assert replay.verify(store.read_batches(0), state=state).findings == ()
+    finally:
+        store.close()
+    assert 0 < recovered.snapshot_seq < recovered.last_seq
+    assert recovered.events > 0
+    assert replay.snapshot_of(recovered.state) == replay.snapshot_of(state)
+    assert recovered.state.duplicates.count() == state.duplicates.count() == 9
