@@ -190,7 +190,7 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def cancel_all(self) -> None:
         """Cancel the tasks that are left, oldest first, and let them end."""
-        self.steps = 0  # the end has a bound of its own
+        self._steps_max += self.steps  # the end has a bound of its own
         left = tuple(self._tasks)
         for task in left:
             task.cancel()

@@ -142,8 +142,11 @@ class SimNetwork:
 
     def pieces(self, data: bytes) -> tuple[bytes, ...]:
         """Cut bytes as a network may, and where one reading ends in any case."""
+        is_cut = len(data) > 1 and self.rng.random() < self.cut_rate
+        if not is_cut and len(data) <= PIECE_MAX:
+            return (data,)
         cuts = {*range(PIECE_MAX, len(data), PIECE_MAX)}
-        if len(data) > 1 and self.rng.random() < self.cut_rate:
+        if is_cut:
             cuts.add(self.rng.randrange(1, len(data)))
             self.loop.coverage["pieces"] += 1
         places = sorted(cuts | {0, len(data)})

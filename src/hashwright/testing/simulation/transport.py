@@ -87,7 +87,8 @@ class SimStream:
             self.size -= len(piece)
             loop.note(self._receiver.serial, piece)
             self._receiver.take(piece)
-        loop.call_soon(self._sender.drained, context=self._sender.context)
+        if self._sender.waits():
+            loop.call_soon(self._sender.drained, context=self._sender.context)
 
     def cut_short(self) -> None:
         """Lose a random part of what is under way, from the end; the peer hears of the break after the rest."""
@@ -182,10 +183,6 @@ class SimTransport(asyncio.Transport):
         self._high = (HIGH_WATER if low is None else 4 * low) if high is None else high
         self._low = self._high // 4 if low is None else low
 
-    def get_write_buffer_limits(self) -> tuple[int, int]:
-        """Return the limits, the low one first."""
-        return self._low, self._high
-
     def get_write_buffer_size(self) -> int:
         """Return what the kernel could not take yet [bytes]."""
         return max(0, self._out.size - self._socket.kernel_buffer)
@@ -275,6 +272,10 @@ class SimTransport(asyncio.Transport):
             self.network.loop.call_exception_handler({"message": "a protocol failed", "exception": problem})
             self._out.break_off()
             self._lose(problem)
+
+    def waits(self) -> bool:
+        """Tell whether somebody must hear that the buffer has shrunk."""
+        return self.is_open and (self._is_paused or self._is_closing)
 
     def drained(self) -> None:
         """Go on where a full buffer was waited for."""
