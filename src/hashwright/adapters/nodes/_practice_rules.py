@@ -15,6 +15,11 @@ from dataclasses import dataclass
 
 WITNESS_MARK = b"\x6a\x24\xaa\x21\xa9\xed"
 TIME_AHEAD_S = 2 * 3600
+WEIGHT_MAX = 4_000_000
+_NO_OUTPOINT = bytes(32) + b"\xff" * 4
+_FINAL_SEQUENCE = b"\xff" * 4
+_LOCK_TIMES_FROM = 500_000_000
+"""A lock time from here on is a time, below it a height."""
 
 
 class Refused(Exception):
@@ -38,7 +43,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """A transaction on offer. `spends` are its inputs, `makes` its outputs (as transaction id and number)."""
+    """A transaction on offer. `spends` are the outputs that its inputs take."""
 
     fee: int
     spends: tuple[bytes, ...]
@@ -52,7 +57,8 @@ class Parsed:
     plain: bytes
     txid: bytes
     wtxid: bytes
-    inputs: tuple[tuple[bytes, bytes], ...]
+    inputs: tuple[tuple[bytes, bytes, bytes], ...]
+    """Outpoint, script and sequence of each."""
     outputs: tuple[tuple[int, bytes], ...]
     witness: tuple[tuple[bytes, ...], ...]
 
@@ -76,13 +82,14 @@ class Reader:
         return int.from_bytes(self.take(size), "little")
 
     def count(self) -> int:
-        """Return a compact size; one that could be shorter is refused, as nodes do."""
+        """Return a compact size; one that could be shorter is refused, as nodes do.
+
+        So is one of more things than bytes are left: whatever it counts has at least one byte, and no loop runs long.
+        """
         first = self.number(1)
-        if first < 253:
-            return first
-        size, least = {253: (2, 253), 254: (4, 2**16), 255: (8, 2**32)}[first]
-        value = self.number(size)
-        if value < least:
+        size, least = {253: (2, 253), 254: (4, 2**16), 255: (8, 2**32)}.get(first, (0, 0))
+        value = self.number(size) if size else first
+        if value < least or value > len(self.data) - self.at:
             raise Refused("bad-blk-length")
         return value
 
@@ -100,10 +107,11 @@ def judge_block(block: bytes, expected: Expected) -> tuple[Parsed, ...]:
     reader = Reader(block)
     header = reader.take(80)
     _judge_header(header, expected)
-    transactions = [_transaction(reader) for _ in range(min(reader.count(), 100_000))]
+    transactions = [_transaction(reader) for _ in range(reader.count())]
     if reader.at != len(block) or not transactions:
         raise Refused("bad-blk-length")
     _judge_roots(header, transactions)
+    _judge_weight(len(block), transactions)
     fees = _judge_transactions(transactions[1:], expected)
     _judge_coinbase(transactions[0], expected, fees)
     return tuple(transactions)
@@ -133,8 +141,8 @@ def _transaction(reader: Reader) -> Parsed:
     if has_witness:
         reader.take(2)
     body_start = reader.at
-    inputs = tuple(_input(reader) for _ in range(min(reader.count(), 10_000)))
-    outputs = tuple((reader.number(8), reader.chunk()) for _ in range(min(reader.count(), 10_000)))
+    inputs = tuple(_input(reader) for _ in range(reader.count()))
+    outputs = tuple((reader.number(8), reader.chunk()) for _ in range(reader.count()))
     body = reader.data[body_start : reader.at]
     witness = tuple(_witness(reader) for _ in inputs) if has_witness else ()
     if has_witness and not any(witness):
@@ -152,14 +160,12 @@ def _transaction(reader: Reader) -> Parsed:
     )
 
 
-def _input(reader: Reader) -> tuple[bytes, bytes]:
-    outpoint, script = reader.take(36), reader.chunk()
-    reader.take(4)
-    return outpoint, script
+def _input(reader: Reader) -> tuple[bytes, bytes, bytes]:
+    return reader.take(36), reader.chunk(), reader.take(4)
 
 
 def _witness(reader: Reader) -> tuple[bytes, ...]:
-    return tuple(reader.chunk() for _ in range(min(reader.count(), 1_000)))
+    return tuple(reader.chunk() for _ in range(reader.count()))
 
 
 def _judge_roots(header: bytes, transactions: list[Parsed]) -> None:
@@ -181,11 +187,17 @@ def _judge_roots(header: bytes, transactions: list[Parsed]) -> None:
         raise Refused("bad-witness-merkle-match")
 
 
+def _judge_weight(block_size: int, transactions: list[Parsed]) -> None:
+    witness_size = sum(len(item.raw) - len(item.plain) for item in transactions)
+    if 4 * (block_size - witness_size) + witness_size > WEIGHT_MAX:
+        raise Refused("bad-blk-weight")
+
+
 def _judge_transactions(transactions: list[Parsed], expected: Expected) -> int:
     fees = 0
     spent: set[bytes] = set()
     for item in transactions:
-        if any(outpoint == bytes(32) + b"\xff" * 4 for outpoint, _ in item.inputs):
+        if any(outpoint == _NO_OUTPOINT for outpoint, _, _ in item.inputs):
             raise Refused("bad-cb-multiple")
         known = expected.known.get(item.raw)
         if known is None or spent & set(known.spends):
@@ -196,9 +208,9 @@ def _judge_transactions(transactions: list[Parsed], expected: Expected) -> int:
 
 
 def _judge_coinbase(coinbase: Parsed, expected: Expected, fees: int) -> None:
-    if len(coinbase.inputs) != 1 or coinbase.inputs[0][0] != bytes(32) + b"\xff" * 4:
+    if len(coinbase.inputs) != 1 or coinbase.inputs[0][0] != _NO_OUTPOINT:
         raise Refused("bad-cb-missing")
-    script = coinbase.inputs[0][1]
+    _, script, sequence = coinbase.inputs[0]
     if not 2 <= len(script) <= 100:
         raise Refused("bad-cb-length")
     wanted = _pushed(expected.height)
@@ -206,8 +218,13 @@ def _judge_coinbase(coinbase: Parsed, expected: Expected, fees: int) -> None:
         raise Refused("bad-cb-height")
     if not coinbase.outputs or sum(value for value, _ in coinbase.outputs) > expected.subsidy + fees:
         raise Refused("bad-cb-amount")
-    if coinbase.raw[-4:] != bytes(4):
+    if sequence != _FINAL_SEQUENCE and not _is_past(int.from_bytes(coinbase.raw[-4:], "little"), expected):
         raise Refused("bad-txns-nonfinal")
+
+
+def _is_past(lock_time: int, expected: Expected) -> bool:
+    """Tell whether a lock time has passed, by the chain's own median time (BIP 113)."""
+    return lock_time < (expected.height if lock_time < _LOCK_TIMES_FROM else expected.median_time) or lock_time == 0
 
 
 def tree(leaves: list[bytes]) -> tuple[bytes, bool]:

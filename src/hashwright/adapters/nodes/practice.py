@@ -7,7 +7,8 @@ itself may stand in a block. There is no extension block (MWEB) here. Nothing on
 is labelled PRACTICE wherever it shows.
 
 Difficulty follows the miners: every block, the target moves by how long the last `WINDOW` blocks took, at most twofold
-a block, never easier than the start.
+a block, never easier than the start. The branch with the most work is the best chain, the first of equals, as on a real
+node: a block beside it is judged by its own branch, kept, and answered `inconclusive`. The algorithm is the coin's.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -27,6 +28,8 @@ from hashwright.clock import Clock
 from hashwright.errors import OperatorError
 
 WINDOW = 8
+MEDIAN_BLOCKS = 11
+HEADER_SIZE = 80
 SUBSIDY = 50 * 10**8
 START_BITS = {"sha256d": 0x1F00FFFF, "scrypt": 0x2001FFFF}
 """About 65,000 sha256d hashes or 128 scrypt hashes a block: a moment's work of one CPU."""
@@ -39,18 +42,21 @@ _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Settings of a practice chain."""
 
-    block_interval_s: float = 15.0
-    transactions: int = 3
-    start_bits: int = 0
+    block_interval_s: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 15.0
+    transactions: Annotated[int, msgspec.Meta(ge=0, le=5_000)] = 3
+    start_bits: Annotated[int, msgspec.Meta(ge=0, le=0x207FFFFF)] = 0
+    """The easiest target, in compact form; 0 stands for the coin's own of `START_BITS`."""
     seed: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PracticeBlock:
-    """A block of the chain."""
+    """A block of the chain. `work` is the hashes expected for it and all before it."""
 
     block_hash: bytes
+    parent: bytes
     height: int
+    work: int
     ntime: int
     nbits: int
     coinbase: bytes
@@ -69,7 +75,9 @@ class PracticeNode:
         self._start_bits = config.start_bits or START_BITS[coin.algorithm]
         genesis = PracticeBlock(
             block_hash=hashlib.sha256(f"PRACTICE {coin.key} {config.seed}".encode()).digest(),
+            parent=b"",
             height=0,
+            work=0,
             ntime=self._now_s() - 600,
             nbits=self._start_bits,
             coinbase=b"",
@@ -77,6 +85,7 @@ class PracticeNode:
         )
         self._blocks: dict[bytes, PracticeBlock] = {genesis.block_hash: genesis}
         self.chain: list[PracticeBlock] = [genesis]
+        self._invalid: set[bytes] = set()
         self._known: dict[bytes, rules.Known] = {}
         self._faucet = 0
         self._pool: list[bytes] = []
@@ -110,19 +119,19 @@ class PracticeNode:
         }
 
     async def submit(self, block: bytes) -> str:
-        """Judge a block and take it; the empty string, or the node's word against it."""
-        block_hash = _sha256d(block[:80])
-        if block_hash in self._blocks:
-            return "duplicate"
-        if len(block) >= 80 and block[4:36] not in self._blocks:
-            return "prev-blk-not-found"
-        if block[4:36] != self.chain[-1].block_hash:
-            return "inconclusive"  # a block beside the best chain: a real node keeps it, and so says no more
+        """Judge a block and take it; the empty string, or the node's word for what else became of it."""
+        block_hash, parent = _sha256d(block[:HEADER_SIZE]), block[4:36]
+        if problem := self._misplaced(block_hash, parent, len(block)):
+            return problem
+        branch = self._branch(parent)
         try:
-            transactions = rules.judge_block(block, self._expected())
+            transactions = rules.judge_block(block, self._expected(branch))
         except rules.Refused as refusal:
             return str(refusal)
-        await self._append(block_hash, block, transactions)
+        taken = self._keep(block_hash, branch[-1], block, transactions)
+        if taken.work <= self.chain[-1].work:
+            return "inconclusive"
+        await self._move_to(taken)
         return ""
 
     async def block_state(self, block_hash: str) -> BlockState:
@@ -147,7 +156,7 @@ class PracticeNode:
         block = self._blocks.get(_hash_le(block_hash))
         if block is None:
             raise OperatorError("The PRACTICE chain has no such block.", code="HW-411")
-        return Tip(block_hash=block_hash, height=block.height, mediantime=self.median_time())
+        return Tip(block_hash=block_hash, height=block.height, mediantime=_median_time(self._branch(block.block_hash)))
 
     async def watch(self) -> AsyncIterator[TipSeen]:
         """Yield the best block, then each new one at once."""
@@ -178,17 +187,33 @@ class PracticeNode:
     # ---------------------------------------------------------------- the chain
 
     async def invalidate(self, block_hash: str) -> None:
-        """Drop a block and all after it from the best chain: a reorg, as `invalidateblock` makes one."""
-        block = self._blocks[_hash_le(block_hash)]
-        dropped = self.chain[block.height :]
-        self.chain = self.chain[: block.height]
-        for lost in dropped:
-            self._pool.extend(lost.transactions)
-        await self._announce()
+        """Declare a block bad, and all that build on it, as `invalidateblock` does: the next best branch takes over.
+
+        Raises:
+            OperatorError: there is no such block, or it is the first one (HW-411).
+        """
+        bad = self._blocks.get(_hash_le(block_hash))
+        if bad is None or bad.height == 0:
+            raise OperatorError("The PRACTICE chain has no such block to drop.", code="HW-411")
+        self._invalid.add(bad.block_hash)
+        for block in self._blocks.values():  # parents stand before their children
+            if block.parent in self._invalid:
+                self._invalid.add(block.block_hash)
+        valid = [block for block in self._blocks.values() if block.block_hash not in self._invalid]
+        best = max(valid, key=lambda block: block.work)
+        if best is not self.chain[-1]:
+            await self._move_to(best)
 
     def next_bits(self) -> int:
         """Return the bits that the next block must have: the last target, moved by how long the last blocks took."""
-        recent = self.chain[-WINDOW - 1 :]
+        return self._bits_after(self.chain)
+
+    def median_time(self) -> int:
+        """Return the median time of the last 11 blocks."""
+        return _median_time(self.chain)
+
+    def _bits_after(self, branch: list[PracticeBlock]) -> int:
+        recent = branch[-WINDOW - 1 :]
         if len(recent) < 3:
             return self._start_bits
         wanted = self.config.block_interval_s * (len(recent) - 1)
@@ -198,37 +223,63 @@ class PracticeNode:
         bounded = min(max(moved, target // 2), target * 2, rules.expand(self._start_bits))
         return rules.compact(bounded)
 
-    def median_time(self) -> int:
-        """Return the median time of the last 11 blocks."""
-        times = sorted(block.ntime for block in self.chain[-11:])
-        return times[len(times) // 2]
+    def _misplaced(self, block_hash: bytes, parent: bytes, size: int) -> str:
+        """Return the word for a block that has no place on this chain, or the empty string."""
+        if size < HEADER_SIZE:
+            return "bad-blk-length"
+        if block_hash in self._invalid:
+            return "duplicate-invalid"
+        if block_hash in self._blocks:
+            return "duplicate"
+        if parent not in self._blocks:
+            return "prev-blk-not-found"
+        return "bad-prevblk" if parent in self._invalid else ""
 
-    def _expected(self) -> rules.Expected:
-        spent = {raw for block in self.chain for raw in block.transactions}
+    def _branch(self, block_hash: bytes) -> list[PracticeBlock]:
+        """Return the blocks that lead to one, from the first one on."""
+        block = self._blocks[block_hash]
+        beside = []
+        while block.height >= len(self.chain) or self.chain[block.height] is not block:
+            beside.append(block)
+            block = self._blocks[block.parent]
+        return self.chain[: block.height + 1] + beside[::-1]
+
+    def _expected(self, branch: list[PracticeBlock] | None = None) -> rules.Expected:
+        branch = branch or self.chain
+        spent = _included(branch)
         return rules.Expected(
-            prevhash=self.chain[-1].block_hash,
-            height=self.chain[-1].height + 1,
-            nbits=self.next_bits(),
-            median_time=self.median_time(),
+            prevhash=branch[-1].block_hash,
+            height=branch[-1].height + 1,
+            nbits=self._bits_after(branch),
+            median_time=_median_time(branch),
             now_s=self._now_s(),
             subsidy=SUBSIDY,
             known={raw: known for raw, known in self._known.items() if raw not in spent},
             proof_of_work=self._hash,
         )
 
-    async def _append(self, block_hash: bytes, raw: bytes, transactions: tuple[rules.Parsed, ...]) -> None:
-        included = tuple(item.raw for item in transactions[1:])
+    def _keep(
+        self, block_hash: bytes, parent: PracticeBlock, raw: bytes, transactions: tuple[rules.Parsed, ...]
+    ) -> PracticeBlock:
+        nbits = int.from_bytes(raw[72:76], "little")
         block = PracticeBlock(
             block_hash=block_hash,
-            height=self.chain[-1].height + 1,
+            parent=parent.block_hash,
+            height=parent.height + 1,
+            work=parent.work + 2**256 // (rules.expand(nbits) + 1),
             ntime=int.from_bytes(raw[68:72], "little"),
-            nbits=int.from_bytes(raw[72:76], "little"),
+            nbits=nbits,
             coinbase=transactions[0].plain,
-            transactions=included,
+            transactions=tuple(item.raw for item in transactions[1:]),
         )
         self._blocks[block_hash] = block
-        self.chain.append(block)
-        self._pool = [item for item in self._pool if item not in included]
+        return block
+
+    async def _move_to(self, best: PracticeBlock) -> None:
+        """Make the branch of a block the best chain; what it does not include is on offer again."""
+        self.chain = self._branch(best.block_hash)
+        spent = _included(self.chain)
+        self._pool = [raw for raw in self._known if raw not in spent]
         self._fill_pool()
         await self._announce()
 
@@ -264,6 +315,15 @@ class PracticeNode:
 
     def _now_s(self) -> int:
         return self._clock.now() // 1000
+
+
+def _median_time(branch: list[PracticeBlock]) -> int:
+    times = sorted(block.ntime for block in branch[-MEDIAN_BLOCKS:])
+    return times[len(times) // 2]
+
+
+def _included(branch: list[PracticeBlock]) -> set[bytes]:
+    return {raw for block in branch for raw in block.transactions}
 
 
 def _faucet_transaction(number: int, seed: int) -> tuple[bytes, bytes]:
