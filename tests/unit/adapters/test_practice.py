@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +17,9 @@ from hashwright.chain.merkle import root_from_branch
 from hashwright.chain.proof import ALGORITHMS, sha256d
 from hashwright.chain.target import bits_of_target, target_of_bits
 from hashwright.chain.template import assemble_block, template_of_gbt
+from hashwright.chain.transaction import parse_transaction, plain_bytes, txid_le, wtxid_le
 from hashwright.clock import ManualClock
+from hashwright.errors import OperatorError
 
 NOW = 1_800_000_000_000
 TRIVIAL = 0x207FFFFF
@@ -173,6 +176,119 @@ def test_a_reorg_drops_blocks_and_offers_their_transactions_again():
     practice._clock.advance(1000)
     assert submit(practice, build(practice)) == ""
     assert [asyncio.run(practice.block_state(known)).confirmations for known in hashes] == [-1, 0]
+
+
+def hash_of(block):
+    return sha256d(block[:80])[::-1].hex()
+
+
+def two_branches():
+    """A chain of two blocks, and blocks of another branch that starts beside them: built by a twin of the node."""
+    practice, twin = node(), node()
+    ours = [build(practice)]
+    assert submit(practice, ours[0]) == ""
+    ours.append(build(practice))
+    assert submit(practice, ours[1]) == ""
+    theirs = []
+    for _ in range(3):
+        twin._clock.advance(1000)
+        theirs.append(build(twin))
+        assert submit(twin, theirs[-1]) == ""
+    return practice, ours, theirs
+
+
+def test_a_block_beside_the_best_chain_is_judged_kept_and_takes_over_with_more_work():
+    practice, ours, theirs = two_branches()
+    practice._clock.advance(60_000)
+    assert [submit(practice, block) for block in theirs[:2]] == ["inconclusive", "inconclusive"]
+    assert asyncio.run(practice.tip()).block_hash == hash_of(ours[1]), "the first of equals stays"
+    assert submit(practice, theirs[0]) == "duplicate"
+    assert submit(practice, theirs[2]) == ""
+    assert asyncio.run(practice.tip()).block_hash == hash_of(theirs[2])
+    states = [asyncio.run(practice.block_state(hash_of(block))).confirmations for block in (*theirs, *ours)]
+    assert states == [3, 2, 1, -1, -1]
+    assert submit(practice, build(practice)) == "", "transactions of the lost branch are on offer again, once each"
+
+
+def test_a_broken_block_beside_the_best_chain_is_not_called_inconclusive():
+    practice, _, theirs = two_branches()
+    cut = theirs[0][:-1]
+    assert submit(practice, cut) == "bad-blk-length"
+    assert submit(practice, theirs[0][:36]) == "bad-blk-length"
+
+
+def test_an_invalidated_branch_stays_out_and_the_next_best_takes_over():
+    practice, ours, theirs = two_branches()
+    practice._clock.advance(60_000)
+    for block in theirs[:2]:
+        submit(practice, block)
+    asyncio.run(practice.invalidate(hash_of(ours[0])))
+    assert asyncio.run(practice.tip()).block_hash == hash_of(theirs[1])
+    assert [submit(practice, block) for block in ours] == ["duplicate-invalid", "duplicate-invalid"]
+    child = build(practice)
+    mined_on_bad = ours[1][:4] + sha256d(ours[1][:80]) + ours[1][36:]
+    assert submit(practice, mined_on_bad) == "bad-prevblk"
+    assert submit(practice, child) == ""
+
+
+def test_only_a_known_block_that_somebody_mined_can_be_invalidated():
+    practice = node()
+    for block_hash in ("ab" * 32, "nonsense", practice.chain[0].block_hash[::-1].hex()):
+        with pytest.raises(OperatorError, match="PRACTICE"):
+            asyncio.run(practice.invalidate(block_hash))
+
+
+def test_invalidating_a_block_beside_the_best_chain_changes_nothing():
+    practice, ours, theirs = two_branches()
+    practice._clock.advance(60_000)
+    submit(practice, theirs[0])
+    asyncio.run(practice.invalidate(hash_of(theirs[0])))
+    assert asyncio.run(practice.tip()).block_hash == hash_of(ours[1])
+
+
+def test_the_header_of_a_block_tells_the_median_time_up_to_it():
+    practice, ours, _ = two_branches()
+    start_s = practice.chain[0].ntime
+    tips = [asyncio.run(practice.tip_header(hash_of(block))) for block in ours]
+    assert [tip.height for tip in tips] == [1, 2]
+    assert [tip.mediantime for tip in tips] == [NOW // 1000, NOW // 1000]
+    first = practice.chain[0].block_hash[::-1].hex()
+    assert asyncio.run(practice.tip_header(first)).mediantime == start_s
+
+
+def test_an_offer_says_the_truth_about_its_transactions():
+    answer = asyncio.run(node().template(None))
+    for offer in answer["transactions"]:
+        transaction = parse_transaction(bytes.fromhex(offer["data"]))
+        assert offer["txid"] == txid_le(transaction)[::-1].hex()
+        assert offer["hash"] == wtxid_le(transaction)[::-1].hex()
+        plain = len(plain_bytes(transaction))
+        assert offer["weight"] == 3 * plain + len(offer["data"]) // 2
+    assert {offer["txid"] == offer["hash"] for offer in answer["transactions"]} == {True, False}, "both forms"
+    assert answer["coinbasevalue"] == 50 * 10**8 + sum(offer["fee"] for offer in answer["transactions"])
+
+
+def test_a_long_poll_answers_when_the_tip_has_changed():
+    async def story():
+        practice = node()
+        known = (await practice.template(None))["longpollid"]
+        waiting = asyncio.ensure_future(practice.template(known))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        await practice.submit(await asyncio.to_thread(build, practice))
+        async with asyncio.timeout(2):
+            return (await waiting)["height"]
+
+    assert asyncio.run(story()) == 2
+
+
+@pytest.mark.parametrize(
+    "settings_of_a_chain",
+    [{"transactions": -1}, {"transactions": 5_001}, {"block_interval_s": 0.0}, {"start_bits": -1}, {"seed": "one"}],
+)
+def test_settings_that_make_no_chain_are_refused(settings_of_a_chain):
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(settings_of_a_chain, Config)
 
 
 def test_watchers_hear_of_a_block_at_once():
