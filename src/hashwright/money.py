@@ -7,14 +7,16 @@ a type that no ledger accepts. Amounts are text in JSON, because JavaScript turn
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_UP, Context, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_UP, Context, Decimal, DecimalException, Inexact, InvalidOperation
 from typing import Final, Literal
 
 BOUND: Final = 2**62
 """Half of a signed 64-bit column: two amounts can be added before the database sees the sum."""
 Rounding = Literal["down", "up", "half_even"]
 _MODES: Final = {"down": ROUND_DOWN, "up": ROUND_UP, "half_even": ROUND_HALF_EVEN}
-_EXACT: Final = Context(prec=80)
+_EXACT: Final = Context(prec=200, traps=[InvalidOperation, Inexact])
+"""Holds the product of any two numbers of `decimal_of`; refuses more, since a product cut first is rounded twice."""
+_ROUNDING: Final = Context(prec=200, traps=[InvalidOperation])
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,30}(?:\.[0-9]{1,30})?", re.ASCII)
 
 
@@ -32,7 +34,7 @@ class Currency:
     def __post_init__(self) -> None:
         if not (1 <= len(self.code) <= 12 and self.code.isascii() and self.code.isalnum()):
             raise MoneyError(f"{self.code!r} is no currency code")
-        if not 0 <= self.exponent <= 18:
+        if type(self.exponent) is not int or not 0 <= self.exponent <= 18:
             raise MoneyError(f"{self.code}: an exponent is 0 to 18, not {self.exponent}")
 
 
@@ -106,10 +108,31 @@ class Price:
     currency: Currency
     per: str
 
+    def __post_init__(self) -> None:
+        _require_number(self.value)
+
     def cost(self, quantity: Decimal, *, rounding: Rounding) -> Amount:
-        """Return what a quantity [in the price's unit] costs, rounded to minor units as named."""
-        exact = _EXACT.multiply(self.value, quantity).scaleb(self.currency.exponent, context=_EXACT)
-        return Amount(int(exact.quantize(Decimal(1), rounding=_MODES[rounding], context=_EXACT)), self.currency)
+        """Return what a quantity [in the price's unit] costs, rounded once, to minor units, as named.
+
+        `down` is toward zero and `up` away from it, for costs and for refunds alike.
+
+        Raises:
+            MoneyError: the quantity is no finite Decimal, or the cost is out of bounds or has too many digits.
+        """
+        _require_number(quantity)
+        if rounding not in _MODES:
+            raise MoneyError(f"rounding is one of {', '.join(_MODES)}, not {rounding!r}")
+        try:
+            exact = _EXACT.multiply(self.value, quantity).scaleb(self.currency.exponent, context=_EXACT)
+            minor = exact.quantize(Decimal(1), rounding=_MODES[rounding], context=_ROUNDING)
+        except DecimalException as error:
+            raise MoneyError(f"{self.value} per {self.per} times {quantity} has too many digits") from error
+        return Amount(int(minor), self.currency)
+
+
+def _require_number(value: object) -> None:
+    if type(value) is not Decimal or not value.is_finite():
+        raise MoneyError(f"{value!r} is no finite Decimal; floats are no money, read prices from text")
 
 
 def decimal_of(text: str) -> Decimal:
@@ -142,8 +165,10 @@ def apportion(amount: Amount, weights: Sequence[int]) -> tuple[Amount, ...]:
     first (Hamilton's method).
 
     Raises:
-        MoneyError: there are no weights, one is negative, or all are zero.
+        MoneyError: there are no weights, one is negative or no whole number, or all are zero.
     """
+    if any(type(weight) is not int for weight in weights):
+        raise MoneyError("weights are whole numbers: a float cannot be divided exactly")
     total = sum(weights)
     if not weights or min(weights) < 0 or total == 0:
         raise MoneyError("an amount is divided by weights that are not negative and not all zero")
