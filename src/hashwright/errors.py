@@ -139,6 +139,11 @@ CODES: Final[dict[str, ErrorCode]] = {
 }
 
 
+def _require_known(code: str) -> None:
+    if code not in CODES:
+        raise LookupError(f"{code} is not in the table of error codes")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One problem in data, with its place (`file:line`, a setting's name, an event's number)."""
@@ -148,6 +153,9 @@ class Finding:
     message: str
     hint: str = ""
 
+    def __post_init__(self) -> None:
+        _require_known(self.code)
+
 
 class HashwrightError(Exception):
     """Any error of ours: what happened, a code to search for, and what to do."""
@@ -155,8 +163,7 @@ class HashwrightError(Exception):
     exit_code: int = EXIT_FAILED
 
     def __init__(self, message: str, *, code: str, hint: str | None = None) -> None:
-        if code not in CODES:
-            raise LookupError(f"{code} is not in the table of error codes")
+        _require_known(code)
         super().__init__(message)
         self.message = message
         self.code = code
