@@ -6,27 +6,13 @@
 
 from typing import Literal
 
-import msgspec
-
 from hashwright.pool.events import RequestId
-
-Outcome = Literal[
-    "accepted",
-    "block",
-    "stale",
-    "unknown-job",
-    "duplicate",
-    "low-difficulty",
-    "bad-time",
-    "bad-version",
-    "malformed",
-    "unauthorized",
-]
-"""The judgement on a share. Only `accepted` and `block` are credited."""
-
-
-class Effect(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """One thing to do outside of the engine."""
+from hashwright.signals import Alert as Alert
+from hashwright.signals import CreditWork as CreditWork
+from hashwright.signals import DestinationChanged, Effect, MachineGone, MachineReady
+from hashwright.signals import Outcome as Outcome
+from hashwright.signals import ReturnWork as ReturnWork
+from hashwright.signals import WakeAt as WakeAt
 
 
 class AnswerShare(Effect, frozen=True, array_like=True, tag=True, gc=False):
@@ -34,19 +20,6 @@ class AnswerShare(Effect, frozen=True, array_like=True, tag=True, gc=False):
 
     session: int
     request: RequestId
-    outcome: Outcome
-
-
-class CreditWork(Effect, frozen=True, array_like=True, tag=True, gc=False):
-    """HELD. Count one share of a worker; only `accepted` and `block` are worth its work.
-
-    `target_be` is the share target that the job was sent with: 32 bytes, big-endian, because the journal's integers
-    end at 64 bits. Its work is `chain.target.work_of_target` of that number; all shares of one target have the same.
-    """
-
-    worker: str
-    destination: str
-    target_be: bytes
     outcome: Outcome
 
 
@@ -139,19 +112,64 @@ class BlockChanged(Effect, frozen=True, array_like=True, tag=True, gc=False):
     confirmations: int
 
 
-class Alert(Effect, frozen=True, array_like=True, tag=True, gc=False):
-    """HELD. Something that a person should know: a journaled record and a log line."""
-
-    level: Literal["info", "warning", "critical"]
-    code: str
-    text: str
+# ---------------------------------------------------------------- a machine changes its destination
 
 
-class WakeAt(Effect, frozen=True, array_like=True, tag=True, gc=False):
-    """Tell me `ClockTicked(key)` at this instant [ms since 1970 UTC]."""
+class SendExtranonce(Effect, frozen=True, array_like=True, tag=True, gc=False):
+    """Give a machine another prefix and size [bytes], for the jobs after this."""
 
-    at: int
-    key: str
+    session: int
+    prefix: bytes
+    extranonce2_size: int
+
+
+class SendMask(Effect, frozen=True, array_like=True, tag=True, gc=False):
+    """Tell a machine which version bits it may roll, from now on (BIP 310)."""
+
+    session: int
+    mask: int
+
+
+class AskReconnect(Effect, frozen=True, array_like=True, tag=True, gc=False):
+    """Ask a machine that takes no new extranonce to come again (`client.reconnect` to the same address).
+
+    The shell adds jitter to `wait_ms`, and closes the connection when the machine stays.
+    """
+
+    session: int
+    wait_ms: int
+
+
+# ---------------------------------------------------------------- upstreams
+
+
+class SubmitUpstream(Effect, frozen=True, array_like=True, tag=True, gc=False):
+    """Forward a share at once. `share` is its number on the channel; `extranonce2` is all that the upstream left us."""
+
+    destination: str
+    channel: int
+    share: int
+    worker: str
+    job: str
+    extranonce2: bytes
+    ntime: int
+    nonce: int
+    version_bits: int | None
+
+
+class OpenChannel(Effect, frozen=True, array_like=True, tag=True, gc=False):
+    """One more connection to this upstream is needed: those that are open have no room for this session."""
+
+    destination: str
+    session: int
+
+
+class CloseChannel(Effect, frozen=True, array_like=True, tag=True, gc=False):
+    """This connection has had no machine for long, or must not be mined on."""
+
+    destination: str
+    channel: int
+    reason: str
 
 
 PoolEffect = (
@@ -169,7 +187,17 @@ PoolEffect = (
     | BlockChanged
     | Alert
     | WakeAt
+    | SendExtranonce
+    | SendMask
+    | AskReconnect
+    | SubmitUpstream
+    | OpenChannel
+    | CloseChannel
+    | ReturnWork
+    | MachineReady
+    | MachineGone
+    | DestinationChanged
 )
-HELD = frozenset((AnswerShare, CreditWork, BlockChanged, Alert))
-BOOKED = frozenset((CreditWork, SubmitBlock, BlockChanged, Alert))
+HELD = frozenset((AnswerShare, CreditWork, BlockChanged, Alert, ReturnWork))
+BOOKED = frozenset((CreditWork, SubmitBlock, BlockChanged, Alert, ReturnWork))
 """Those that change a table."""

@@ -9,22 +9,12 @@ from typing import Literal
 
 import msgspec
 
+from hashwright.signals import ClockTicked as ClockTicked
+from hashwright.signals import Event, MoveMachine
+from hashwright.signals import ProcessStarted as ProcessStarted
+
 RequestId = int | str | None
 """The `id` of a JSON-RPC request, as the peer sent it."""
-
-
-class Event(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """One fact that the world told us."""
-
-
-class ProcessStarted(Event, frozen=True, array_like=True, tag=True, gc=False):
-    """The process begins; every session of an earlier process is over.
-
-    `boot` counts starts of this data folder and is part of every job id, so that no id is ever used twice.
-    """
-
-    boot: int
-    version: str
 
 
 class DestinationSet(Event, frozen=True, array_like=True, tag=True, gc=False):
@@ -176,10 +166,92 @@ class BlockRecovered(Event, frozen=True, array_like=True, tag=True, gc=False):
     reward: int
 
 
-class ClockTicked(Event, frozen=True, array_like=True, tag=True, gc=False):
-    """A time that was asked for by `WakeAt` has come."""
+# ---------------------------------------------------------------- from upstreams
 
-    key: str
+
+class UpstreamSet(Event, frozen=True, array_like=True, tag=True, gc=False):
+    """A destination whose work comes from somebody else's pool exists with these settings (again, if it did before).
+
+    The fields that `DestinationSet` has too mean the same. `payout_script` is empty unless the upstream pays us in the
+    coinbase itself (`solo`); then a coinbase that does not is an alert, and where `leaves_on_mismatch` is set the jobs
+    that hold it are not mined.
+    """
+
+    destination: str
+    coin: str
+    network: str
+    algorithm: str
+    payout_script: bytes
+    start_difficulty: float
+    minimum_difficulty: float
+    shares_per_minute: float
+    is_practice: bool
+    leaves_on_mismatch: bool
+
+
+class ChannelOpened(Event, frozen=True, array_like=True, tag=True, gc=False):
+    """A connection to an upstream is subscribed and authorised, or its extranonce or mask changed (same `channel`).
+
+    `channel` is never used twice within one data folder. `prefix` is the upstream's extranonce1, `extranonce2_size`
+    [bytes] what it leaves to us, `mask` the version bits that it lets us roll.
+    """
+
+    destination: str
+    channel: int
+    prefix: bytes
+    extranonce2_size: int
+    mask: int
+
+
+class ChannelClosed(Event, frozen=True, array_like=True, tag=True, gc=False):
+    """A connection to an upstream is gone. What was sent on it and has no answer will have none."""
+
+    destination: str
+    channel: int
+    reason: str
+
+
+class UpstreamJobSeen(Event, frozen=True, array_like=True, tag=True, gc=False):
+    """An upstream gave a job. `difficulty` is the one in force for it; the coinbase is in the form without witness."""
+
+    destination: str
+    channel: int
+    job: str
+    prevhash_le: bytes
+    coinbase_prefix: bytes
+    coinbase_suffix: bytes
+    branch: tuple[bytes, ...]
+    version: int
+    nbits: int
+    ntime: int
+    is_clean: bool
+    difficulty: float
+
+
+class ShareVerdict(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An upstream's answer to one share. `share` is the number of `SubmitUpstream`; latency from submit [ms]."""
+
+    share: int
+    is_accepted: bool
+    code: int
+    reason: str
+    latency_ms: int
+
+
+class SharesAnswered(Event, frozen=True, array_like=True, tag=True, gc=False):
+    """An upstream answered shares: all that were in one read."""
+
+    destination: str
+    channel: int
+    verdicts: tuple[ShareVerdict, ...]
+
+
+class UpstreamChanged(Event, frozen=True, array_like=True, tag=True, gc=False):
+    """How it goes with an upstream, in words: connecting, refused, silent. Jobs alone make it ready."""
+
+    destination: str
+    state: Literal["connecting", "connected", "unreachable", "refused"]
+    detail: str
 
 
 PoolEvent = (
@@ -200,4 +272,11 @@ PoolEvent = (
     | BlockSeen
     | BlockRecovered
     | ClockTicked
+    | UpstreamSet
+    | ChannelOpened
+    | ChannelClosed
+    | UpstreamJobSeen
+    | SharesAnswered
+    | UpstreamChanged
+    | MoveMachine
 )
