@@ -257,7 +257,7 @@ class Miner:
                 start += step
 
     async def _submit(self, job: Notify, extranonce2: bytes, nonce: int) -> None:
-        while self._open >= OPEN_SHARES_MAX:
+        while self._open >= self._open_max():
             self._may_submit.clear()
             await self._may_submit.wait()
         if self._job is not job and self._job is not None and self._job.prevhash_le != job.prevhash_le:
@@ -276,6 +276,12 @@ class Miner:
             )
         )
         self._flush()
+
+    def _open_max(self) -> int:
+        """Return how many shares may wait for an answer: never more than are still wanted."""
+        if not self.options.max_shares:
+            return OPEN_SHARES_MAX
+        return min(OPEN_SHARES_MAX, self.options.max_shares - self.summary.accepted)
 
     def _flush(self) -> None:
         assert self._writer is not None
