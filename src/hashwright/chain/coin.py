@@ -41,7 +41,6 @@ class Coin:
     retarget_blocks: int = 2016
     retarget_intervals: int = 2015
     """Intervals between the two blocks whose times a retarget compares."""
-    drops_retarget_bit: bool = False
     why_not: str = ""
     unpayable_prefixes: tuple[str, ...] = ()
     """Bech32 prefixes of this coin whose addresses no coinbase can pay."""

@@ -4,6 +4,9 @@ Two rules that look alike. Bitcoin measures from the first to the last block of 
 Litecoin measures from the last block of the period before, which are all 2,016, except in its first period, which has
 none before it. (Bitcoin Core `src/pow.cpp`, Litecoin Core the same file.)
 
+Litecoin's code also halves a target near its limit while it multiplies, for the product to fit in 256 bits. The bit
+that this can cost is far below those that the compact form keeps, so no rule here needs it.
+
 Test networks also allow blocks of the lowest difficulty after 20 minutes of silence; their templates say so, and no
 rule here guesses it.
 """
@@ -32,7 +35,4 @@ def retargeted_bits(nbits: int, elapsed_s: int, coin: Coin, network: str = "main
     limit = coin.network(network).target_limit
     planned_s = coin.retarget_blocks * coin.block_interval_s
     counted_s = min(max(elapsed_s, planned_s // 4), planned_s * 4)
-    target = target_of_bits(nbits)
-    # Litecoin's limit is so high that the product would not fit in 256 bits: its rule drops one bit meanwhile.
-    shift = 1 if coin.drops_retarget_bit and target.bit_length() > limit.bit_length() - 1 else 0
-    return bits_of_target(min(((target >> shift) * counted_s // planned_s) << shift, limit))
+    return bits_of_target(min(target_of_bits(nbits) * counted_s // planned_s, limit))

@@ -20,7 +20,6 @@ COIN = Coin(
     halving_blocks=840_000,
     block_interval_s=150,
     retarget_intervals=2016,
-    drops_retarget_bit=True,
     unpayable_prefixes=("ltcmweb", "tmweb"),
     unpayable_witness_versions=(8, 9),
     networks={
