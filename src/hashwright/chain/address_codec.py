@@ -77,7 +77,7 @@ def _checksum(payload: bytes) -> bytes:
 
 def _base58_place(text: str, data: bytes) -> int | None:
     """Return the one place where another letter would make the checksum fit, by trying all."""
-    if len(data) != BASE58_ADDRESS_BYTES:
+    if abs(len(data) - BASE58_ADDRESS_BYTES) > 1:  # a wrong letter at the front can add or take a byte
         return None
     number = int.from_bytes(data, "big")
     places = []
