@@ -59,6 +59,9 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-105": _code(
         "Stratum server unreachable", "Nothing accepts connections there.", "Start `hw up`, check host and port."
     ),
+    "HW-106": _code(
+        "Address is not public", "Somebody else named a private or reserved address.", "Give the address of a public host."
+    ),
     # 2xx: addresses and accounts
     "HW-201": _code(
         "Address of another coin", "The address belongs to another coin than the pool pays.", "Give one of this coin."
@@ -104,6 +107,20 @@ CODES: Final[dict[str, ErrorCode]] = {
         "Block recovered", "The process died before it could note a block that the node took.", "None: it is noted now."
     ),
     # 5xx: limits
+    "HW-430": _code("Upstream unreachable", "It does not answer, or closed the connection.", "None: it is tried again."),
+    "HW-431": _code("Upstream refuses us", "It does not take the user name or the password.", "Correct them."),
+    "HW-432": _code("Whom an upstream pays", "Its coinbase changed, or does not pay us.", "Look: hw route status."),
+    "HW-433": _code("Upstream's job not usable", "A field of the job stands for nothing.", "Tell the pool."),
+    "HW-434": _code(
+        "Redirect not obeyed",
+        "An upstream sent us to a host that is neither its own nor in reconnect_hosts.",
+        "Add the host, if it is the pool's.",
+    ),
+    "HW-435": _code(
+        "Certificate does not fit",
+        "It is not trusted, or not the one that is pinned.",
+        "Ask the pool for its new fingerprint; set pin_sha256.",
+    ),
     "HW-501": _code("Safety limit", "A limit that the owner set says no.", "Change the limit, or leave it."),
     # 6xx: data folder, database, journal
     "HW-601": _code("Network drive", "SQLite can lose data on network drives.", "Move data_dir to a local disk."),
