@@ -60,7 +60,7 @@ CODES: Final[dict[str, ErrorCode]] = {
         "Stratum server unreachable", "Nothing accepts connections there.", "Start `hw up`, check host and port."
     ),
     "HW-106": _code(
-        "Address is not public", "Somebody else named a private or reserved address.", "Give the address of a public host."
+        "Address is not public", "Somebody else named a private or reserved address.", "Give a public address."
     ),
     # 2xx: addresses and accounts
     "HW-201": _code(
@@ -107,7 +107,7 @@ CODES: Final[dict[str, ErrorCode]] = {
         "Block recovered", "The process died before it could note a block that the node took.", "None: it is noted now."
     ),
     # 5xx: limits
-    "HW-430": _code("Upstream unreachable", "It does not answer, or closed the connection.", "None: it is tried again."),
+    "HW-430": _code("Upstream unreachable", "It does not answer, or closed the connection.", "None: we try again."),
     "HW-431": _code("Upstream refuses us", "It does not take the user name or the password.", "Correct them."),
     "HW-432": _code("Whom an upstream pays", "Its coinbase changed, or does not pay us.", "Look: hw route status."),
     "HW-433": _code("Upstream's job not usable", "A field of the job stands for nothing.", "Tell the pool."),
