@@ -88,9 +88,7 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-302": _code("First share takes long", "The machine is slow for its difficulty.", "This is normal; wait."),
     "HW-303": _code("User refused", "The pool does not take this user name.", "Check account and worker name."),
     "HW-304": _code("Block found", "A share met the network's target, and the node took the block.", "None: be glad."),
-    # 4xx: nodes and feeds
-    "HW-401": _code("Node not ready", "It does not answer, is syncing, or refuses us.", "See `hw doctor`."),
-    "HW-402": _code("Node refuses our credentials", "User, password or cookie are wrong.", "Correct them."),
+    # 4xx: nodes and feeds. 401 is kept for a stale price, 402 for a price that is too good to be true.
     "HW-403": _code("Node is not synced", "It is warming up or loading blocks.", "Wait; mining starts by itself."),
     "HW-404": _code("Block refused", "The node gave a reason against our block.", "Report it with the reason."),
     "HW-405": _code("Block not in the best chain", "Another block stands at its height now.", "None: this happens."),
@@ -106,7 +104,8 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-413": _code(
         "Block recovered", "The process died before it could note a block that the node took.", "None: it is noted now."
     ),
-    # 5xx: limits
+    "HW-414": _code("Node not ready", "It does not answer, is syncing, or refuses us.", "See `hw doctor`."),
+    "HW-415": _code("Node refuses our credentials", "User, password or cookie are wrong.", "Correct them."),
     "HW-430": _code("Upstream unreachable", "It does not answer, or closed the connection.", "None: we try again."),
     "HW-431": _code("Upstream refuses us", "It does not take the user name or the password.", "Correct them."),
     "HW-432": _code("Whom an upstream pays", "Its coinbase changed, or does not pay us.", "Look: hw route status."),
@@ -121,6 +120,7 @@ CODES: Final[dict[str, ErrorCode]] = {
         "It is not trusted, or not the one that is pinned.",
         "Ask the pool for its new fingerprint; set pin_sha256.",
     ),
+    # 5xx: limits
     "HW-501": _code("Safety limit", "A limit that the owner set says no.", "Change the limit, or leave it."),
     # 6xx: data folder, database, journal
     "HW-601": _code("Network drive", "SQLite can lose data on network drives.", "Move data_dir to a local disk."),
@@ -140,7 +140,12 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-613": _code("Path too long", "Unix sockets take about 100 bytes of path.", "Choose a shorter data folder."),
     "HW-614": _code("Replay differs", "The journal, replayed, gives other effects.", "Keep the folder; report it."),
     "HW-615": _code("Backup not usable", "It does not pass the checks.", "Use another backup."),
-    # 7xx: settings, commands, plug-ins
+    "HW-616": _code(
+        "Disk failed while it stored",
+        "It could not promise to keep what was written, so the process ended.",
+        "Check the disk before the next start.",
+    ),
+    # 7xx: settings, commands, plug-ins, this computer
     "HW-701": _code("Settings not usable", "A value is wrong, or a key is unknown.", "Each problem names its place."),
     "HW-702": _code("Secret not found", "The file, variable or credential is missing.", "Name an existing one."),
     "HW-703": _code("Unknown command", "The running process is of another version.", "Restart it."),
@@ -150,6 +155,11 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-707": _code("Plug-in broken", "It cannot be imported or built.", "See its own error."),
     "HW-708": _code("Nothing matched", "The name or filter fits nothing.", "List what there is."),
     "HW-709": _code("Needs a confirmation", "The action overwrites something.", "Add --yes when you are sure."),
+    "HW-710": _code(
+        "Clock is wrong",
+        "It is far from the node's, or before this program was written.",
+        "Set it: timedatectl set-ntp true.",
+    ),
     # 9xx: our own faults
     "HW-901": _code("Internal error", "A fault of ours; the event is marked and skipped.", "Report it."),
     "HW-902": _code("Protocol broken", "A peer broke the rules of the wire.", "None, unless it repeats."),

@@ -68,10 +68,10 @@ def test_a_lost_node_is_told_and_sessions_are_kept(tmp_path, monkeypatch):
         async with running(tmp_path, node) as app:
             wire = await Wire.connect(app)
             await wire.login()
-            node.fail = Disconnected("gone", code="HW-401")
+            node.fail = Disconnected("gone", code="HW-414")
 
             async def gone():
-                raise Disconnected("gone", code="HW-401")
+                raise Disconnected("gone", code="HW-414")
 
             node.tip = gone
             state = app.kernel.state.destinations["pool"]

@@ -54,6 +54,6 @@ def test_a_remote_error_says_what_to_answer_and_whether_to_hang_up():
 
 @pytest.mark.parametrize("kind", [TimedOut, Disconnected, RateLimited, NodeSyncing])
 def test_what_passes_by_itself_may_say_when(kind):
-    assert kind("x", code="HW-401").retry_after_s is None
-    error = kind("x", code="HW-401", retry_after_s=2.5)
+    assert kind("x", code="HW-414").retry_after_s is None
+    error = kind("x", code="HW-414", retry_after_s=2.5)
     assert (error.retry_after_s, error.exit_code) == (2.5, EXIT_UNREACHABLE)

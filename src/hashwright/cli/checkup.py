@@ -93,7 +93,7 @@ def _coins() -> Check:
 
 def _clock() -> Check:
     if SystemClock().now() < EARLIEST_MS:
-        return _failed("the clock is before 2026", "HW-408", "Set it: timedatectl set-ntp true.")
+        return _failed("the clock is before 2026", "HW-710", "Set it: timedatectl set-ntp true.")
     return _ok("clock is after this program was written; nodes are compared with it below")
 
 

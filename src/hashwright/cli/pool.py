@@ -19,7 +19,7 @@ PRACTICE_ADDRESSES = {
 """The key of BIP 173's example, on regtest: everybody knows it, so nobody mistakes practice coins for money."""
 PRACTICE_START_BITS = {"bitcoin": 0x1E0FFFFF, "litecoin": 0x1F0FFFFF}
 """Some million hashes of sha256d or 4,096 of scrypt a block at first: a second or two of one processor core."""
-NODE_GONE = ("HW-401", "HW-403", "HW-412")
+NODE_GONE = ("HW-414", "HW-403", "HW-412")
 """What passes by itself: with --anyway such a destination is saved all the same."""
 
 

@@ -158,7 +158,7 @@ def _change_node(state: PoolState, event: NodeChanged) -> tuple[PoolEffect, ...]
         )
     level = "critical" if was_ready or event.state == "refused" else "warning"
     text = f"The node of {event.destination} is {event.state}: {event.detail}"
-    return (Alert(level="critical" if level == "critical" else "warning", code="HW-401", text=text),)
+    return (Alert(level="critical" if level == "critical" else "warning", code="HW-414", text=text),)
 
 
 def _tick(state: PoolState, event: ClockTicked, *, now: int) -> tuple[PoolEffect, ...]:

@@ -66,13 +66,13 @@ async def _check_node(node: Node, settings: DestinationSettings, script: bytes, 
         return [
             _failed(
                 probe.detail or "The node does not answer",
-                "HW-401",
+                "HW-414",
                 "Start the node, or correct --rpc-url and --cookie-file.",
             )
         ]
     if probe.state == "refused":
         return [
-            _failed(probe.detail or "The node refuses us", "HW-402", "Correct the cookie file, or user and password.")
+            _failed(probe.detail or "The node refuses us", "HW-415", "Correct the cookie file, or user and password.")
         ]
     checks = [_ok(f"node answers: {probe.version or settings.node}")]
     if probe.state in ("syncing", "warming-up"):
@@ -106,7 +106,7 @@ def _check_time(template_time_s: int, *, now_ms: int) -> Check:
     if abs(ahead_s) <= CLOCK_SPREAD_S:
         return _ok(f"our clock and the node's differ by {abs(ahead_s)} s")
     text = f"our clock is {abs(ahead_s)} s {'ahead of' if ahead_s > 0 else 'behind'} the node's template"
-    return Check(state="warning", title=text, code="HW-408", fix="Set both clocks: timedatectl set-ntp true.")
+    return Check(state="warning", title=text, code="HW-710", fix="Set both clocks: timedatectl set-ntp true.")
 
 
 def _titled(finding: Finding) -> str:

@@ -191,7 +191,7 @@ class FakeNode:
         answer = self._judge(block)
         if self._rng.random() < self.lost_answer_rate:
             self.lost_answers += 1
-            raise Disconnected("The answer was lost on the way.", code="HW-401")
+            raise Disconnected("The answer was lost on the way.", code="HW-414")
         return answer
 
     async def block_state(self, block_hash: str) -> BlockState:
@@ -214,7 +214,7 @@ class FakeNode:
         await self._answer()
         block = self.blocks.get(block_hash)
         if block is None:
-            raise Disconnected("The node does not know this block.", code="HW-401")
+            raise Disconnected("The node does not know this block.", code="HW-414")
         return Tip(block_hash=block_hash, height=block.height, mediantime=self._now_s() - MINTIME_S)
 
     async def watch(self) -> AsyncIterator[TipSeen]:

@@ -86,7 +86,7 @@ def test_every_answer_to_a_block_is_a_word(answer, word):
     [
         (refused(-25), Unavailable),  # the node's own trouble: the block may be good
         (refused(-32601), OperatorError),
-        (Disconnected("gone", code="HW-401"), Disconnected),
+        (Disconnected("gone", code="HW-414"), Disconnected),
         ({}, OperatorError),
         ("", OperatorError),
     ],
@@ -133,7 +133,7 @@ READY = {
         ({"getblocktemplate": refused(-8)}, "refused"),
         ({"getblockhash": OTHER}, "refused"),
         ({"getblockchaininfo": {}}, "refused"),
-        ({"getblockchaininfo": Disconnected("gone", code="HW-401")}, "unreachable"),
+        ({"getblockchaininfo": Disconnected("gone", code="HW-414")}, "unreachable"),
         ({"getblockchaininfo": CHAIN | {"chain": "main", "headers": 9}}, "syncing"),
         ({"getblockchaininfo": CHAIN | {"chain": "main", "initialblockdownload": False}}, "ready"),
         ({"getblockchaininfo": CHAIN | {"headers": 9}}, "syncing"),
@@ -205,7 +205,7 @@ def test_a_watcher_waits_longer_and_longer_up_to_a_bound_and_looks_at_the_chain_
             await node.template(None)
         return first.block_hash, second.block_hash
 
-    gone = Disconnected("gone", code="HW-401")
+    gone = Disconnected("gone", code="HW-414")
     outage = [gone] * (len(PAUSES_S) + 3)
     answers = READY | {
         "getbestblockhash": iter([HASH, HASH, *outage, HASH, gone, OTHER]),

@@ -99,8 +99,8 @@ def test_a_result_comes_back_and_the_call_is_as_the_node_wants_it():
 @pytest.mark.parametrize(
     ("script", "kind", "code"),
     [
-        ((401, ""), AuthRejected, "HW-402"),
-        ((403, ""), AuthRejected, "HW-402"),
+        ((401, ""), AuthRejected, "HW-415"),
+        ((403, ""), AuthRejected, "HW-415"),
         (refusal(-28), WarmingUp, "HW-403"),
         (refusal(-10), NodeSyncing, "HW-403"),
         (refusal(-9), NodeSyncing, "HW-403"),
@@ -119,9 +119,9 @@ def test_a_result_comes_back_and_the_call_is_as_the_node_wants_it():
         ((200, "[" * 100_000), OperatorError, "HW-410"),
         ((200, '{"result": 1, "error": null, "id": 999999}'), OperatorError, "HW-410"),
         ((200, '{"result": 1, "error": null}'), OperatorError, "HW-410"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}", Disconnected, "HW-401"),
-        (b"SSH-2.0-OpenSSH\r\n", Disconnected, "HW-401"),
-        (b"", Disconnected, "HW-401"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}", Disconnected, "HW-414"),
+        (b"SSH-2.0-OpenSSH\r\n", Disconnected, "HW-414"),
+        (b"", Disconnected, "HW-414"),
     ],
 )
 def test_each_answer_is_sorted_by_who_must_act(script, kind, code):
@@ -271,7 +271,7 @@ def test_the_tries_are_bounded_and_their_pauses_double(monkeypatch):
         pauses.append(seconds)
 
     async def fail():
-        raise Disconnected("gone", code="HW-401")
+        raise Disconnected("gone", code="HW-414")
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
     with pytest.raises(Disconnected):

@@ -1,7 +1,10 @@
 import json
 import socket
 
+import pytest
+
 from hashwright.cli import checkup
+from hashwright.runtime import destination_checks
 from hashwright.store.sqlite import SqliteStore
 from unit.cli.world import hw
 
@@ -64,7 +67,14 @@ def test_a_stored_destination_is_checked_with_its_node(capsys, tmp_path, monkeyp
 
 def test_an_old_clock_is_a_cross(monkeypatch):
     monkeypatch.setattr(checkup.SystemClock, "now", lambda self: 0)
-    assert checkup._clock().state == "failed"
+    check = checkup._clock()
+    assert (check.state, check.code) == ("failed", "HW-710")
+
+
+@pytest.mark.parametrize(("ahead_s", "found"), [(0, ("ok", "")), (-900, ("warning", "HW-710"))])
+def test_a_clock_far_from_the_node_s_is_a_warning(ahead_s, found):
+    check = destination_checks._check_time(1_800_000_000, now_ms=(1_800_000_000 + ahead_s) * 1000)
+    assert (check.state, check.code) == found
 
 
 def test_each_cross_of_a_person_comes_with_its_fix(capsys, tmp_path, monkeypatch):

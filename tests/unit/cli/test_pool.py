@@ -64,7 +64,7 @@ def test_a_node_that_is_gone_is_unreachable_and_can_be_saved_anyway(capsys, tmp_
     words += ("--rpc-password-from", f"file:{secret}")
     said = add(capsys, tmp_path, *words)
     assert said.code == 5
-    assert said.err.startswith("HW-401 ")
+    assert said.err.startswith("HW-414 ")
     assert "--anyway" in said.err
     assert add(capsys, tmp_path, *words, "--anyway").code == 0
 

@@ -153,7 +153,7 @@ def test_a_failing_service_is_started_again_and_a_broken_rule_ends_all():
         async def service():
             starts.append(1)
             if len(starts) == 1:
-                raise Disconnected("gone", code="HW-401")
+                raise Disconnected("gone", code="HW-414")
             raise InvariantBroken("broken", code="HW-604")
 
         supervisor.start("it", service)

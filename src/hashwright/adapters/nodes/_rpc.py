@@ -96,14 +96,14 @@ class Login:
         except PermissionError as error:
             raise AuthRejected(
                 f"The node's cookie {self.cookie_file} may not be read by this user.",
-                code="HW-402",
+                code="HW-415",
                 hint="Run Hashwright in the node's group with rpccookieperms=group, or use a user and a password.",
             ) from error
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is no text"
             raise Disconnected(
                 f"The node's cookie {self.cookie_file} cannot be read: {reason}.",
-                code="HW-401",
+                code="HW-414",
                 hint="The node writes it when it starts. Is it running, and is this its data folder?",
             ) from error
 
@@ -190,7 +190,7 @@ class RpcClient:
                 return _Response(status=response.status_code, body=await self._read_body(response))
         except httpx.HTTPError as error:
             raise Disconnected(
-                f"The node at {self.url} cannot be reached: {str(error) or type(error).__name__}.", code="HW-401"
+                f"The node at {self.url} cannot be reached: {str(error) or type(error).__name__}.", code="HW-414"
             ) from error
 
     async def _read_body(self, response: "httpx.Response") -> bytes:
@@ -205,7 +205,7 @@ class RpcClient:
         if response.status in (401, 403):
             raise AuthRejected(
                 f"The node at {self.url} refuses our credentials (HTTP {response.status}).",
-                code="HW-402",
+                code="HW-415",
                 hint="Check the cookie file, or rpcuser and rpcpassword, and rpcallowip.",
             )
         answer = _read_json(response.body)

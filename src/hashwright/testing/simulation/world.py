@@ -99,7 +99,7 @@ class SimNode:
         answer = self._judge(block)
         if self.loop.rng.random() < 0.1:
             self.lost_answers += 1
-            raise Disconnected("the answer was lost", code="HW-401")
+            raise Disconnected("the answer was lost", code="HW-414")
         return answer
 
     def _judge(self, block: bytes) -> str:
@@ -146,7 +146,7 @@ class SimNode:
 
     async def tip_header(self, block_hash: str) -> Any:  # noqa: ANN401
         """The simulated node knows no headers."""
-        raise Disconnected("no header", code="HW-401")
+        raise Disconnected("no header", code="HW-414")
 
     async def script_of_address(self, address: str) -> bytes | None:
         """It reads no addresses."""
