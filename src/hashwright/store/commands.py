@@ -116,7 +116,7 @@ def write_outbox(connection: Connection, key: str, kind: str, payload: bytes, *,
         raise InvariantBroken(
             f"Effect {key} is already noted with another content. The new one was not noted.",
             code="HW-608",
-            hint="Report this with hw doctor --bundle.",
+            hint="Report this with the log and what hw admin replay --verify says.",
         )
 
 
@@ -125,7 +125,9 @@ def close_outbox(connection: Connection, key: str, answer: str, *, done_ms: Inst
     connection.execute(CLOSE_OUTBOX, (done_ms, answer, key))
     if connection.execute("SELECT 1 FROM outbox WHERE key = ?", (key,)).fetchone() is None:
         raise InvariantBroken(
-            f"Effect {key} was answered but never noted.", code="HW-608", hint="Report this with hw doctor --bundle."
+            f"Effect {key} was answered but never noted.",
+            code="HW-608",
+            hint="Report this with the log and what hw admin replay --verify says.",
         )
 
 

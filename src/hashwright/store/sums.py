@@ -83,6 +83,6 @@ def _added(before: WorkSum | None, part: WorkSum) -> WorkSum:
         raise InvariantBroken(
             f"A minute's work of {total.work} does not fit the database.",
             code="HW-609",
-            hint="A share target was far too low. Report this with hw doctor --bundle.",
+            hint="A share target was far too low. Report this with the log.",
         )
     return total

@@ -124,7 +124,7 @@ class GroupCommitWriter:
                     f"A batch of events {batch.first_seq} to {batch.last_seq} was given after event"
                     f" {self._submitted_seq}.",
                     code="HW-604",
-                    hint="Report this with hw doctor --bundle.",
+                    hint="Report this with the log and what hw admin replay --verify says.",
                 )
             self._put(lambda connection: self._append(connection, batch), len(batch.blob), batch.last_seq)
             self._submitted_seq = batch.last_seq
@@ -317,7 +317,7 @@ class GroupCommitWriter:
             raise InvariantBroken(
                 f"A snapshot was given for event {seq}, which is not the last of a committed batch.",
                 code="HW-604",
-                hint="Report this with hw doctor --bundle.",
+                hint="Report this with the log and what hw admin replay --verify says.",
             )
         commands.write_snapshot(connection, seq, self._at_ms, blob)
 
