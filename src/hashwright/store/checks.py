@@ -1,5 +1,11 @@
-"""Prove a database: pages, hash chain, snapshots and readable numbers. Problems are findings, all of them at once."""
+"""Prove a database: pages, hash chain, snapshots and readable numbers. Problems are findings, all of them at once.
 
+The sums of work and delivery are recomputed from what stands beside them: a row's work is that of its shares at its
+target, and an upstream can have answered no more shares than were sent to it. Whether the shares are those of the
+journal is for `hw admin replay --verify`, which steps the engines again.
+"""
+
+import itertools
 import sqlite3
 from collections.abc import Callable, Iterator
 
@@ -7,8 +13,17 @@ from hashwright.errors import Finding, HashwrightError, InvariantBroken
 from hashwright.store.commands import snapshot_digest
 from hashwright.store.connection import Connection
 from hashwright.store.hashchain import ANCHOR, read_chain, read_link
+from hashwright.store.migrations import has_delivery
+from hashwright.store.projections import CREDITED, work_of_row
 
 RESTORE_HINT = "Restore the last good backup: hw admin restore."
+SELECT_ANSWERED = (
+    "SELECT destination, sum(iif(state = 'submitted', shares, 0)),"
+    " sum(iif(state IN ('accepted', 'rejected', 'stale'), shares, 0))"
+    " FROM delivery GROUP BY destination ORDER BY destination"
+)
+"""What is lost may never have been sent."""
+
 MAX_FINDINGS_A_CHECK = 20
 """One damaged page makes thousands; the first ones tell."""
 
@@ -22,6 +37,9 @@ def database_findings(connection: Connection, *, deep: bool) -> list[Finding]:
         _page_findings,
         _journal_findings,
         _snapshot_findings,
+        _work_findings,
+        _delivery_findings,
+        _answer_findings,
     ]
     findings: list[Finding] = []
     for check in checks:
@@ -55,6 +73,44 @@ def _snapshot_findings(connection: Connection, _deep: bool) -> Iterator[Finding]
     ):
         if digest != snapshot_digest(seq, at_ms, version, blob):
             yield _finding(f"snapshot {seq}", f"The snapshot after event {seq} was changed after it was written.")
+
+
+def _work_findings(connection: Connection, deep: bool) -> Iterator[Finding]:
+    if not deep:
+        return
+    query = "SELECT minute, destination, worker, target, outcome, shares, work FROM work"
+    wrong = (
+        _finding(f"work {minute} {destination} {worker}", _wrong_work(outcome, shares, work))
+        for minute, destination, worker, target, outcome, shares, work in connection.execute(query)
+        if int(work) != (work_of_row(bytes.fromhex(target), shares) if outcome in CREDITED else 0)
+    )
+    yield from itertools.islice(wrong, MAX_FINDINGS_A_CHECK)
+
+
+def _delivery_findings(connection: Connection, deep: bool) -> Iterator[Finding]:
+    if not deep or not has_delivery(connection):
+        return
+    query = "SELECT minute, destination, worker, target, state, shares, work FROM delivery"
+    wrong = (
+        _finding(f"delivery {minute} {destination} {worker}", _wrong_work(state, shares, work))
+        for minute, destination, worker, target, state, shares, work in connection.execute(query)
+        if int(work) != work_of_row(bytes.fromhex(target), shares)
+    )
+    yield from itertools.islice(wrong, MAX_FINDINGS_A_CHECK)
+
+
+def _answer_findings(connection: Connection, deep: bool) -> Iterator[Finding]:
+    if not deep or not has_delivery(connection):
+        return
+    for destination, submitted, answered in connection.execute(SELECT_ANSWERED):
+        if answered > submitted:
+            yield _finding(
+                f"delivery {destination}", f"{destination} answered {answered} shares, but {submitted} were sent to it."
+            )
+
+
+def _wrong_work(kind: str, shares: int, work: str) -> str:
+    return f"The work of {shares} {kind} shares is not {int(work)}."
 
 
 def _finding(place: str, message: str) -> Finding:

@@ -24,6 +24,12 @@ UPSERT_WORK = (
     "INSERT INTO work VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (minute, destination, worker, target, outcome)"
     " DO UPDATE SET shares = excluded.shares, work = excluded.work"
 )
+UPSERT_DELIVERY = (
+    "INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (minute, destination, worker, target, state, reason)"
+    " DO UPDATE SET shares = excluded.shares, work = excluded.work"
+)
+UPSERT_ASKED = "INSERT INTO asked VALUES (?, ?, ?) ON CONFLICT (minute, destination) DO UPDATE SET work = excluded.work"
 INSERT_ALERT = "INSERT INTO alert (at_ms, level, code, text) VALUES (?, ?, ?, ?)"
 UPSERT_FOUND_BLOCK = (
     "INSERT INTO block VALUES (?, ?, ?, ?, ?, ?, 'found', '', 0) ON CONFLICT (destination, block_hash) DO UPDATE SET"

@@ -12,10 +12,17 @@ import msgspec
 from hashwright.clock import Instant
 from hashwright.errors import InvariantBroken
 from hashwright.pool.events import PoolEvent
+from hashwright.routing.events import JOURNALED as RoutingJournaled
 from hashwright.store.projections import Rows
 
-SCHEMA_VERSION = 1
-"""Of journal entries and snapshots. It goes up when an old program could not read what a new one writes."""
+JournalEvent = PoolEvent | RoutingJournaled
+"""What the world tells an engine. What one engine tells another is not journaled: replay repeats it."""
+
+SCHEMA_VERSION = 2
+"""Of journal entries and snapshots. It goes up when an old program could not read what a new one writes.
+
+2: events of upstreams and of the routing engine; the snapshot holds both engines.
+"""
 
 POISONED = "poisoned"
 """The mark of an event whose step raised: recovery skips it."""
@@ -23,7 +30,7 @@ POISONED = "poisoned"
 LENGTH_SIZE = 4
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(tuple[int, PoolEvent, str]).decode
+_decode = msgspec.msgpack.Decoder(tuple[int, JournalEvent, str]).decode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +61,7 @@ class StoredBatch:
     digest: bytes
     blob: bytes
 
-    def entries(self) -> Iterator[tuple[Instant, PoolEvent, str]]:
+    def entries(self) -> Iterator[tuple[Instant, JournalEvent, str]]:
         """Decode the entries; raise InvariantBroken where one cannot be read or their number is wrong."""
         expected = self.last_seq - self.first_seq + 1
         count = count_entries(self.blob)
@@ -77,7 +84,7 @@ class Snapshot:
     blob: bytes
 
 
-def encode_entry(buffer: bytearray, now: Instant, event: PoolEvent, mark: str = "") -> None:
+def encode_entry(buffer: bytearray, now: Instant, event: JournalEvent, mark: str = "") -> None:
     """Append one entry. `mark` is empty, the outcome of a share, or `poisoned`.
 
     Raise OverflowError for an integer beyond 64 bits; the buffer is then unchanged.
@@ -92,7 +99,7 @@ def count_entries(blob: bytes) -> int:
     return sum(1 for _ in _pieces(blob))
 
 
-def decode_entries(blob: bytes) -> Iterator[tuple[Instant, PoolEvent, str]]:
+def decode_entries(blob: bytes) -> Iterator[tuple[Instant, JournalEvent, str]]:
     """Decode entries in order; raise InvariantBroken at one that this program cannot read."""
     for number, piece in enumerate(_pieces(blob)):
         try:

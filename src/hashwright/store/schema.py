@@ -18,6 +18,8 @@ from sqlalchemy import (
     event,
 )
 
+from hashwright.store.reasons import REASON_CHARACTERS
+
 WORK_DIGITS = 39
 TARGET_DIGITS = 64
 LARGEST = 2**62
@@ -84,6 +86,39 @@ work = Table(
     _within("minute"),
     CheckConstraint(f"length(target) = {TARGET_DIGITS} AND target NOT GLOB '*[^0-9a-f]*'", name="target_form"),
     _within("shares", 1),
+    CheckConstraint(f"length(work) = {WORK_DIGITS} AND work NOT GLOB '*[^0-9]*'", name="work_form"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("minute", number, primary_key=True, autoincrement=False),
+    Column("destination", Text, primary_key=True),
+    Column("worker", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("state", Text, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    Column("shares", number, nullable=False),
+    Column("work", Text, nullable=False),
+    _within("minute"),
+    CheckConstraint(f"length(target) = {TARGET_DIGITS} AND target NOT GLOB '*[^0-9a-f]*'", name="target_form"),
+    _one_of("state", "submitted", "accepted", "rejected", "stale", "lost"),
+    CheckConstraint(f"length(reason) <= {REASON_CHARACTERS}", name="reason_size"),
+    _within("shares", 1),
+    CheckConstraint(f"length(work) = {WORK_DIGITS} AND work NOT GLOB '*[^0-9]*'", name="work_form"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+
+asked = Table(
+    "asked",
+    metadata,
+    Column("minute", number, primary_key=True, autoincrement=False),
+    Column("destination", Text, primary_key=True),
+    Column("work", Text, nullable=False),
+    _within("minute"),
     CheckConstraint(f"length(work) = {WORK_DIGITS} AND work NOT GLOB '*[^0-9]*'", name="work_form"),
     sqlite_strict=True,
     sqlite_with_rowid=False,

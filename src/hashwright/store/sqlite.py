@@ -49,6 +49,25 @@ class WorkTotal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryTotal:
+    """Shares for an upstream that came to one end for one reason, and their work [hashes]. `submitted` counts all."""
+
+    destination: str
+    state: str
+    reason: str
+    shares: int
+    work: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedTotal:
+    """The work [hashes] that a destination was to get by the plan."""
+
+    destination: str
+    work: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BlockRecord:
     """A block of ours. Height, worker and reward [minor units] are None where only its hash was ever seen."""
 
@@ -216,6 +235,35 @@ class SqliteStore:
             for key, total in sorted(sums.items())
         ]
 
+    def delivery_totals(self, since_ms: Instant) -> list[DeliveryTotal]:
+        """Sum what became of work for upstreams by destination, state and reason, from the minute of `since_ms`."""
+        if not self._has_delivery():
+            return []
+        table = schema.delivery.c
+        query = select(table.destination, table.state, table.reason, table.shares, table.work).where(
+            table.minute >= since_ms // MINUTE_MS
+        )
+        sums: dict[tuple[str, str, str], tuple[int, int]] = {}
+        for destination, state, reason, shares, work in self._read(query):
+            key = (destination, state, reason)
+            before = sums.get(key, (0, 0))
+            sums[key] = (before[0] + shares, before[1] + int(work))
+        return [
+            DeliveryTotal(destination=key[0], state=key[1], reason=key[2], shares=total[0], work=total[1])
+            for key, total in sorted(sums.items())
+        ]
+
+    def asked_totals(self, since_ms: Instant) -> list[AskedTotal]:
+        """Sum the work that destinations were to get by the plan, from the minute that holds `since_ms`."""
+        if not self._has_delivery():
+            return []
+        table = schema.asked.c
+        query = select(table.destination, table.work).where(table.minute >= since_ms // MINUTE_MS)
+        sums: dict[str, int] = {}
+        for destination, work in self._read(query):
+            sums[destination] = sums.get(destination, 0) + int(work)
+        return [AskedTotal(destination=destination, work=work) for destination, work in sorted(sums.items())]
+
     def blocks(self, limit: int) -> list[BlockRecord]:
         """List our blocks, newest first."""
         query = select(schema.block).order_by(schema.block.c.found_ms.desc(), schema.block.c.block_hash).limit(limit)
@@ -276,6 +324,10 @@ class SqliteStore:
     def _read(self, query: Select[Any]) -> list[Any]:
         with self._engine.connect() as connection:
             return list(connection.execute(query))
+
+    def _has_delivery(self) -> bool:
+        with self._reading() as connection:
+            return migrations.has_delivery(connection)
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -355,7 +407,7 @@ def _refuse_newer(revision: str, path: Path) -> None:
 
 
 def _refuse_unreadable(path: Path) -> None:
-    """Refuse for reading what only a start of the program could create or upgrade."""
+    """Refuse for reading what is not there, or too new. An older form, such as a backup's, is read as it is."""
     revision = None
     if path.exists():
         with closing(connect_readonly(path)) as connection:
@@ -365,10 +417,6 @@ def _refuse_unreadable(path: Path) -> None:
             f"There is no database in {path.parent} yet.", code="HW-612", hint="Start the program once: hw up."
         )
     _refuse_newer(revision, path)
-    if revision != migrations.HEAD_REVISION:
-        raise OperatorError(
-            f"{path} has an older form ({revision}).", code="HW-603", hint="Start the program once: hw up."
-        )
 
 
 def _refuse_newer_snapshot(version: int) -> None:

@@ -27,7 +27,7 @@ from hashwright.store import commands
 from hashwright.store.connection import Connection
 from hashwright.store.hashchain import HEAD, read_link
 from hashwright.store.journal import Batch
-from hashwright.store.sums import WorkSums
+from hashwright.store.sums import ProjectionSums
 
 MAX_PENDING_COMMANDS = 1_024
 """Beyond this the disk has stopped for long; the caller goes on without crediting (design.md)."""
@@ -84,7 +84,7 @@ class GroupCommitWriter:
         self._head = self._next_head = read_link(self._connection, HEAD)
         self._submitted_seq = self._head.seq
         self._at_ms = commands.last_at_ms(self._connection)
-        self._sums = WorkSums(self._connection)
+        self._sums = ProjectionSums(self._connection)
         self._queue: deque[_Command] = deque()
         self._changed = threading.Condition()
         self._is_closing = self._is_abandoned = False
@@ -307,7 +307,7 @@ class GroupCommitWriter:
 
     def _append(self, connection: Connection, batch: Batch) -> None:
         self._next_head = commands.append_journal(connection, batch, self._next_head)
-        self._sums.add(connection, batch.rows.work)
+        self._sums.add(connection, batch.rows)
         commands.write_blocks(connection, batch.rows.blocks)
         commands.write_alerts(connection, batch.rows.alerts)
         self._at_ms = batch.at_ms

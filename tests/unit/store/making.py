@@ -3,8 +3,9 @@
 import zlib
 from collections import Counter
 
-from hashwright.pool.effects import CreditWork
+from hashwright.pool.effects import CreditWork, ReturnWork
 from hashwright.pool.events import ShareHashed
+from hashwright.routing.effects import AskWork
 from hashwright.store.journal import Batch, decode_entries, encode_entry
 from hashwright.store.projections import MINUTE_MS, Accumulator
 
@@ -33,6 +34,31 @@ def make_batch(first_seq, count=1, *, worker="acme.rig1", outcome="accepted", no
         blob=bytes(blob),
         rows=accumulator.take(),
     )
+
+
+def delivered(seq, *, minute=0, destination="pool", worker="acme.rig1", **counts):
+    """A batch of one event whose effects return shares: `submitted=3, rejected=1`; a reason after `__`."""
+    accumulator, at = Accumulator(), START_MS + minute * MINUTE_MS
+    for name, count in counts.items():
+        state, _, reason = name.partition("__")
+        for _ in range(count):
+            accumulator.add(at, ReturnWork(destination, worker, TARGET_BE, state, reason))
+    return batch_with(seq, at, accumulator.take())
+
+
+def asked_batch(seq, *amounts, minute=0, destination="pool"):
+    """A batch of one event whose effects ask for work."""
+    accumulator, at = Accumulator(), START_MS + minute * MINUTE_MS
+    for amount in amounts:
+        accumulator.add(at, AskWork(destination, amount.to_bytes(32, "big")))
+    return batch_with(seq, at, accumulator.take())
+
+
+def batch_with(seq, at, rows):
+    """A batch of one event with these rows."""
+    blob = bytearray()
+    encode_entry(blob, at, make_share(seq), "accepted")
+    return Batch(first_seq=seq, last_seq=seq, at_ms=at, effects_crc=0, blob=bytes(blob), rows=rows)
 
 
 def sums_of_journal(batches):

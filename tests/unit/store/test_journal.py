@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from typing import get_args
 
 import msgspec
 import pytest
 
 from hashwright.errors import InvariantBroken
 from hashwright.pool import events
+from hashwright.routing.events import JOURNALED, PinSet, PlanFailed, PlanRestored, RouteSet, Target
 from hashwright.store.journal import StoredBatch, count_entries, decode_entries, encode_entry
 
 NOW = 1_700_000_000_000
@@ -19,6 +21,16 @@ EVENTS = [
     events.SessionClosed(2**40, "gone \u00e9\x00"),
     events.ShareHashed(1, None, "acme.rig1", "j", b"\x00" * 8, 1, 2**32 - 1, 0x1FFFE000, b"\xff" * 32),
     events.BlockSeen("own", "00ff", -1),
+    events.ClockTicked("routing-slice"),
+    events.UpstreamSet("pool", "bitcoin", "main", "sha256d", b"", 1.5, 0.001, 6.0, False, True),
+    events.ChannelOpened("pool", 7, b"\x01\x02", 8, 0x1FFFE000),
+    events.SharesAnswered(
+        "pool", 7, (events.ShareVerdict(1, True, 0, "", 12), events.ShareVerdict(2, False, 23, "low", 9))
+    ),
+    RouteSet("sha256d", (Target("pool", "share", 70.0), Target("own", "rate", 1e12)), ("own",), "own", 0, "kai"),
+    PlanFailed("", "the feed is dead"),
+    PlanRestored("sha256d"),
+    PinSet("kai.rack7-*", "pool"),
 ]
 
 
@@ -32,6 +44,10 @@ def entry(event, mark=""):
 @pytest.mark.parametrize("mark", ["", "accepted", "poisoned"])
 def test_an_entry_comes_back_as_it_was(event, mark):
     assert list(decode_entries(entry(event, mark))) == [(NOW, event, mark)]
+
+
+def test_every_event_of_the_routing_engine_is_tried_here():
+    assert {type(event) for event in EVENTS} >= set(get_args(JOURNALED))
 
 
 def test_entries_keep_their_order():

@@ -87,6 +87,7 @@ def test_an_answer_to_an_outside_effect_is_final(database):
 @pytest.mark.parametrize(
     "statement",
     [
+        f"INSERT INTO delivery VALUES (0, 'd', 'w', '{1:064d}', 'lost', '{1:065d}', 1, '{1:039d}')",
         "INSERT INTO journal VALUES (0, 2, 0, 1, 0, zeroblob(32), zeroblob(32), x'00')",
         "INSERT INTO journal VALUES (3, 2, 0, 1, 0, zeroblob(32), zeroblob(32), x'00')",
         "INSERT INTO journal VALUES (1, 2, 0, 1, 4294967296, zeroblob(32), zeroblob(32), x'00')",
@@ -95,6 +96,12 @@ def test_an_answer_to_an_outside_effect_is_final(database):
         "INSERT INTO work VALUES (0, 'd', 'w', 'ff', 'accepted', 1, printf('%039d', 1))",
         "INSERT INTO work VALUES (0, 'd', 'w', printf('%064d', 1), 'accepted', 1, '1')",
         "INSERT INTO work VALUES (0, 'd', 'w', printf('%064d', 1), 'accepted', 1.5, printf('%039d', 1))",
+        "INSERT INTO delivery VALUES (0, 'd', 'w', 'ff', 'accepted', '', 1, printf('%039d', 1))",
+        "INSERT INTO delivery VALUES (0, 'd', 'w', printf('%064d', 1), 'credited', '', 1, printf('%039d', 1))",
+        "INSERT INTO delivery VALUES (0, 'd', 'w', printf('%064d', 1), 'lost', '', 0, printf('%039d', 1))",
+        "INSERT INTO delivery VALUES (0, 'd', 'w', printf('%064d', 1), 'lost', '', 1, '1')",
+        "INSERT INTO asked VALUES (-1, 'd', printf('%039d', 1))",
+        "INSERT INTO asked VALUES (0, 'd', '1')",
         "INSERT INTO block VALUES ('d', 'h', 1, 'w', '-1', 0, 'found', '', 0)",
         "INSERT INTO block VALUES ('d', 'h', 1, 'w', '1', 0, 'lost', '', 0)",
         "INSERT INTO outbox VALUES ('k', 'block', x'00', 'done', 0, NULL, NULL)",

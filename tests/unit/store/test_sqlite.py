@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -10,11 +11,12 @@ from hashwright.errors import InvariantBroken, OperatorError
 from hashwright.pool.effects import Alert, BlockChanged, SubmitBlock
 from hashwright.store import sqlite as sqlite_module
 from hashwright.store.folder import DATABASE_NAME
-from hashwright.store.journal import Batch
+from hashwright.store.journal import SCHEMA_VERSION, Batch
+from hashwright.store.migrations import HEAD_REVISION
 from hashwright.store.projections import Rows
 from hashwright.store.sqlite import BlockRecord, SqliteStore
 from hashwright.store.writer import GroupCommitWriter
-from unit.store.making import START_MS, WORK, make_batch
+from unit.store.making import START_MS, WORK, delivered, make_batch
 
 WAIT_S = 20
 
@@ -97,7 +99,7 @@ def test_a_refused_open_gives_the_folder_free(store):
     tamper(store.folder, "UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(OperatorError):
         SqliteStore.open(store.folder)
-    tamper(store.folder, "UPDATE alembic_version SET version_num = '0001'")
+    tamper(store.folder, f"UPDATE alembic_version SET version_num = '{HEAD_REVISION}'")
     SqliteStore.open(store.folder).close()
 
 
@@ -143,12 +145,44 @@ def test_an_up_to_date_database_opens_without_migrating(store, monkeypatch):
     SqliteStore.open(store.folder).close()
 
 
-def test_an_older_form_is_not_read_but_upgraded(store, monkeypatch):
+@pytest.fixture
+def form1(tmp_path):
+    """A folder as the program of build order 1 left it: events 1 to 5, a snapshot after event 3, one block."""
+    with closing(sqlite3.connect(tmp_path / DATABASE_NAME)) as connection:
+        connection.executescript(Path(__file__).with_name("form1.sql").read_text(encoding="utf-8"))
+        connection.execute("PRAGMA journal_mode = WAL")
+    return tmp_path
+
+
+def test_an_older_form_is_read_as_it_is(form1):
+    store = SqliteStore.open(form1, readonly=True)
+    assert store.check(deep=True) == []
+    assert [total.shares for total in store.work_totals(0)] == [3, 2]
+    assert store.delivery_totals(0) == store.asked_totals(0) == []
+    with closing(sqlite3.connect(store.path)) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+
+
+def test_an_older_form_is_upgraded_with_all_it_holds(form1):
+    store = SqliteStore.open(form1)
+    assert store.check(deep=True) == []
+    assert store.instance == "5a" * 16
+    assert store.next_boot() == 2
+    assert [(event.worker, mark) for batch in store.read_batches(0) for _, event, mark in batch.entries()] == (
+        [("acme.rig1", "accepted")] * 3 + [("acme.rig1", "stale")] * 2
+    )
+    snapshot = store.load_snapshot()
+    assert (snapshot.seq, snapshot.schema_version, snapshot.blob) == (3, 1, b"state of form 1")
+    write(store, make_batch(6, 2), delivered(8, submitted=2))
+    assert [batch.schema_version for batch in store.read_batches(0)] == [1, 1, SCHEMA_VERSION, SCHEMA_VERSION]
+    assert [(total.outcome, total.shares) for total in store.work_totals(0)] == [("accepted", 5), ("stale", 2)]
+    assert [(total.state, total.shares) for total in store.delivery_totals(0)] == [("submitted", 2)]
+    assert [(block.block_hash, block.reward) for block in store.blocks(9)] == [("00aa", 5_000_000_000)]
+    assert len(store.alerts(9)) == 1
+    assert store.settings("destination") == {"own": {"coin": "bitcoin"}}
+    assert store.check(deep=True) == []
     store.close()
-    monkeypatch.setattr("hashwright.store.migrations.REVISIONS", ("0001", "0002"))
-    monkeypatch.setattr("hashwright.store.migrations.HEAD_REVISION", "0002")
-    with pytest.raises(OperatorError, match="older form"):
-        SqliteStore.open(store.folder, readonly=True)
+    SqliteStore.open(form1).close()
 
 
 # ---------------------------------------------------------------- read only
@@ -210,7 +244,7 @@ def test_the_newest_snapshot_is_loaded_and_two_are_kept(store):
     assert store.load_snapshot() is None
     write(store, make_batch(1), make_batch(2), make_batch(3), snapshots=(1, 2, 3))
     snapshot = store.load_snapshot()
-    assert (snapshot.seq, snapshot.blob, snapshot.schema_version) == (3, b"state 3", 1)
+    assert (snapshot.seq, snapshot.blob, snapshot.schema_version) == (3, b"state 3", SCHEMA_VERSION)
     store.close()
     tamper(store.folder, "UPDATE snapshot SET blob = 'x' WHERE 0", "UPDATE snapshot SET blob = x'00' WHERE seq = 3")
     store = SqliteStore.open(store.folder)
@@ -224,7 +258,7 @@ def test_the_newest_snapshot_is_loaded_and_two_are_kept(store):
 
 
 def test_a_snapshot_of_a_newer_program_is_refused(store, monkeypatch):
-    monkeypatch.setattr("hashwright.store.commands.SCHEMA_VERSION", 2)
+    monkeypatch.setattr("hashwright.store.commands.SCHEMA_VERSION", SCHEMA_VERSION + 1)
     write(store, make_batch(1), snapshots=(1,))
     with pytest.raises(OperatorError) as caught:
         store.load_snapshot()

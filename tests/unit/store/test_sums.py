@@ -8,7 +8,7 @@ from hashwright.errors import InvariantBroken
 from hashwright.store.connection import connect_durable
 from hashwright.store.projections import WorkKey, WorkSum
 from hashwright.store.sqlite import SqliteStore
-from hashwright.store.sums import WorkSums
+from hashwright.store.sums import WORK, TableSums
 
 BIG = 10**38
 
@@ -30,7 +30,7 @@ def table(connection):
 
 
 def test_numbers_beyond_64_bits_add_exactly(database):
-    sums = WorkSums(database)
+    sums = TableSums(database, WORK)
     for part in (BIG + 1, BIG + 2, 3):
         sums.add(database, ((key(7), WorkSum(1, part)),))
         sums.commit()
@@ -38,15 +38,15 @@ def test_numbers_beyond_64_bits_add_exactly(database):
 
 
 def test_what_another_run_wrote_is_read_from_the_table(database):
-    first = WorkSums(database)
+    first = TableSums(database, WORK)
     first.add(database, ((key(7), WorkSum(1, 5)),))
-    second = WorkSums(database)
+    second = TableSums(database, WORK)
     second.add(database, ((key(7), WorkSum(1, 6)), (key(8), WorkSum(1, 1))))
     assert table(database) == {7: (2, f"{11:039d}"), 8: (1, f"{1:039d}")}
 
 
 def test_a_minute_that_left_the_cache_is_read_from_the_table(database):
-    sums = WorkSums(database)
+    sums = TableSums(database, WORK)
     for minute in (7, 8, 9, 10, 7, 11, 7):
         sums.add(database, ((key(minute), WorkSum(1, 5)),))
         sums.commit()
@@ -54,7 +54,7 @@ def test_a_minute_that_left_the_cache_is_read_from_the_table(database):
 
 
 def test_what_was_rolled_back_is_not_remembered(database):
-    sums = WorkSums(database)
+    sums = TableSums(database, WORK)
     sums.add(database, ((key(7), WorkSum(1, 5)),))
     sums.commit()
     database.execute("BEGIN IMMEDIATE")
@@ -67,7 +67,7 @@ def test_what_was_rolled_back_is_not_remembered(database):
 
 
 def test_a_key_twice_in_one_transaction_is_summed(database):
-    sums = WorkSums(database)
+    sums = TableSums(database, WORK)
     sums.add(database, ((key(7), WorkSum(1, 5)),))
     sums.add(database, ((key(7), WorkSum(2, 6)),))
     sums.commit()
@@ -75,7 +75,7 @@ def test_a_key_twice_in_one_transaction_is_summed(database):
 
 
 def test_a_sum_that_does_not_fit_is_refused(database):
-    sums = WorkSums(database)
+    sums = TableSums(database, WORK)
     with pytest.raises(InvariantBroken) as caught:
         sums.add(database, ((key(7), WorkSum(1, 10**39)),))
     assert caught.value.code == "HW-609"

@@ -7,11 +7,18 @@ if TYPE_CHECKING:
     from alembic.runtime.migration import RevisionStep
     from sqlalchemy import Connection
 
+    from hashwright.store.connection import Connection as PlainConnection
+
 FOLDER = Path(__file__).parent
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every step in order, so that a database that is up to date opens without loading Alembic."""
 
 HEAD_REVISION = REVISIONS[-1]
+
+
+def has_delivery(connection: "PlainConnection") -> bool:
+    """Tell whether the database has the tables of 0002. One of before, such as a backup, is read as it is."""
+    return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0] >= "0002")
 
 
 def upgrade(connection: "Connection") -> None:
