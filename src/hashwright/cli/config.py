@@ -1,6 +1,6 @@
-"""`hw admin config`: the few settings of the file, and the destinations of the database as TOML."""
+"""`hw admin config`: the few settings of the file, and the database's destinations, routes and pins as TOML."""
 
-import difflib
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,22 +8,18 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from hashwright.cli.command import LazyGroup, pass_terminal, run_async
+from hashwright.cli.fleet_file import SECTIONS, Fleet, diff_of, read_fleet, toml_of
 from hashwright.cli.terminal import Table, Terminal, clean
-from hashwright.errors import ConfigError, Finding
 
 if TYPE_CHECKING:
     from hashwright.runtime.config import Config
 
 PATH = click.Path(path_type=Path, dir_okay=False)
-HEAD = (
-    "Destinations of Hashwright. Edit, then: hw admin config apply --dry-run FILE",
-    "Secrets stand here by reference only: file:PATH, env:NAME or credential:NAME.",
-)
 
 
 @click.group(cls=LazyGroup)
 def config() -> None:
-    """Show settings; keep destinations as code.
+    """Show settings; keep destinations and routes as code.
 
     Example: hw admin config export > fleet.toml
     """
@@ -66,134 +62,122 @@ def text_of(value: object) -> str:
 @config.command()
 @pass_terminal
 def export(terminal: Terminal) -> None:
-    """Write the destinations as TOML; secrets only as references.
+    """Write destinations, routes and pins as TOML; secrets only as references.
 
     Example: hw admin config export > fleet.toml
     """
     stored = _stored(terminal)
     if terminal.is_json:
-        terminal.document({"destination": stored})
+        terminal.document(dict(stored))
     else:
-        terminal.line(toml_of(stored).rstrip())
+        terminal.line(toml_of(stored["destination"], routes=stored["route"], pins=stored["pin"]).rstrip())
 
 
 @config.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
-@click.option("--prune", is_flag=True, help="Also remove destinations that the file does not name.")
+@click.option("--prune", is_flag=True, help="Also remove destinations, routes and pins that the file does not name.")
 @pass_terminal
 def apply(terminal: Terminal, file: Path, dry_run: bool, prune: bool) -> None:
-    """Make the destinations what a file says; the difference is shown first.
+    """Make destinations, routes and pins what a file says; the difference is shown first.
+
+    No machine is disconnected by a route or a pin that changes.
 
     Example: hw admin config apply --dry-run fleet.toml
     """
-    wanted = read_destinations(file)
     stored = _stored(terminal)
-    extra = sorted(set(stored) - set(wanted))
-    kept = {} if prune else {name: stored[name] for name in extra}
-    changed = sorted(name for name, value in wanted.items() if stored.get(name) != value)
-    removed = extra if prune else []
-    difference = diff_of(stored, wanted | kept, str(file))
+    wanted = read_fleet(file, known={} if prune else stored["destination"])
+    changes = changes_of(stored, wanted, prune=prune)
+    shown = {section: wanted[section] | changes.kept[section] for section in SECTIONS}
+    difference = diff_of(stored, shown, str(file))
     if not terminal.is_json and difference:
         terminal.line(difference)
     if not dry_run:
-        run_async(_apply(terminal.load_config().data_dir, {name: wanted[name] for name in changed}, removed))
-    document = {"applied": not dry_run, "changed": changed, "removed": removed, "unnamed": sorted(kept)}
+        run_async(_apply(terminal.load_config().data_dir, changes, author=f"file {file.name}"))
     if terminal.is_json:
-        terminal.document(document)
-        return
-    if kept:
-        terminal.note(f"Not in the file, left as they are: {', '.join(sorted(kept))}. --prune would remove them.")
-    counts = f"{len(changed)} set, {len(removed)} removed"
-    terminal.note(f"Dry run: {counts}; nothing was changed." if dry_run else f"Applied: {counts}. See: hw pool status")
+        terminal.document({"applied": not dry_run, **changes.document})
+    else:
+        _tell_applied(terminal, changes.document, is_dry_run=dry_run)
 
 
-async def _apply(data_dir: Path, changed: Mapping[str, Any], removed: list[str]) -> None:
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What is to be done, by section: entries to set, names to remove, and entries that stay although unnamed."""
+
+    changed: Fleet
+    removed: Mapping[str, list[str]]
+    kept: Fleet
+
+    @property
+    def document(self) -> dict[str, list[str]]:
+        """Name what is touched: destinations by their name, the others with their section before it."""
+        parts = {"changed": self.changed, "removed": self.removed, "unnamed": self.kept}
+        return {part: [_titled(section, name) for section in SECTIONS for name in sorted(names[section])]
+                for part, names in parts.items()}  # fmt: skip
+
+
+def changes_of(stored: Fleet, wanted: Fleet, *, prune: bool) -> Changes:
+    """Compare what is with what should be."""
+    extra = {section: sorted(set(stored[section]) - set(wanted[section])) for section in SECTIONS}
+    return Changes(
+        changed={
+            section: {name: value for name, value in wanted[section].items() if stored[section].get(name) != value}
+            for section in SECTIONS
+        },
+        removed={section: names if prune else [] for section, names in extra.items()},
+        kept={
+            section: {} if prune else {name: stored[section][name] for name in names}
+            for section, names in extra.items()
+        },
+    )
+
+
+def _tell_applied(terminal: Terminal, done: Mapping[str, list[str]], *, is_dry_run: bool) -> None:
+    if done["unnamed"]:
+        listed = ", ".join(clean(name) for name in done["unnamed"])
+        terminal.note(f"Not in the file, left as they are: {listed}. --prune would remove them.")
+    counts = f"{len(done['changed'])} set, {len(done['removed'])} removed"
+    ending = f"Dry run: {counts}; nothing was changed." if is_dry_run else f"Applied: {counts}. See: hw route status"
+    terminal.note(ending)
+
+
+def _titled(section: str, name: str) -> str:
+    return name if section == "destination" else f"{section} {name}"
+
+
+async def _apply(data_dir: Path, changes: Changes, *, author: str) -> None:
+    """Set what routes need before routes, and remove what they need behind them."""
     from hashwright.runtime.control import ask
 
     await ask(data_dir, "status")  # none running: refuse before the first change
-    for name, value in changed.items():
+    for name, value in changes.changed["destination"].items():
         await ask(data_dir, "pool-add", destination={"name": name, **value})
-    for name in removed:
+    for algorithm, value in changes.changed["route"].items():
+        await ask(data_dir, "route-set", route={"algorithm": algorithm, "author": clean(author)[:64], **value})
+    for pattern, value in changes.changed["pin"].items():
+        await ask(data_dir, "route-move", worker=pattern, destination=value["destination"])
+    for pattern in changes.removed["pin"]:
+        await ask(data_dir, "route-move", worker=pattern, destination="auto")
+    for algorithm in changes.removed["route"]:
+        await ask(data_dir, "route-remove", algorithm=algorithm)
+    for name in changes.removed["destination"]:
         await ask(data_dir, "pool-remove", name=name)
 
 
-def read_destinations(file: Path) -> dict[str, dict[str, Any]]:
-    """Read and check a file of destinations.
-
-    Raises:
-        ConfigError: with one finding for every problem.
-    """
-    import tomlkit
-    from tomlkit.exceptions import ParseError
-
-    from hashwright.runtime.destinations import parse_destination
-
-    try:
-        table = tomlkit.parse(file.read_text(encoding="utf-8")).unwrap()
-    except (OSError, UnicodeDecodeError, ParseError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}.", code="HW-701", hint="It is TOML; see export.") from error
-    destinations, findings = table.pop("destination", {}), []
-    findings += [Finding(code="HW-701", place=f"{file}, {key}", message="is not known here", hint="") for key in table]
-    for name, value in destinations.items() if isinstance(destinations, dict) else ():
-        try:
-            parse_destination({"name": name, **value} if isinstance(value, dict) else {"name": name})
-        except ConfigError as error:
-            places = [(f"{file}, destination.{name}.{item.place}", item) for item in error.findings]
-            findings += [Finding(code=i.code, place=place, message=i.message, hint=i.hint) for place, i in places]
-    if findings:
-        raise ConfigError(
-            f"{file} has {len(findings)} problem{'s' * (len(findings) > 1)}. Nothing was changed.",
-            code="HW-701", hint="Correct them and try again.", findings=tuple(findings),
-        )  # fmt: skip
-    return dict(destinations)
-
-
-def _stored(terminal: Terminal) -> dict[str, dict[str, Any]]:
+def _stored(terminal: Terminal) -> Fleet:
+    """Read what the database holds, in the form of the file."""
     from hashwright.cli.overview import open_readonly
-    from hashwright.runtime.destinations import KIND
 
     store = open_readonly(terminal.load_config().data_dir)
     if store is None:
-        return {}
+        return {section: {} for section in SECTIONS}
     try:
-        stored = store.settings(KIND)
+        return {
+            section: {
+                name: {key: item for key, item in value.items() if key not in left_out}
+                for name, value in store.settings(section).items()
+            }
+            for section, left_out in SECTIONS.items()
+        }
     finally:
         store.close()
-    return {name: {key: item for key, item in value.items() if key != "name"} for name, value in stored.items()}
-
-
-def toml_of(destinations: Mapping[str, Mapping[str, Any]]) -> str:
-    """Write destinations as TOML, sorted, so that the same settings are the same text."""
-    import tomlkit
-
-    document = tomlkit.document()
-    for line in HEAD:
-        document.add(tomlkit.comment(line))
-    if destinations:
-        outer = tomlkit.table(is_super_table=True)
-        for name in sorted(destinations):
-            outer.add(name, _table(destinations[name]))
-        document.add("destination", outer)
-    return tomlkit.dumps(document)
-
-
-def _table(values: Mapping[str, Any]) -> Any:  # noqa: ANN401 (tomlkit's table)
-    import tomlkit
-
-    table = tomlkit.table()
-    for key in sorted(values, key=lambda key: (isinstance(values[key], dict), key)):
-        value = values[key]
-        if isinstance(value, dict):
-            if value:
-                table.add(key, _table(value))
-        elif value is not None:
-            table.add(key, value)
-    return table
-
-
-def diff_of(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> str:
-    """Return the difference of two sets of destinations as a person reads it."""
-    before, after = toml_of(old).splitlines(), toml_of(new).splitlines()
-    lines = difflib.unified_diff(before, after, "now", name, lineterm="", n=2)
-    return "\n".join(clean(line) for line in lines)

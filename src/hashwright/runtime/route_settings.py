@@ -42,7 +42,7 @@ _PATTERN = re.compile(rf"[-a-zA-Z0-9_@+:.*]{{1,{PATTERN_MAX}}}", re.ASCII)
 _AUTHOR = re.compile(r"[ -~]{0,64}")
 
 
-class RouteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class RouteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """The route of one algorithm, as it is stored and exported; `targets` are pieces as described above.
 
     `fallbacks` take over, in order, what an unavailable destination would have had; `safe` takes everything when the
@@ -108,15 +108,20 @@ def parse_pin(raw: Mapping[str, Any], *, known: Iterable[str] | None = None) -> 
     try:
         settings = msgspec.convert(dict(raw), PinSettings)
     except msgspec.ValidationError as error:
-        raise _refusal("pin", [_finding("pin", str(error))]) from error
+        raise refuse_pin([_finding("pin", str(error))]) from error
     findings = check_pattern(settings.pattern)
     if not settings.destination or settings.destination == AUTO:
         findings.append(_finding("destination", "is missing; a pin names one"))
     elif known is not None and settings.destination not in known:
         findings.append(_unknown("destination", settings.destination, known))
     if findings:
-        raise _refusal("pin", findings)
+        raise refuse_pin(findings)
     return settings
+
+
+def refuse_pin(findings: list[Finding]) -> ConfigError:
+    """Return the error for what is wrong with a pin."""
+    return _refusal("pin", findings)
 
 
 def event_of_route(settings: RouteSettings) -> RouteSet:

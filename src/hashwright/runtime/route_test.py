@@ -27,9 +27,9 @@ from hashwright.pool.channels import upstream_channel
 from hashwright.pool.events import ChannelOpened
 from hashwright.pool.payees import SOLO_SHARE_MIN
 from hashwright.runtime.outgoing import check_outgoing
-from hashwright.runtime.upstream_dial import client_context
-from hashwright.runtime.upstream_link import MINIMUM_BITS, VERSION_MASK, pin_problem
+from hashwright.runtime.upstream_link import MINIMUM_BITS, VERSION_MASK
 from hashwright.runtime.upstream_settings import UpstreamAddress, parse_address
+from hashwright.runtime.upstream_socket import client_context, pin_problem
 from hashwright.stratum import messages as said
 from hashwright.stratum.client import ClientSession
 from hashwright.stratum.messages import Message

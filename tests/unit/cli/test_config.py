@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from hashwright.cli.config import diff_of, read_destinations, toml_of
+from hashwright.cli.fleet_file import diff_of, read_fleet, toml_of
 from hashwright.errors import ConfigError
 from unit.cli.world import hw
 
@@ -16,10 +16,14 @@ HOME = {
 }
 
 
+def fleet(**destinations):
+    return {"destination": destinations, "route": {}, "pin": {}}
+
+
 def test_what_is_exported_reads_back_the_same(tmp_path):
     file = tmp_path / "fleet.toml"
     file.write_text(toml_of({"home": HOME, "toy": HOME | {"node": "practice", "node_settings": {}}}))
-    read = read_destinations(file)
+    read = read_fleet(file)["destination"]
     assert read["home"] == HOME
     assert read["toy"]["node"] == "practice"
 
@@ -36,7 +40,7 @@ def test_every_problem_of_a_file_is_named_with_its_place(tmp_path):
         f'[destination.BAD]\ncoin = "bitcoin"\nnetwork = "regtest"\naddress = "{ADDRESS}"\nshares_per_minute = -1.0\n'
     )
     with pytest.raises(ConfigError) as caught:
-        read_destinations(file)
+        read_fleet(file)
     places = [finding.place.removeprefix(f"{file}, ") for finding in caught.value.findings]
     assert places == ["pools", "destination.home.address", "destination.BAD.name", "destination.BAD.shares_per_minute"]
 
@@ -45,14 +49,15 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path):
     file = tmp_path / "fleet.toml"
     file.write_text("= 3")
     with pytest.raises(ConfigError, match="cannot be read"):
-        read_destinations(file)
+        read_fleet(file)
 
 
 def test_the_difference_is_shown_line_by_line():
-    shown = diff_of({"home": HOME}, {"home": HOME | {"network": "test"}}, "fleet.toml")
+    old, new = fleet(home=HOME), fleet(home=HOME | {"network": "test"})
+    shown = diff_of(old, new, "fleet.toml")
     assert '-network = "regtest"' in shown.splitlines()
     assert '+network = "test"' in shown.splitlines()
-    assert diff_of({"home": HOME}, {"home": HOME}, "fleet.toml") == ""
+    assert diff_of(old, old, "fleet.toml") == ""
 
 
 def test_show_names_the_origin_of_each_value(capsys, tmp_path, monkeypatch):
