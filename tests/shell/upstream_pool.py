@@ -7,6 +7,8 @@ import json
 import random
 from types import SimpleNamespace
 
+import uvloop
+
 from hashwright.clock import ManualClock
 from hashwright.pool.effects import SubmitUpstream
 from hashwright.pool.events import (
@@ -216,7 +218,7 @@ async def running(*urls, limits=QUICK, **options):
     )
     task = asyncio.get_running_loop().create_task(upstream.run())
     try:
-        yield SimpleNamespace(upstream=upstream, desk=desk, task=task)
+        yield SimpleNamespace(upstream=upstream, desk=desk, clock=upstream.clock)
         assert not task.done(), task
     finally:
         task.cancel()
@@ -238,14 +240,26 @@ def share(number=1, *, channel=101, worker="kai.r01", job="j1", bits=0x2000, des
     )
 
 
-def play(story, *args, **options):
-    """Run a story with a pool of its own: `story(pool, ...)`."""
+def play(story, **options):
+    """Run a story with a pool of its own: `story(pool)`, on both kinds of loop."""
 
     async def run():
         pool = await Pool(**options).start()
         try:
-            await story(pool, *args)
+            await story(pool)
         finally:
             await pool.stop()
 
-    asyncio.run(run())
+    for new_loop in (asyncio.new_event_loop, uvloop.new_event_loop):
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(run())
+
+
+@contextlib.asynccontextmanager
+async def pools(*several):
+    """Start more pools, and stop them in the end."""
+    try:
+        yield [await pool.start() for pool in several]
+    finally:
+        for pool in several:
+            await pool.stop()

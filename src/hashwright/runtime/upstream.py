@@ -31,7 +31,7 @@ from hashwright.pool.channels import LEFT_BYTES_MIN
 from hashwright.pool.effects import SubmitUpstream
 from hashwright.pool.events import PoolEvent, UpstreamChanged
 from hashwright.pool.extranonce import PREFIX_BYTES
-from hashwright.runtime.upstream_dial import client_context, dial
+from hashwright.runtime.upstream_dial import dial
 from hashwright.runtime.upstream_limits import UpstreamLimits as UpstreamLimits
 from hashwright.runtime.upstream_link import UpstreamLink
 from hashwright.runtime.upstream_order import AddressOrder
@@ -44,6 +44,7 @@ from hashwright.runtime.upstream_settings import (
     pin_of,
     same_host,
 )
+from hashwright.runtime.upstream_socket import client_context
 from hashwright.stratum.messages import Reconnect
 
 log = structlog.get_logger()
@@ -215,7 +216,7 @@ class Upstream:
         while older:
             is_late = self._now_s() >= until_s
             for link in older:
-                if link.end is None and (is_late or not link.open_shares):
+                if link.end is None and (is_late or not len(link.shares)):
                     link.close(reason, kind="ours")
             older = [link for link in older if link.end is None]
             if older:
@@ -267,7 +268,8 @@ class Upstream:
         if not link.was_open:
             return
         self._channels.pop(link.channel, None)
-        self.note("ended", "a connection to an upstream ended", address=str(link.address), reason=end.reason)
+        if end.kind != "ours":
+            self.note("ended", "a connection to an upstream ended", address=str(link.address), reason=end.reason)
         if self._channels:
             return
         if self._now_s() - self._up_since_s >= self.limits.healthy_s:
@@ -309,10 +311,10 @@ class Upstream:
             self.note("links", "too many connections to an upstream are asked for", limit=self.limits.links)
 
     def close_channel(self, channel: int, reason: str) -> None:
-        """End a connection; where it was the last one, the next address is tried."""
+        """End a connection. The last one is closed only where its jobs must not be mined: as good as a refusal."""
         link = self._channels.get(channel)
         if link is not None:
-            link.close(reason)
+            link.close(reason, kind="ours" if len(self._channels) > 1 else "refused", code="HW-432")
 
     def _make_wanted(self) -> None:
         while self._channels and self._dialing < min(len(self._wanted), self.limits.dials):
@@ -320,9 +322,12 @@ class Upstream:
             self._spawn(self._make_one())
 
     async def _make_one(self) -> None:
+        address = self._order.current
         try:
-            await self._raise(self._order.current)
+            link = await self._raise(address)
             self._misses = 0
+            if address != self._order.current:
+                link.close("another address came up meanwhile", kind="ours")
         except HashwrightError as error:
             self._misses += 1
             self.note("another", "another connection to an upstream was not made", problem=error.message)

@@ -12,18 +12,10 @@ from hashwright.errors import AuthRejected, Disconnected, HashwrightError, Timed
 from hashwright.runtime.outgoing import check_outgoing
 from hashwright.runtime.upstream_link import UpstreamLink
 from hashwright.runtime.upstream_settings import UpstreamAddress
+from hashwright.runtime.upstream_socket import client_context as client_context
 
 SHUTDOWN_S = 2.0
 """TLS says goodbye; a peer that does not answer is left after this."""
-
-
-def client_context(pin: str) -> ssl.SSLContext:
-    """Return how servers are checked: by a pinned fingerprint (`upstream_link.pin_problem`), else by who signed."""
-    context = ssl.create_default_context()
-    if pin:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 async def dial(link: UpstreamLink, context: ssl.SSLContext | None, *, connect_s: float, for_others: bool) -> None:

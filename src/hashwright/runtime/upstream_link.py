@@ -18,10 +18,6 @@ Must not know: which upstream is the better one, when to try again (`upstream` d
 """
 
 import asyncio
-import hashlib
-import hmac
-import socket
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, cast
@@ -34,29 +30,25 @@ from hashwright.pool.events import (
     ChannelOpened,
     PoolEvent,
     SharesAnswered,
-    ShareVerdict,
     UpstreamJobSeen,
 )
 from hashwright.runtime.upstream_limits import UpstreamLimits
 from hashwright.runtime.upstream_names import NameBook
 from hashwright.runtime.upstream_settings import UpstreamAddress, UpstreamSettings, pin_of
+from hashwright.runtime.upstream_shares import OpenShare, ShareBook
+from hashwright.runtime.upstream_socket import pin_problem as pin_problem
+from hashwright.runtime.upstream_socket import tune
 from hashwright.stratum import messages as said
 from hashwright.stratum.client import ClientSession
 from hashwright.stratum.messages import Message
-from hashwright.stratum.replies import NOT_SUBSCRIBED, UNAUTHORIZED
 
 AGENT = "hashwright/0.1"
 VERSION_MASK = 0x1FFFE000
 """The bits of BIP 320."""
 MINIMUM_BITS = 2
 """What machines are content with; an upstream that grants fewer is told apart by its mask."""
-KERNEL_BUFFER = 256 * 1024
-"""The kernel would let an upstream that does not read hold 4 MB more."""
-KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
-"""A silent peer is noticed after two minutes, where no time-out of ours is quicker."""
 JOBS_KEPT = 8
 """Jobs that a repeated one is compared with; a clean job forgets them."""
-LATENCIES_KEPT = 256
 NO_DIFFICULTY = 1.0
 """Before the first `mining.set_difficulty`: Stratum's own start."""
 
@@ -102,15 +94,6 @@ class LinkEnd:
     code: str = "HW-430"
 
 
-@dataclass(slots=True)
-class LinkCounts:
-    """What went over a connection."""
-
-    submitted: int = 0
-    accepted: int = 0
-    rejected: int = 0
-
-
 class UpstreamLink(asyncio.Protocol):
     """One connection. Made by `Upstream`, connected by `upstream_dial`."""
 
@@ -122,8 +105,8 @@ class UpstreamLink(asyncio.Protocol):
         self.channel = 0
         self.end: LinkEnd | None = None
         self.was_open = False
-        self.counts = LinkCounts()
         self.names = NameBook(owner.settings)
+        self.shares = ShareBook(is_refused=self.names.is_refused)
         self.turned = asyncio.Event()
         """Open, or ended before."""
         self.has_job = asyncio.Event()
@@ -138,21 +121,12 @@ class UpstreamLink(asyncio.Protocol):
         self._difficulty = NO_DIFFICULTY
         self._early_job: said.Notify | None = None
         self._jobs: dict[str, tuple[said.Notify, float]] = {}
-        self._open_shares: dict[int, tuple[int, float]] = {}
-        self._verdicts: list[ShareVerdict] = []
-        self._latencies: deque[int] = deque(maxlen=LATENCIES_KEPT)
-        self._refusals = 0
-        self._since_s = self._job_s = self._answered_s = self._news_s = self._loop.time()
+        self._since_s = self._job_s = self._news_s = self._loop.time()
         self._news_left = float(owner.limits.news_burst)
         self._opened_at = self._last_job_at = self._last_accepted_at = 0
 
     def __repr__(self) -> str:
         return f"<UpstreamLink {self.channel} {self.address} {self.stage}>"
-
-    @property
-    def open_shares(self) -> int:
-        """Count the shares without an answer."""
-        return len(self._open_shares)
 
     # ---------------------------------------------------------------- the socket
 
@@ -166,7 +140,7 @@ class UpstreamLink(asyncio.Protocol):
         if problem:
             self.close(f"{self.address.host} {problem}", kind="refused", code="HW-435")
             return
-        tune(transport, self._owner.limits.send_buffer)
+        tune(transport, send_buffer=self._owner.limits.send_buffer)
         self._enter("subscribing")
         if self._owner.settings.version_rolling:
             self._session.configure(mask=VERSION_MASK, minimum_bits=MINIMUM_BITS, takes_extranonce=True)
@@ -234,11 +208,12 @@ class UpstreamLink(asyncio.Protocol):
 
     def _tell_end(self) -> None:
         assert self.end is not None
-        if self.was_open:
-            self._owner.tell(ChannelClosed(self._owner.settings.name, self.channel, self.end.reason[:200]))
-        self._open_shares.clear()
-        self.is_over.set()
-        self._owner.link_ended(self)
+        try:
+            if self.was_open:
+                self._owner.tell(ChannelClosed(self._owner.settings.name, self.channel, self.end.reason[:200]))
+        finally:
+            self.is_over.set()
+            self._owner.link_ended(self)
 
     def check(self) -> None:
         """End the connection where something takes too long."""
@@ -252,14 +227,12 @@ class UpstreamLink(asyncio.Protocol):
 
     def _check_work(self, limits: UpstreamLimits, waited_s: float) -> None:
         now = self._loop.time()
-        if not self._last_job_at and waited_s > limits.first_job_s:
+        if not self.has_job.is_set() and waited_s > limits.first_job_s:
             self.close(f"no job in the first {limits.first_job_s:g} s")
         elif now - self._job_s > limits.job_idle_s:
             self.close(f"no job for {limits.job_idle_s:g} s")
-        elif self._open_shares:
-            oldest_s = next(iter(self._open_shares.values()))[1]
-            if now - max(oldest_s, self._answered_s) > limits.answer_s:
-                self.close(f"{len(self._open_shares)} shares, and no answer for {limits.answer_s:g} s")
+        elif self.shares.unanswered_s(now_s=now) > limits.answer_s:
+            self.close(f"{len(self.shares)} shares, and no answer for {limits.answer_s:g} s")
 
     # ---------------------------------------------------------------- what the upstream says
 
@@ -377,8 +350,8 @@ class UpstreamLink(asyncio.Protocol):
         """Send a share at once; nothing happens where the connection is not open."""
         if self.end is not None or not self.was_open:
             return
-        if len(self._open_shares) >= self._owner.limits.open_shares:
-            self.close(f"{len(self._open_shares)} shares without an answer")
+        if len(self.shares) >= self._owner.limits.open_shares:
+            self.close(f"{len(self.shares)} shares without an answer")
             return
         name = self.names.name_of(share.worker)
         if self.names.is_new(name):
@@ -387,42 +360,27 @@ class UpstreamLink(asyncio.Protocol):
         request = self._session.submit(
             said.Submit(None, name, share.job, share.extranonce2, share.ntime, share.nonce, bits)
         )
-        self._open_shares[request] = (share.share, self._loop.time())
-        self.counts.submitted += 1
+        self.shares.sent(request, OpenShare(share.share, name, self._loop.time()))
         self._flush()
 
     def _hear_answer(self, message: said.ShareAnswered) -> None:
-        share, sent_s = self._open_shares.pop(message.request, (None, 0.0))
-        if share is None:
-            return
-        self._answered_s = self._loop.time()
-        latency_ms = max(round((self._answered_s - sent_s) * 1000), 0)
-        self._latencies.append(latency_ms)
-        self._verdicts.append(ShareVerdict(share, message.is_accepted, message.code, message.reason, latency_ms))
-        self._count(message)
-
-    def _count(self, message: said.ShareAnswered) -> None:
-        if message.is_accepted:
-            self.counts.accepted += 1
+        if self.shares.answered(message, now_s=self._loop.time()) and message.is_accepted:
             self._last_accepted_at = self._owner.clock.now()
-        else:
-            self.counts.rejected += 1
-        is_refusal = not message.is_accepted and message.code in (UNAUTHORIZED, NOT_SUBSCRIBED)
-        self._refusals = self._refusals + 1 if is_refusal else 0
-        if self._refusals >= self._owner.limits.refusals:
-            text = f"it refused {self._refusals} shares in a row: {message.reason} ({message.code})"
+        refusals = self.shares.counts.refusals
+        if refusals >= self._owner.limits.refusals:
+            text = f"it refused {refusals} shares in a row: {message.reason} ({message.code})"
             self.close(text, kind="refused", code="HW-431")
 
     def _tell_verdicts(self) -> None:
-        if self._verdicts:
-            verdicts, self._verdicts = tuple(self._verdicts), []
+        verdicts = self.shares.take_verdicts()
+        if verdicts:
             self._owner.tell(SharesAnswered(self._owner.settings.name, self.channel, verdicts))
 
     # ---------------------------------------------------------------- for screens
 
     def describe(self) -> dict[str, Any]:
         """Return what screens show; times are [ms since 1970], 0 for never; latencies [ms], None without answers."""
-        ordered = sorted(self._latencies)
+        counts = self.shares.counts
         return {
             "channel": self.channel,
             "address": str(self.address),
@@ -434,12 +392,12 @@ class UpstreamLink(asyncio.Protocol):
             "difficulty": self._difficulty,
             "last_job_at": self._last_job_at,
             "last_accepted_at": self._last_accepted_at,
-            "submitted": self.counts.submitted,
-            "accepted": self.counts.accepted,
-            "rejected": self.counts.rejected,
-            "open": len(self._open_shares),
-            "latency_p50_ms": quantile(ordered, 0.50),
-            "latency_p99_ms": quantile(ordered, 0.99),
+            "submitted": counts.submitted,
+            "accepted": counts.accepted,
+            "rejected": counts.rejected,
+            "open": len(self.shares),
+            "latency_p50_ms": self.shares.latency_ms(0.50),
+            "latency_p99_ms": self.shares.latency_ms(0.99),
             "users": self.names.in_use()[:32],
             "bad_lines": self._session.garbage,
         }
@@ -475,37 +433,3 @@ def job_event(destination: str, channel: int, job: said.Notify, difficulty: floa
         is_clean=job.is_clean,
         difficulty=difficulty,
     )
-
-
-def tune(transport: asyncio.Transport, send_buffer: int) -> None:
-    """Bound what is held back, send small pieces at once, and notice a peer that is gone."""
-    transport.set_write_buffer_limits(high=send_buffer)
-    plain = transport.get_extra_info("socket")
-    if plain is None:
-        return
-    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
-    plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in KEEPALIVE:
-        option = getattr(socket, name, None)  # not every system has all three
-        if option is not None:
-            plain.setsockopt(socket.IPPROTO_TCP, option, value)
-
-
-def pin_problem(pin: str, transport: asyncio.BaseTransport) -> str:
-    """Say what is wrong with the server's certificate, measured by a pinned fingerprint; empty where nothing is."""
-    if not pin:
-        return ""
-    secured = transport.get_extra_info("ssl_object")
-    certificate = secured.getpeercert(binary_form=True) if secured is not None else None
-    if not certificate:
-        return "shows no certificate"
-    found = hashlib.sha256(certificate).hexdigest()
-    if hmac.compare_digest(found, pin):
-        return ""
-    return f"shows another certificate than the pinned one: its fingerprint is {found}"
-
-
-def quantile(ordered: list[int], part: float) -> int | None:
-    """Return a quantile of ordered numbers, None for none."""
-    return ordered[min(int(part * len(ordered)), len(ordered) - 1)] if ordered else None

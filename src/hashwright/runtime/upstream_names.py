@@ -50,6 +50,10 @@ class NameBook:
         if name in self._states:
             self._states[name] = "allowed" if is_allowed else "refused"
 
+    def is_refused(self, name: str) -> bool:
+        """Tell whether the upstream refused a name."""
+        return self._states.get(name) == "refused"
+
     def in_use(self) -> list[str]:
         """List the names that were not refused."""
         return [name for name, state in self._states.items() if state != "refused"]

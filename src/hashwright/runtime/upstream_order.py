@@ -70,4 +70,4 @@ class AddressOrder:
 
     def follow(self, address: UpstreamAddress) -> None:
         """Use the address that the upstream sent us to."""
-        self.redirect = address
+        self.redirect = None if address == self.addresses[self.position] else address
