@@ -6,56 +6,51 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Literal
-
-import msgspec
+from typing import Any
 
 from hashwright.adapters.nodes.base import Node
 from hashwright.chain.address import script_of_address
 from hashwright.chain.template import template_of_gbt
 from hashwright.clock import Clock
-from hashwright.errors import ConfigError, Finding, HashwrightError
+from hashwright.errors import ConfigError, HashwrightError
 from hashwright.runtime import destinations
+from hashwright.runtime.checks import Check, failed, ok, shortened, titled
 from hashwright.runtime.destinations import DestinationSettings
+from hashwright.runtime.upstream_checks import check_upstream
 
-CheckState = Literal["ok", "failed", "warning", "skipped"]
 NODE_TIMEOUT_S = 15.0
 CLOCK_SPREAD_S = 120
 """Nodes refuse blocks two hours ahead, and before the median of eleven; two minutes is a clock that nobody sets."""
 
 
-class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """One check's outcome. `code` and `fix` are empty unless it failed or warns."""
-
-    state: CheckState
-    title: str
-    code: str = ""
-    fix: str = ""
-
-
 async def check_destination(raw: Mapping[str, Any], *, clock: Clock) -> list[Check]:
-    """Check a destination from its settings to the node's own reading of the address; never raises for bad ones."""
+    """Check a destination from its settings to the node's own reading of the address; never raises for bad ones.
+
+    One with `urls` is an upstream: see `upstream_checks`.
+    """
+    if "urls" in raw:
+        return await check_upstream(raw)
     try:
         settings = destinations.parse_destination(raw)
     except ConfigError as error:
-        return [_failed(_titled(item), item.code, item.hint) for item in error.findings]
+        return [failed(titled(item), item.code, item.hint) for item in error.findings]
     coin = destinations.coin_of(settings)
     script = script_of_address(settings.address, coin, settings.network)
     checks = [
-        _ok(f"{coin.title} can be mined ({coin.algorithm})"),
-        _ok(f"address is one of {coin.title} {settings.network}; its script is {_shortened(script.hex())}"),
+        ok(f"{coin.title} can be mined ({coin.algorithm})"),
+        ok(f"address is one of {coin.title} {settings.network}; its script is {shortened(script.hex())}"),
     ]
     try:
         node = destinations.build_node(settings, clock=clock)
     except HashwrightError as error:
-        return [*checks, _failed(error.message, error.code, error.hint)]
+        return [*checks, failed(error.message, error.code, error.hint)]
     try:
         async with asyncio.timeout(NODE_TIMEOUT_S):
             return [*checks, *await _check_node(node, settings, script, clock=clock)]
     except TimeoutError:
-        return [*checks, _failed(f"The node gave no answer in {NODE_TIMEOUT_S:g} s.", "HW-412", "Look at the node.")]
+        return [*checks, failed(f"The node gave no answer in {NODE_TIMEOUT_S:g} s.", "HW-412", "Look at the node.")]
     except HashwrightError as error:
-        return [*checks, _failed(error.message, error.code, error.hint)]
+        return [*checks, failed(error.message, error.code, error.hint)]
     finally:
         await node.aclose()
 
@@ -64,7 +59,7 @@ async def _check_node(node: Node, settings: DestinationSettings, script: bytes, 
     probe = await node.probe()
     if probe.state == "unreachable":
         return [
-            _failed(
+            failed(
                 probe.detail or "The node does not answer",
                 "HW-414",
                 "Start the node, or correct --rpc-url and --cookie-file.",
@@ -72,19 +67,19 @@ async def _check_node(node: Node, settings: DestinationSettings, script: bytes, 
         ]
     if probe.state == "refused":
         return [
-            _failed(probe.detail or "The node refuses us", "HW-415", "Correct the cookie file, or user and password.")
+            failed(probe.detail or "The node refuses us", "HW-415", "Correct the cookie file, or user and password.")
         ]
-    checks = [_ok(f"node answers: {probe.version or settings.node}")]
+    checks = [ok(f"node answers: {probe.version or settings.node}")]
     if probe.state in ("syncing", "warming-up"):
-        return [*checks, _failed(f"node is not synced: {probe.detail}", "HW-403", "Wait; mining starts by itself.")]
-    checks[0] = _ok(f"node answers: {probe.version or settings.node}, height {probe.height}")
+        return [*checks, failed(f"node is not synced: {probe.detail}", "HW-403", "Wait; mining starts by itself.")]
+    checks[0] = ok(f"node answers: {probe.version or settings.node}, height {probe.height}")
     if probe.network != settings.network:
         text = f"node is on the network {probe.network}, the destination on {settings.network}"
-        return [*checks, _failed(text, "HW-409", f"Give --network {probe.network}, or another node.")]
-    checks.append(_ok(f"node is on the network {probe.network}"))
+        return [*checks, failed(text, "HW-409", f"Give --network {probe.network}, or another node.")]
+    checks.append(ok(f"node is on the network {probe.network}"))
     coin = destinations.coin_of(settings)
     template = template_of_gbt(await node.template(None), coin)
-    checks.append(_ok(f"node gives a template for height {template.height}"))
+    checks.append(ok(f"node gives a template for height {template.height}"))
     checks.append(_check_time(template.curtime, now_ms=clock.now()))
     return [*checks, await _check_script(node, settings, script)]
 
@@ -96,31 +91,17 @@ async def _check_script(node: Node, settings: DestinationSettings, script: bytes
         return Check(state="skipped", title="node does not read addresses; ours stands alone")
     if theirs != script:
         text = f"our decoder and the node disagree on the address ({script.hex()} / {theirs.hex()})"
-        return _failed(text, "HW-202", "Do not mine to it; report this.")
-    return _ok("node reads the same script from the address")
+        return failed(text, "HW-202", "Do not mine to it; report this.")
+    return ok("node reads the same script from the address")
 
 
 def _check_time(template_time_s: int, *, now_ms: int) -> Check:
     """Compare our clock with the node's: a block whose time is off is refused by everybody."""
     ahead_s = now_ms // 1000 - template_time_s
     if abs(ahead_s) <= CLOCK_SPREAD_S:
-        return _ok(f"our clock and the node's differ by {abs(ahead_s)} s")
+        return ok(f"our clock and the node's differ by {abs(ahead_s)} s")
     text = f"our clock is {abs(ahead_s)} s {'ahead of' if ahead_s > 0 else 'behind'} the node's template"
     return Check(state="warning", title=text, code="HW-710", fix="Set both clocks: timedatectl set-ntp true.")
 
 
-def _titled(finding: Finding) -> str:
-    """Name the setting, unless the message does."""
-    return finding.message if finding.place in ("coin", "address") else f"{finding.place}: {finding.message}"
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 24 else f"{text[:16]}...{text[-6:]}"
-
-
-def _ok(title: str) -> Check:
-    return Check(state="ok", title=title)
-
-
-def _failed(title: str, code: str, fix: str) -> Check:
-    return Check(state="failed", title=title.rstrip("."), code=code, fix=fix)
+__all__ = ["Check", "check_destination"]

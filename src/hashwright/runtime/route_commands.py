@@ -1,0 +1,139 @@
+"""What `hw route` asks of the running process: what was asked and delivered, other targets, pins, a look at a pool.
+
+A change is checked, made durable, and only then told to the engine: a crash in between is mended at the next start,
+which reads the stored routes again.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from hashwright.errors import EXIT_NOTHING, OperatorError
+from hashwright.routing.events import PinSet, RouteSet
+from hashwright.runtime import route_status
+from hashwright.runtime.control import Command
+from hashwright.runtime.route_settings import (
+    AUTO,
+    PIN_KIND,
+    ROUTE_KIND,
+    check_pattern,
+    event_of_pin,
+    event_of_route,
+    parse_pin,
+    parse_route,
+    refuse_pin,
+)
+from hashwright.runtime.route_test import parse_options, probe, solo_problem
+
+if TYPE_CHECKING:
+    from hashwright.runtime.wiring import Hashwright
+
+
+def table(app: "Hashwright") -> dict[str, Command]:
+    """Return the commands of a running process."""
+
+    async def status(_: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        return await route_status.read_status(app)
+
+    async def set_route(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        return await change_route(app, arguments["route"], is_dry_run=bool(arguments.get("dry_run")))
+
+    async def remove(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        return await remove_route(app, str(arguments["algorithm"]))
+
+    async def move(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        return await move_workers(app, str(arguments["worker"]), str(arguments["destination"]))
+
+    async def test(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        return await look_at_pool(arguments["options"])
+
+    return {
+        "route-status": status,
+        "route-set": set_route,
+        "route-remove": remove,
+        "route-move": move,
+        "route-test": test,
+    }
+
+
+async def change_route(app: "Hashwright", raw: Mapping[str, Any], *, is_dry_run: bool = False) -> dict[str, Any]:
+    """Let the machines of an algorithm follow another route; no session is dropped for it.
+
+    Raises:
+        ConfigError: with one finding a problem.
+    """
+    settings = parse_route(raw, known=algorithms_of(app))
+    document = msgspec.to_builtins(settings)
+    stored = app.store.settings(ROUTE_KIND)
+    answer = {"route": document, "before": stored.get(settings.algorithm), "saved": not is_dry_run}
+    if not is_dry_run:
+        saved = app.writer.put_setting(ROUTE_KIND, settings.algorithm, document, now=app.clock.now())
+        await asyncio.wrap_future(saved)
+        app.kernel.handle(event_of_route(settings))
+    return answer
+
+
+async def remove_route(app: "Hashwright", algorithm: str) -> dict[str, Any]:
+    """Take a route away: machines go to the first destination that is ready again.
+
+    Raises:
+        OperatorError: there is none.
+    """
+    if algorithm not in app.store.settings(ROUTE_KIND):
+        raise _nothing(f"There is no route for {algorithm}.", "hw route status shows what there is.")
+    await asyncio.wrap_future(app.writer.delete_setting(ROUTE_KIND, algorithm))
+    app.kernel.handle(RouteSet(algorithm, (), (), "", 0, ""))
+    return {"removed": algorithm}
+
+
+async def move_workers(app: "Hashwright", pattern: str, destination: str) -> dict[str, Any]:
+    """Pin workers to a destination, or with `auto` let the route place them again.
+
+    Raises:
+        ConfigError: the pattern or the destination is not usable.
+        OperatorError: there is no such pin to take away.
+    """
+    if destination == AUTO:
+        await _unpin(app, pattern)
+    else:
+        settings = parse_pin({"pattern": pattern, "destination": destination}, known=algorithms_of(app))
+        document = msgspec.to_builtins(settings)
+        await asyncio.wrap_future(app.writer.put_setting(PIN_KIND, pattern, document, now=app.clock.now()))
+        app.kernel.handle(event_of_pin(settings))
+    return {"pattern": pattern, "destination": destination, "workers": route_status.matching_workers(app, pattern)}
+
+
+async def _unpin(app: "Hashwright", pattern: str) -> None:
+    findings = check_pattern(pattern)
+    if findings:
+        raise refuse_pin(findings)
+    pins = app.store.settings(PIN_KIND)
+    if pattern not in pins:
+        listed = ", ".join(pins) or "none"
+        raise _nothing(f"There is no pin for {pattern!r}.", f"There are: {listed}.")
+    await asyncio.wrap_future(app.writer.delete_setting(PIN_KIND, pattern))
+    app.kernel.handle(PinSet(pattern, ""))
+
+
+async def look_at_pool(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Look at a pool for `hw route test`.
+
+    Raises:
+        HashwrightError: it cannot be reached, is not let through, or refuses us.
+    """
+    options = parse_options(dict(raw))
+    found = await probe(options)
+    return {"found": msgspec.to_builtins(found), "solo_problem": solo_problem(found, options)}
+
+
+def algorithms_of(app: "Hashwright") -> dict[str, str]:
+    """Return each destination's algorithm."""
+    return {name: item.settings.algorithm for name, item in app.kernel.pool.destinations.items()}
+
+
+def _nothing(message: str, hint: str) -> OperatorError:
+    error = OperatorError(message, code="HW-708", hint=hint)
+    error.exit_code = EXIT_NOTHING
+    return error
