@@ -204,13 +204,13 @@ def settings_for(*urls, **options):
 
 
 @contextlib.asynccontextmanager
-async def running(*urls, limits=QUICK, **options):
+async def running(*urls, limits=QUICK, clock=None, **options):
     """Run one upstream; yields its parts. Everything ends, and nothing stays open."""
     desk = Desk()
     channels = itertools.count(101)
     upstream = Upstream(
         settings_for(*urls, **options),
-        clock=ManualClock(1_800_000_000_000),
+        clock=clock or ManualClock(1_800_000_000_000),
         desk=desk,
         next_channel=lambda: next(channels),
         rng=random.Random(7),

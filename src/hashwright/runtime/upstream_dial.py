@@ -35,9 +35,10 @@ async def _dial(link: UpstreamLink, context: ssl.SSLContext | None, *, connect_s
     address = link.address
     hosts = await check_outgoing(address.host, address.port, for_others=for_others)
     failure: HashwrightError | None = None
-    for host in hosts:
+    for place, host in enumerate(hosts, start=1):
+        share_s = connect_s / len(hosts) if place < len(hosts) else None  # the last one has what is left
         try:
-            async with asyncio.timeout(connect_s / len(hosts)):
+            async with asyncio.timeout(share_s):
                 await _connect(link, host, context)
                 return
         except TimeoutError:

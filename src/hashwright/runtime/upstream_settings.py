@@ -4,6 +4,7 @@ The counterpart of `destinations`: there an own node, here addresses of a pool a
 reported at once, each with its place.
 """
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -122,14 +123,21 @@ def parse_address(url: str) -> UpstreamAddress:
         OperatorError: it is of another form.
     """
     match = _URL.fullmatch(url.strip())
-    if match is None or not 1 <= int(match[3]) <= 65535:
+    if match is None or not 1 <= int(match[3]) <= 65535 or not is_host(match[2]):
         raise OperatorError(f"{url!r} is not the address of a Stratum server.", code="HW-104", hint=HINT)
     return UpstreamAddress(host=match[2].strip("[]"), port=int(match[3]), is_tls=match[1] == "ssl")
 
 
 def is_host(text: str) -> bool:
     """Tell whether a text has the form of a host, with brackets around an IPv6 address or without."""
-    return _host(text) is not None or _host(f"[{text}]") is not None
+    plain = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if ":" not in plain:
+        return plain == text and _host(text) is not None
+    try:
+        ipaddress.IPv6Address(plain)
+    except ValueError:
+        return False
+    return "%" not in plain
 
 
 def same_host(one: str, other: str) -> bool:
