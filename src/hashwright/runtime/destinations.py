@@ -21,10 +21,19 @@ from hashwright.pool.events import DestinationSet
 KIND = "destination"
 DEFAULT_TAG = "/Hashwright/"
 TAG_MAX = 40
+NODES_MAX = 8
+"""A found block is sent to each of them."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
 
 START_DIFFICULTY = {"sha256d": 8192.0, "scrypt": 16384.0}
 """A 100 TH/s machine finds 2.8 shares a second at 8,192, a toy of 1 TH/s one in 35 s; vardiff does the rest."""
+
+
+class FallbackNode(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Another node of the same chain, asked when the ones before it fail; found blocks go to all."""
+
+    node: str = "bitcoind"
+    node_settings: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class DestinationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -43,6 +52,7 @@ class DestinationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     start_difficulty: float | None = None
     minimum_difficulty: float | None = None
     shares_per_minute: float = 6.0
+    fallback_nodes: tuple[FallbackNode, ...] = ()
 
 
 def parse_destination(raw: Mapping[str, Any]) -> DestinationSettings:
@@ -95,17 +105,34 @@ def event_of(settings: DestinationSettings) -> DestinationSet:
 
 
 def build_node(settings: DestinationSettings, *, clock: Clock) -> Node:
-    """Build the node adapter of a destination.
+    """Build the node adapter of a destination: one for all its nodes, where it has several.
 
     Raises:
         ConfigError: the node's own settings are not usable.
     """
-    plugin = registry.load("nodes", settings.node).PLUGIN
+    coin = coin_of(settings)
+    first = FallbackNode(node=settings.node, node_settings=settings.node_settings)
+    place = f"destination {settings.name}, "
+    node = _build_one(first, coin, settings.network, place=f"{place}node_settings", clock=clock)
+    if not settings.fallback_nodes:
+        return node
+    from hashwright.runtime.node_group import NodeGroup  # asyncio and logs: not for the commands that only read
+
+    named = [(f"node 1 ({settings.node})", node)]
+    for number, other in enumerate(settings.fallback_nodes):
+        where = f"{place}fallback_nodes[{number}], node_settings"
+        built = _build_one(other, coin, settings.network, place=where, clock=clock)
+        named.append((f"node {number + 2} ({other.node})", built))
+    return NodeGroup(named, clock=clock)
+
+
+def _build_one(chosen: FallbackNode, coin: Coin, network: str, *, place: str, clock: Clock) -> Node:
+    plugin = registry.load("nodes", chosen.node).PLUGIN
     try:
-        config = msgspec.convert(settings.node_settings, plugin.config)
+        config = msgspec.convert(chosen.node_settings, plugin.config)
     except msgspec.ValidationError as error:
-        raise _refusal([_finding(f"destination {settings.name}, node_settings", str(error))]) from error
-    node: Node = plugin.build(config, coin=coin_of(settings), network=settings.network, clock=clock)
+        raise _refusal([_finding(place, str(error))]) from error
+    node: Node = plugin.build(config, coin=coin, network=network, clock=clock)
     return node
 
 
@@ -143,7 +170,17 @@ def _check_coin(settings: DestinationSettings) -> list[Finding]:
     return []
 
 
-_CHECKS = (_check_name, _check_numbers, _check_coin)
+def _check_fallbacks(settings: DestinationSettings) -> list[Finding]:
+    """The practice chain is one of its own in each process: it can neither have nor be another node."""
+    kinds = [settings.node, *(other.node for other in settings.fallback_nodes)]
+    if len(kinds) > NODES_MAX:
+        return [_finding("fallback_nodes", f"names {len(kinds)} nodes with the first one, more than {NODES_MAX}")]
+    if len(kinds) > 1 and "practice" in kinds:
+        return [_finding("fallback_nodes", "the practice chain has no second node")]
+    return []
+
+
+_CHECKS = (_check_name, _check_numbers, _check_coin, _check_fallbacks)
 ALGORITHM_NAMES = tuple(ALGORITHMS)
 
 
