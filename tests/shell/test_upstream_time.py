@@ -36,6 +36,16 @@ def simulate(story, *, seed=1, names=("one",), setup=None, **options):
     return run(seed, world)
 
 
+def hang_up_after(seconds, loop, pool):
+    """Let a pool close each connection after a while."""
+
+    def authorize(client, request):
+        pool.mining_authorize(client, request)
+        loop.call_later(seconds, client.close)
+
+    pool.on["mining.authorize"] = authorize
+
+
 async def passes(seconds, predicate=None, *, step=0.05):
     """Let virtual time pass, until something holds; return how long it took [s]."""
     start = asyncio.get_running_loop().time()
@@ -171,6 +181,8 @@ def test_after_an_hour_of_health_the_next_try_is_quick():
         for number in range(6):
             await passes(540, step=1.0)
             pool.client.job(f"n{number}")
+        app.upstream.submit(share(1))
+        await passes(1)
         pool.client.abort()
         took = await passes(60, lambda: len(app.desk.opened) == 2)
         assert took < REAL.back_off_first_s + 1
@@ -182,18 +194,40 @@ def test_after_an_hour_of_health_the_next_try_is_quick():
 def test_a_connection_that_dies_at_once_again_and_again_is_no_health():
     async def story(app, several, loop):
         times = times_of_connects(several[0], loop)
-        pool = several[0]
-
-        def authorize(client, request):
-            pool.mining_authorize(client, request)
-            loop.call_later(2.0, client.close)
-
-        pool.on["mining.authorize"] = authorize
+        hang_up_after(2.0, loop, several[0])
         await passes(3600, step=1.0)
         assert len(times) < 3600 / 20
         assert app.upstream.describe()["failures"] > 20
 
     simulate(story)
+
+
+def test_a_stand_by_that_is_hung_up_on_for_its_silence_is_made_again_where_it_was():
+    async def story(app, several, loop):
+        await passes(60, lambda: app.desk.jobs)
+        loop.call_later(300.0, several[0].client.close)
+        hang_up_after(300.0, loop, several[0])
+        await passes(3600, step=1.0)
+        assert len(several[0].clients) >= 11
+        assert several[1].clients == []
+        assert app.desk.states == ["connecting", "connected"]
+        assert app.upstream.describe()["failures"] == 0
+
+    simulate(story, names=("one", "two"))
+
+
+def test_a_connection_in_use_that_is_hung_up_on_is_a_failure():
+    async def story(app, several, loop):
+        await passes(60, lambda: app.desk.jobs)
+        await passes(120)
+        app.upstream.submit(share(1))
+        await passes(1)
+        several[0].client.close()
+        await passes(60, lambda: len(app.desk.opened) == 2)
+        assert app.desk.states == ["connecting", "connected", "unreachable", "connected"]
+        assert len(several[1].clients) == 1
+
+    simulate(story, names=("one", "two"))
 
 
 def test_refused_accounts_are_tried_slowly_and_the_fall_back_at_once():

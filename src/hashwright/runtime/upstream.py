@@ -10,7 +10,8 @@ and not with each try: every event is journaled.
 Rules
 * `submit`, `open_channel` and `close_channel` are called while the kernel performs effects: they tell nothing
   themselves and never raise.
-* Only the loss of the last connection counts as a failure of its address: when a thousand die together, that is one.
+* Only the loss of the last connection counts as a failure of its address: when a thousand die together, that is one;
+  and one that only stood by, and was hung up on, is none.
 * `client.reconnect` is obeyed to the same host or one of `reconnect_hosts`, with the same kind of encryption, once a
   minute; the old connection stays until the new one has a job.
 
@@ -33,7 +34,7 @@ from hashwright.pool.events import PoolEvent, UpstreamChanged
 from hashwright.pool.extranonce import PREFIX_BYTES
 from hashwright.runtime.upstream_dial import dial
 from hashwright.runtime.upstream_limits import UpstreamLimits as UpstreamLimits
-from hashwright.runtime.upstream_link import UpstreamLink
+from hashwright.runtime.upstream_link import LinkEnd, UpstreamLink
 from hashwright.runtime.upstream_order import AddressOrder
 from hashwright.runtime.upstream_settings import (
     UpstreamAddress,
@@ -270,13 +271,22 @@ class Upstream:
         self._channels.pop(link.channel, None)
         if end.kind != "ours":
             self.note("ended", "a connection to an upstream ended", address=str(link.address), reason=end.reason)
-        if self._channels:
-            return
-        if self._now_s() - self._up_since_s >= self.limits.healthy_s:
+        if not self._channels:
+            self._last_ended(link, end)
+            self._lost.set()
+
+    def _last_ended(self, link: UpstreamLink, end: LinkEnd) -> None:
+        """Judge the loss of the last connection. One that only stood by is made again where it was.
+
+        Pools hang up on clients that send no shares for some minutes: that is no failure of theirs.
+        """
+        is_healthy = self._now_s() - self._up_since_s >= self.limits.healthy_s
+        if is_healthy:
             self._order.healthy()
+        if is_healthy and end.kind == "hung-up" and link.unused_s() >= self.limits.healthy_s:
+            return
         if end.kind != "ours":
             self._failed(f"{link.address}: {end.reason}", is_refusal=end.kind == "refused")
-        self._lost.set()
 
     def note(self, kind: str, text: str, **facts: object) -> None:
         """Log a line, unless one of its kind was logged within a minute."""

@@ -52,7 +52,7 @@ JOBS_KEPT = 8
 NO_DIFFICULTY = 1.0
 """Before the first `mining.set_difficulty`: Stratum's own start."""
 
-EndKind = Literal["lost", "refused", "ours"]
+EndKind = Literal["lost", "hung-up", "refused", "ours"]
 Stage = Literal["connecting", "subscribing", "authorizing", "open", "ended"]
 
 
@@ -87,7 +87,7 @@ class LinkOwner(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkEnd:
-    """Why a connection ended: `lost` by itself, `refused` with words that a person must act on, or by our own wish."""
+    """Why a connection ended: `lost`, closed by the upstream, `refused` for a person to act on, or by our own wish."""
 
     reason: str
     kind: EndKind
@@ -124,6 +124,7 @@ class UpstreamLink(asyncio.Protocol):
         self._since_s = self._job_s = self._news_s = self._loop.time()
         self._news_left = float(owner.limits.news_burst)
         self._opened_at = self._last_job_at = self._last_accepted_at = 0
+        self._used_s = self._since_s
 
     def __repr__(self) -> str:
         return f"<UpstreamLink {self.channel} {self.address} {self.stage}>"
@@ -164,11 +165,11 @@ class UpstreamLink(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """The upstream will say nothing more: a connection that only takes shares is worth nothing."""
-        self.close("it closed its side of the connection")
+        self.close("it closed its side of the connection", kind="hung-up")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
-        self.close(f"the connection broke: {exc}" if exc else "it closed the connection")
+        self.close(f"the connection broke: {exc}" if exc else "it closed the connection", kind="hung-up")
 
     def pause_writing(self) -> None:
         """The send buffer is full: an upstream that does not read is let go."""
@@ -199,6 +200,10 @@ class UpstreamLink(asyncio.Protocol):
         self.turned.set()
         self.has_job.set()
         self._loop.call_soon(self._tell_end)
+
+    def unused_s(self) -> float:
+        """Return for how long no share was sent [s]."""
+        return self._loop.time() - max(self._used_s, self._since_s)
 
     def failure(self) -> HashwrightError:
         """Return the error that the end stands for."""
@@ -360,7 +365,8 @@ class UpstreamLink(asyncio.Protocol):
         request = self._session.submit(
             said.Submit(None, name, share.job, share.extranonce2, share.ntime, share.nonce, bits)
         )
-        self.shares.sent(request, OpenShare(share.share, name, self._loop.time()))
+        self._used_s = self._loop.time()
+        self.shares.sent(request, OpenShare(share.share, name, self._used_s))
         self._flush()
 
     def _hear_answer(self, message: said.ShareAnswered) -> None:
