@@ -230,6 +230,34 @@ def test_a_connection_in_use_that_is_hung_up_on_is_a_failure():
     simulate(story, names=("one", "two"))
 
 
+def test_an_upstream_that_allows_one_connection_is_not_stormed_for_a_second():
+    async def story(app, several, loop):
+        pool = several[0]
+
+        def authorize(client, request):
+            pool.mining_authorize(client, request)
+            if len([other for other in pool.clients if not other.ended.is_set()]) > 1:
+                client.close()
+
+        pool.on["mining.authorize"] = authorize
+        await passes(60, lambda: app.desk.jobs)
+        for minute in range(120):
+            several[0].clients[0].job(f"n{minute}")
+            for _ in range(60):  # as the engine does: it asks again for each connection that is gone
+                app.upstream.open_channel(7)
+                await passes(1, step=1.0)
+        assert 60 < len(pool.clients) < 400
+        assert app.desk.states == ["connecting", "connected"]
+        assert not pool.clients[0].ended.is_set()
+        del pool.on["mining.authorize"]
+        await passes(200, lambda: len(app.upstream._channels) > 1)
+
+    def setup(several):
+        several[0].size = 4
+
+    simulate(story, setup=setup)
+
+
 def test_refused_accounts_are_tried_slowly_and_the_fall_back_at_once():
     async def story(app, several, loop):
         first, second = several

@@ -35,7 +35,7 @@ from hashwright.pool.extranonce import PREFIX_BYTES
 from hashwright.runtime.upstream_dial import dial
 from hashwright.runtime.upstream_limits import UpstreamLimits as UpstreamLimits
 from hashwright.runtime.upstream_link import LinkEnd, UpstreamLink
-from hashwright.runtime.upstream_order import AddressOrder
+from hashwright.runtime.upstream_order import AddressOrder, back_off_s
 from hashwright.runtime.upstream_settings import (
     UpstreamAddress,
     UpstreamSettings,
@@ -94,7 +94,7 @@ class Upstream:
         self._tasks: set[asyncio.Task[None]] = set()
         self._context: ssl.SSLContext | None = None
         self._up_since_s = 0.0
-        self._moved_s = self._told_s = float("-inf")
+        self._moved_s = self._told_s = self._missed_s = float("-inf")
         self._noted: dict[str, float] = {}
 
     def __repr__(self) -> str:
@@ -174,7 +174,7 @@ class Upstream:
         except BaseException:
             link.close("it was given up", kind="ours")
             raise
-        if not link.was_open:
+        if not link.was_open or (opens_with_job and link.end is not None):
             raise link.failure()
         return link
 
@@ -274,6 +274,8 @@ class Upstream:
         if not self._channels:
             self._last_ended(link, end)
             self._lost.set()
+        elif end.kind != "ours" and link.lived_s() < self.limits.healthy_s:
+            self._missed()
 
     def _last_ended(self, link: UpstreamLink, end: LinkEnd) -> None:
         """Judge the loss of the last connection. One that only stood by is made again where it was.
@@ -332,20 +334,30 @@ class Upstream:
             self._spawn(self._make_one())
 
     async def _make_one(self) -> None:
-        address = self._order.current
         try:
+            await asyncio.sleep(self._pause_s())
+            address = self._order.current
             link = await self._raise(address)
-            self._misses = 0
             if address != self._order.current:
                 link.close("another address came up meanwhile", kind="ours")
         except HashwrightError as error:
-            self._misses += 1
+            self._missed()
             self.note("another", "another connection to an upstream was not made", problem=error.message)
-            bound = min(self.limits.back_off_max_s, self.limits.back_off_first_s * 2 ** min(self._misses, 32))
-            await asyncio.sleep(self._rng.uniform(0.0, bound))
         finally:
             self._dialing -= 1
         self._make_wanted()
+
+    def _missed(self) -> None:
+        """Note that a connection beside the first one was not made, or did not hold: pools may limit their number."""
+        self._pause_s()
+        self._misses += 1
+        self._missed_s = self._now_s()
+
+    def _pause_s(self) -> float:
+        """Return how long to wait before one more connection [s]; misses of long ago are forgotten."""
+        if self._now_s() - self._missed_s > 2 * self.limits.back_off_max_s:
+            self._misses = 0
+        return back_off_s(self._misses, self.limits, self._rng)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         # allow task: ends by itself or is cancelled by `aclose`; at most `dials` and one move at a time

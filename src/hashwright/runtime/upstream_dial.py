@@ -43,7 +43,7 @@ async def _dial(link: UpstreamLink, context: ssl.SSLContext | None, *, connect_s
                 return
         except TimeoutError:
             failure = TimedOut(f"{address}: {host} does not take the connection.", code="HW-430")
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a host that TLS cannot take
             failure = _failure_of(address, error)
     assert failure is not None
     raise failure
@@ -52,11 +52,11 @@ async def _dial(link: UpstreamLink, context: ssl.SSLContext | None, *, connect_s
 async def _connect(link: UpstreamLink, host: str, context: ssl.SSLContext | None) -> None:
     options: dict[str, Any] = {}
     if context is not None:
-        options = {"ssl": context, "server_hostname": link.address.host, "ssl_shutdown_timeout": SHUTDOWN_S}
+        options = {"ssl": context, "server_hostname": link.address.host.rstrip("."), "ssl_shutdown_timeout": SHUTDOWN_S}
     await asyncio.get_running_loop().create_connection(lambda: link, host, link.address.port, **options)
 
 
-def _failure_of(address: UpstreamAddress, error: OSError) -> HashwrightError:
+def _failure_of(address: UpstreamAddress, error: OSError | ValueError) -> HashwrightError:
     if isinstance(error, ssl.SSLCertVerificationError):
         return AuthRejected(
             f"{address}: its certificate is not trusted: {error.verify_message}. No password was sent.",
@@ -65,4 +65,4 @@ def _failure_of(address: UpstreamAddress, error: OSError) -> HashwrightError:
         )
     if isinstance(error, ssl.SSLError):
         return Disconnected(f"{address}: no TLS there: {error.reason or error}.", code="HW-430")
-    return Disconnected(f"{address}: {error.strerror or error}.", code="HW-430")
+    return Disconnected(f"{address}: {getattr(error, 'strerror', None) or error}.", code="HW-430")

@@ -201,6 +201,10 @@ class UpstreamLink(asyncio.Protocol):
         self.has_job.set()
         self._loop.call_soon(self._tell_end)
 
+    def lived_s(self) -> float:
+        """Return the time since the login [s]."""
+        return self._loop.time() - self._since_s
+
     def unused_s(self) -> float:
         """Return for how long no share was sent [s]."""
         return self._loop.time() - max(self._used_s, self._since_s)

@@ -57,11 +57,7 @@ class AddressOrder:
     def pause_s(self, *, now_s: float) -> float:
         """Return how long to wait before the next try [s]."""
         closed_s = self._closed_until_s[self.position] - now_s if self.redirect is None else 0.0
-        if not self.failures:
-            return max(closed_s, 0.0)
-        first, most = self._limits.back_off_first_s, self._limits.back_off_max_s
-        bound = min(most, first * 2 ** min(self.failures - 1, 32))
-        return max(closed_s, self._rng.uniform(0.0, bound))
+        return max(closed_s, back_off_s(self.failures, self._limits, self._rng))
 
     def go_home(self) -> None:
         """Use the primary again."""
@@ -71,3 +67,11 @@ class AddressOrder:
     def follow(self, address: UpstreamAddress) -> None:
         """Use the address that the upstream sent us to."""
         self.redirect = None if address == self.addresses[self.position] else address
+
+
+def back_off_s(failures: int, limits: UpstreamLimits, rng: random.Random) -> float:
+    """Draw a pause after so many failures in a row [s]: evenly from zero to a bound that doubles; none after none."""
+    if not failures:
+        return 0.0
+    bound = min(limits.back_off_max_s, limits.back_off_first_s * 2 ** min(failures - 1, 32))
+    return rng.uniform(0.0, bound)
