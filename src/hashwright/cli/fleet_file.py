@@ -58,7 +58,7 @@ def _problems_of(fleet: Fleet, known: Mapping[str, Mapping[str, Any]], *, place:
     from hashwright.runtime.route_settings import parse_pin, parse_route
     from hashwright.runtime.setups import parse_setup
 
-    algorithms = _algorithms_of(known) | _algorithms_of(fleet["destination"])
+    algorithms = algorithms_of(known) | algorithms_of(fleet["destination"])
     readers: dict[str, Callable[[str, Mapping[str, Any]], object]] = {
         "destination": lambda name, value: parse_setup({"name": name, **value}),
         "route": lambda name, value: parse_route({"algorithm": name, **value}, known=algorithms),
@@ -78,7 +78,7 @@ def _problems_of(fleet: Fleet, known: Mapping[str, Mapping[str, Any]], *, place:
     return findings
 
 
-def _algorithms_of(destinations: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def algorithms_of(destinations: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Return the algorithm of each destination that can be read; the others are findings of their own."""
     from hashwright.runtime.destinations import DestinationSettings, coin_of
     from hashwright.runtime.setups import parse_setup
@@ -118,14 +118,25 @@ def _table(values: Mapping[str, Any]) -> Any:  # noqa: ANN401 (tomlkit's table)
     import tomlkit
 
     table = tomlkit.table()
-    for key in sorted(values, key=lambda key: (isinstance(values[key], dict), key)):
+    for key in sorted(values, key=lambda key: (_is_table(values[key]), key)):  # behind a table TOML has no plain keys
         value = values[key]
-        if isinstance(value, dict):
+        if not _is_table(value):
+            if value is not None:
+                table.add(key, value)
+        elif isinstance(value, dict):
             if value:
                 table.add(key, _table(value))
-        elif value is not None:
-            table.add(key, value)
+        else:
+            tables = tomlkit.aot()
+            for item in value:
+                tables.append(_table(item))
+            table.add(key, tables)
     return table
+
+
+def _is_table(value: object) -> bool:
+    """Tell whether a value is written as one or several tables of its own."""
+    return isinstance(value, dict) or (isinstance(value, list) and bool(value) and isinstance(value[0], dict))
 
 
 def diff_of(old: Fleet, new: Fleet, name: str) -> str:

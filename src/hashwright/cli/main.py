@@ -23,6 +23,7 @@ COMMANDS = {
     "status": "status:status",
     "doctor": "doctor:doctor",
     "pool": "pool:pool",
+    "route": "route:route",
     "miner": "miner:miner",
     "admin": "admin:admin",
     "completion": "completion:completion",
@@ -30,7 +31,7 @@ COMMANDS = {
 PANELS: list[CommandGroupDict] = [
     {"name": "Start", "commands": ["demo", "up"]},
     {"name": "Look", "commands": ["status", "doctor"]},
-    {"name": "Mine", "commands": ["pool", "miner"]},
+    {"name": "Mine", "commands": ["pool", "route", "miner"]},
     {"name": "Care", "commands": ["admin", "completion"]},
 ]
 

@@ -5,12 +5,13 @@ which reads the stored routes again.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hashwright.errors import EXIT_NOTHING, OperatorError
+from hashwright.adapters.secret import read_secret
+from hashwright.errors import EXIT_NOTHING, LimitRefused, OperatorError
 from hashwright.routing.events import PinSet, RouteSet
 from hashwright.runtime import route_status
 from hashwright.runtime.control import Command
@@ -19,13 +20,16 @@ from hashwright.runtime.route_settings import (
     PIN_KIND,
     ROUTE_KIND,
     check_pattern,
+    document_of,
     event_of_pin,
     event_of_route,
+    keep_unnamed,
     parse_pin,
     parse_route,
     refuse_pin,
 )
-from hashwright.runtime.route_test import parse_options, probe, solo_problem
+from hashwright.runtime.route_test import ProbeOptions, parse_options, probe, solo_problem
+from hashwright.runtime.upstream_settings import SECRET_KINDS
 
 if TYPE_CHECKING:
     from hashwright.runtime.wiring import Hashwright
@@ -38,7 +42,8 @@ def table(app: "Hashwright") -> dict[str, Command]:
         return await route_status.read_status(app)
 
     async def set_route(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        return await change_route(app, arguments["route"], is_dry_run=bool(arguments.get("dry_run")))
+        is_dry_run = bool(arguments.get("dry_run"))
+        return await change_route(app, arguments["route"], keep=arguments.get("keep", ()), is_dry_run=is_dry_run)
 
     async def remove(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         return await remove_route(app, str(arguments["algorithm"]))
@@ -58,16 +63,24 @@ def table(app: "Hashwright") -> dict[str, Command]:
     }
 
 
-async def change_route(app: "Hashwright", raw: Mapping[str, Any], *, is_dry_run: bool = False) -> dict[str, Any]:
+async def change_route(
+    app: "Hashwright", raw: Mapping[str, Any], *, keep: Iterable[str] = (), is_dry_run: bool = False
+) -> dict[str, Any]:
     """Let the machines of an algorithm follow another route; no session is dropped for it.
+
+    Args:
+        app: the running process.
+        raw: the settings of the route.
+        keep: settings that stay as they are unless `raw` names them.
+        is_dry_run: only check.
 
     Raises:
         ConfigError: with one finding a problem.
     """
-    settings = parse_route(raw, known=algorithms_of(app))
-    document = msgspec.to_builtins(settings)
-    stored = app.store.settings(ROUTE_KIND)
-    answer = {"route": document, "before": stored.get(settings.algorithm), "saved": not is_dry_run}
+    before = app.store.settings(ROUTE_KIND).get(str(raw.get("algorithm")))
+    settings = parse_route(keep_unnamed(raw, before, keep), known=algorithms_of(app))
+    document = document_of(settings)
+    answer = {"route": document, "before": before, "saved": not is_dry_run}
     if not is_dry_run:
         saved = app.writer.put_setting(ROUTE_KIND, settings.algorithm, document, now=app.clock.now())
         await asyncio.wrap_future(saved)
@@ -123,9 +136,27 @@ async def look_at_pool(raw: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         HashwrightError: it cannot be reached, is not let through, or refuses us.
     """
-    options = parse_options(dict(raw))
+    options = with_password(parse_options(dict(raw)))
     found = await probe(options)
     return {"found": msgspec.to_builtins(found), "solo_problem": solo_problem(found, options)}
+
+
+def with_password(options: ProbeOptions) -> ProbeOptions:
+    """Return options with the secret itself where a reference stands.
+
+    Raises:
+        LimitRefused: on behalf of others no secret of ours is read, or they would have us send it to them.
+        ConfigError: there is no such secret.
+    """
+    if not options.password.startswith(SECRET_KINDS):
+        return options
+    if options.for_others:
+        raise LimitRefused(
+            "A secret of this computer is not sent on behalf of others.",
+            code="HW-501",
+            hint="Leave --password-from out.",
+        )
+    return msgspec.structs.replace(options, password=read_secret(options.password))
 
 
 def algorithms_of(app: "Hashwright") -> dict[str, str]:

@@ -124,6 +124,18 @@ def refuse_pin(findings: list[Finding]) -> ConfigError:
     return _refusal("pin", findings)
 
 
+def document_of(settings: RouteSettings) -> dict[str, Any]:
+    """Return a route as it is stored: plain, and without what is as by default."""
+    document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(settings))
+    return document
+
+
+def keep_unnamed(raw: Mapping[str, Any], before: Mapping[str, Any] | None, keep: Iterable[str]) -> dict[str, Any]:
+    """Return a route in which what a person did not name is as it was before."""
+    kept = {key: before[key] for key in keep if before and key in before}
+    return {**kept, **raw}
+
+
 def event_of_route(settings: RouteSettings) -> RouteSet:
     """Return what the engine is told of a route that was checked. A route of a person has no end."""
     return RouteSet(

@@ -59,7 +59,7 @@ async def _look(options: ProbeOptions, limits: ProbeLimits | None) -> Probe | Ha
 
 def _primary_checks(settings: UpstreamSettings, found: Probe | HashwrightError) -> list[Check]:
     if isinstance(found, HashwrightError):
-        return [failed(found.message, found.code, found.hint)]
+        return [failed(f"primary {found.message}", found.code, found.hint)]
     checks = [_connection_check(found)]
     if found.tls is not None:
         checks.append(ok(f"certificate is {found.tls.trusted}; its fingerprint is {found.tls.sha256}"))

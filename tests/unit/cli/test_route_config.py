@@ -143,3 +143,18 @@ def test_what_the_file_does_not_name_stays(folder):
     assert changes.document == {"changed": ["pin kai.*"], "removed": [], "unnamed": ["far", "route sha256d"]}
     changes = config.changes_of(stored, wanted, prune=True)
     assert changes.document == {"changed": ["pin kai.*"], "removed": ["far", "route sha256d"], "unnamed": []}
+
+
+def test_several_nodes_of_a_destination_stand_as_tables_behind_its_plain_keys(tmp_path):
+    nodes = [
+        {"node": "bitcoind", "node_settings": {"rpc_url": f"http://127.0.0.1:{port}", "rpc_user": "kai"}}
+        for port in (1, 2)
+    ]
+    home = HOME | {
+        "node_settings": {"rpc_url": "http://127.0.0.1:0"},
+        "fallback_nodes": nodes,
+        "shares_per_minute": 3.0,
+    }
+    text = toml_of({"home": home, "hotel": HOME})
+    assert text.count("[[destination.home.fallback_nodes]]") == 2
+    assert read_fleet(written(tmp_path, text))["destination"] == {"home": home, "hotel": HOME}
