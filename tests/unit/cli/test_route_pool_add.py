@@ -36,8 +36,9 @@ def test_the_least_that_an_upstream_needs():
 def test_every_flag_of_an_upstream_becomes_its_setting():
     words = (
         "--upstream pool.example:1 --upstream stratum+tls://pool.example:2 --user kai --password d=1024 "
-        f"--coin litecoin --network test --names mapped --name-map kai.r1=k_1 --name-map kai.r2=k_2 --pin-sha256 {FINGERPRINT} "
-        "--reconnect-host a.example --reconnect-host b.example --no-version-rolling --stay-on-mismatch "
+        "--coin litecoin --network test --names mapped --name-map kai.r1=k_1 --name-map kai.r2=k_2 "
+        f"--pin-sha256 {FINGERPRINT} --reconnect-host a.example --reconnect-host b.example "
+        "--no-version-rolling --stay-on-mismatch "
         "--start-difficulty 64 --minimum-difficulty 2 --shares-per-minute 12"
     )
     destination = settings(*words.split())
