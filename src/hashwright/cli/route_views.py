@@ -97,13 +97,15 @@ def _destination_row(item: Mapping[str, Any], sums: Mapping[str, Any]) -> tuple[
 
 
 def _counts(item: Mapping[str, Any], sums: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    """Return shares accepted, rejected, stale and lost: by the upstream's answer, or on an own node by our own."""
+    """Return shares accepted, rejected, stale and lost: by the upstream's answer, or on an own node by our own.
+
+    What came too late after a switch is lost work too; it stands apart among the reasons.
+    """
     if item["kind"] == "own":
         return str(sums["judged"]["good"]), str(sums["judged"]["refused"]), UNKNOWN, UNKNOWN
-    accepted, rejected, stale, lost = (
-        str(sums["answers"][state]["shares"]) for state in ("accepted", "rejected", "stale", "lost")
-    )
-    return accepted, rejected, stale, lost
+    shares = {state: answer["shares"] for state, answer in sums["answers"].items()}
+    lost = shares["lost"] + shares["late"]
+    return str(shares["accepted"]), str(shares["rejected"]), str(shares["stale"]), str(lost)
 
 
 def percent_text(value: float | None, *, is_signed: bool = False) -> str:

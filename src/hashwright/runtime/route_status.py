@@ -6,7 +6,8 @@ their jobs pay, now), and the store's sums of whole minutes (asked, credited, an
 * **asked**: the work that the destination was to get by the plan.
 * **delivered**: shares that we judged good, less what the upstream rejected or never answered. Targets are met by this
   number, and the error is the difference of the two shares, in percent of all work of the algorithm.
-* **submitted, accepted, rejected, stale, lost**: the upstream's own answers, at its own share target.
+* **submitted, accepted, rejected, stale, lost**: the upstream's own answers, at its own share target. **late**: found
+  too late after a switch, so it was neither credited nor sent.
 
 Work is a whole number of hashes, and text in the document, because it does not fit a float.
 """
@@ -15,7 +16,7 @@ import asyncio
 import fnmatch
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import msgspec
 
@@ -26,6 +27,7 @@ from hashwright.pool.payees import SOLO_SHARE_MIN
 from hashwright.pool.records import Channel, Coinbase, Destination
 from hashwright.runtime.route_settings import PIN_KIND, ROUTE_KIND
 from hashwright.runtime.route_test import outputs_of
+from hashwright.signals import Delivery
 from hashwright.units import hashrate_est
 
 if TYPE_CHECKING:
@@ -36,6 +38,9 @@ WINDOWS_S = {"10m": 600, "1h": 3600, "24h": 86_400}
 """The spans of asked against delivered: as quick as chance allows, and long enough to bill."""
 MINUTE_MS = 60_000
 CREDITED = ("accepted", "block")
+STATES: Final = get_args(Delivery)
+RETURNED = ("rejected", "stale", "lost")
+"""What was credited before its answer came, and is taken off by it. Late shares were never credited."""
 FIRST_BOOT = 1
 OUTPUTS_SHOWN = 16
 
@@ -50,7 +55,7 @@ class Sums:
     refused_shares: int = 0
     """Shares that we judged bad ourselves; they never went out."""
     work: dict[str, int] = field(default_factory=dict)
-    """By what became of it: submitted, accepted, rejected, stale, lost."""
+    """By what became of it (`signals.Delivery`)."""
     shares: dict[str, int] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
     """Shares that did not count, by the upstream's own reason."""
@@ -58,7 +63,7 @@ class Sums:
     @property
     def delivered(self) -> int:
         """The work that counts towards the targets."""
-        returned = sum(self.work.get(state, 0) for state in ("rejected", "stale", "lost"))
+        returned = sum(self.work.get(state, 0) for state in RETURNED)
         return max(self.credited - returned, 0)
 
 
@@ -160,8 +165,7 @@ def window_document(name: str, names: tuple[str, ...], window: Window) -> dict[s
         "hashrate_hs": hashrate_est(sums.delivered, window.seconds),
         "judged": {"good": sums.credited_shares, "refused": sums.refused_shares},
         "answers": {
-            state: {"shares": sums.shares.get(state, 0), "work": str(sums.work.get(state, 0))}
-            for state in ("submitted", "accepted", "rejected", "stale", "lost")
+            state: {"shares": sums.shares.get(state, 0), "work": str(sums.work.get(state, 0))} for state in STATES
         },
         "reasons": dict(sorted(sums.reasons.items())),
     }

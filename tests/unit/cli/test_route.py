@@ -29,6 +29,7 @@ def app(monkeypatch):
     app.store.asked = [("far", 700), ("home", 300)]
     app.store.work = [("far", "accepted", 710), ("home", "accepted", 310)]
     app.store.delivery = [("far", "accepted", "", 690), ("far", "rejected", "low\x1b[2J difficulty", 20)]
+    app.store.delivery.append(("far", "late", "switched", 2))
     app.asked = []
 
     async def ask(data_dir, command, *, timeout_s=30.0, **arguments):
@@ -61,7 +62,7 @@ def test_status_shows_asked_against_delivered(capsys, tmp_path, app):
     ]  # fmt: skip
     far, home = table_rows["far"], table_rows["home"]
     assert far[1:5] == ["ready", "70.00 %", "69.00 %", "-1.00 %"]
-    assert far[6:] == ["2 (1 sliced)", "690", "20", "0", "0", "12 ms"]
+    assert far[6:] == ["2 (1 sliced)", "690", "20", "0", "2", "12 ms"]
     assert home[1:5] == ["ready", "30.00 %", "31.00 %", "+1.00 %"]
     assert home[6:] == ["1", "310", "0", "-", "-", "-"]
 
@@ -91,7 +92,7 @@ def test_status_names_route_pins_and_whom_upstreams_pay(capsys, tmp_path, app):
 
 def test_reasons_of_an_upstream_are_shown_and_cannot_move_the_cursor(capsys, tmp_path, app):
     said = run(capsys, tmp_path, "status")
-    assert "  far: 20 rejected: low\\x1b[2J difficulty\n" in said.out
+    assert "  far: 20 rejected: low\\x1b[2J difficulty; 2 late: switched\n" in said.out
     assert "\x1b" not in said.out
 
 

@@ -31,6 +31,7 @@ def app():
     app.store.delivery = [
         ("far", "submitted", "", 710), ("far", "accepted", "", 685), ("far", "rejected", "low difficulty", 9),
         ("far", "stale", "job not found", 8), ("far", "lost", "", 3),
+        ("far", "late", "switched", 2),
     ]  # fmt: skip
     return app
 
@@ -48,10 +49,10 @@ def test_delivered_is_what_we_judged_good_less_what_came_back(app):
 def test_the_upstreams_own_answers_stand_beside(app):
     far = window(app)
     assert {state: answer["shares"] for state, answer in far["answers"].items()} == {
-        "submitted": 710, "accepted": 685, "rejected": 9, "stale": 8, "lost": 3,
+        "submitted": 710, "accepted": 685, "rejected": 9, "stale": 8, "lost": 3, "late": 2,
     }  # fmt: skip
     assert far["answers"]["accepted"]["work"] == str(685 * UNIT)
-    assert far["reasons"] == {"lost": 3, "rejected: low difficulty": 9, "stale: job not found": 8}
+    assert far["reasons"] == {"late: switched": 2, "lost": 3, "rejected: low difficulty": 9, "stale: job not found": 8}
     assert far["judged"] == {"good": 710, "refused": 4}
 
 
