@@ -42,7 +42,7 @@ def status_parts(document: Mapping[str, Any], window: str) -> list[Part]:
 def _algorithm_parts(item: Mapping[str, Any], window: Mapping[str, Any], key: str) -> list[Part]:
     span = WINDOW_TITLES[key]
     measured = duration_text(window["measured_s"])
-    since = "" if abs(window["measured_s"] - window["asked_s"]) <= 60 else f", of which {measured} are known"
+    since = "" if abs(window["measured_s"] - window["asked_s"]) <= 60 else f", so far {measured}"
     parts: list[Part] = [f"{item['algorithm']}: {route_text(item['route'])}", *plan_parts(item)]
     meaning = "asked and delivered: percent of all work, measured; hash rate: estimated from delivered work"
     parts.append(f"Last {span}{since}; {meaning}.")

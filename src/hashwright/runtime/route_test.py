@@ -36,6 +36,7 @@ from hashwright.stratum.messages import Message
 
 AGENT: Final = "hashwright/0.1"
 READ_BYTES: Final = 65_536
+AGAIN: Final = "Check host and port, or try again later."
 TEXTS_MAX: Final = 5
 """Messages of the pool to people that are kept."""
 OP_RETURN: Final = 0x6A
@@ -241,7 +242,7 @@ class _Look:
                 hosts = await check_outgoing(address.host, address.port, for_others=self._options.for_others)
                 await self._connect_to_one_of(hosts)
         except TimeoutError as error:
-            raise TimedOut(f"{address}: no connection in {limits.connect_s:g} s.", code="HW-430") from error
+            raise TimedOut(f"{address}: no connection in {limits.connect_s:g} s.", code="HW-430", hint=AGAIN) from error
 
     async def _connect_to_one_of(self, hosts: tuple[str, ...]) -> None:
         failure: OSError | None = None
@@ -256,7 +257,7 @@ class _Look:
                 raise await self._untrusted(host, error) from error
             except OSError as error:
                 failure = error
-        raise Disconnected(f"{self._address}: {_words_of(failure)}.", code="HW-430", hint="Check host and port.")
+        raise Disconnected(f"{self._address}: {_words_of(failure)}.", code="HW-430", hint=AGAIN)
 
     async def _open(
         self, host: str, context: ssl.SSLContext | None
@@ -302,10 +303,10 @@ class _Look:
             await self._hear_until(lambda: self._is_authorized, self._limits.login_s, "mining.authorize")
         try:
             await self._hear_until(lambda: self._job is not None, self._limits.job_s, "the wish for a job")
-        except TimedOut:
+        except (TimedOut, Disconnected):
             if self._options.user:
                 raise
-            return None  # a pool that gives work only to those who log in
+            return None  # a pool that gives work only to those who log in, and lets the others go
         first_job_ms = round((asyncio.get_running_loop().time() - since_s) * 1000)
         is_rolling = self._options.version_rolling
         with contextlib.suppress(TimedOut, Disconnected):
@@ -328,15 +329,17 @@ class _Look:
                 while not is_done():
                     await self._hear_more()
         except TimeoutError as error:
-            raise TimedOut(f"{self._address}: no answer to {question} in {seconds:g} s.", code="HW-430") from error
+            raise TimedOut(
+                f"{self._address}: no answer to {question} in {seconds:g} s.", code="HW-430", hint=AGAIN
+            ) from error
         except OSError as error:
-            raise Disconnected(f"{self._address}: the connection broke: {error}.", code="HW-430") from error
+            raise Disconnected(f"{self._address}: the connection broke: {error}.", code="HW-430", hint=AGAIN) from error
 
     async def _hear_more(self) -> None:
         self._flush()
         data = await self._reader.read(READ_BYTES)
         if not data:
-            raise Disconnected(f"{self._address}: it closed the connection.", code="HW-430")
+            raise Disconnected(f"{self._address}: it closed the connection.", code="HW-430", hint=AGAIN)
         for message in self._session.receive_data(data):
             self._hear(message)
         self._flush()

@@ -72,7 +72,7 @@ def test_status_says_window_units_and_what_is_estimated(capsys, tmp_path, app):
     assert "Last 1 h; asked and delivered: percent of all work, measured; hash rate: estimated" in said.out
     app.kernel.pool.boot = 1
     said = run(capsys, tmp_path, "status", "--window", "24h")
-    assert "Last 24 h, of which 2 min are known; " in said.out
+    assert "Last 24 h, so far 2 min; " in said.out
 
 
 def test_status_names_route_pins_and_whom_upstreams_pay(capsys, tmp_path, app):

@@ -114,6 +114,16 @@ def test_a_pool_that_gives_work_only_after_login_is_shown_without_a_job():
     assert found.room.machines == 256**4
 
 
+def test_a_pool_that_lets_go_of_who_does_not_log_in_is_shown_without_a_job():
+    class Impatient(Pool):
+        def _give_work(self, writer):
+            writer.write_eof()
+
+    assert look(Impatient()).job is None
+    with pytest.raises(Unavailable, match="closed the connection"):
+        look(Impatient(job_after="mining.authorize"), user="kai")
+
+
 def test_a_pool_that_refuses_version_rolling_has_mask_0():
     assert look(Pool(answers={"mining.configure": False})).mask == "00000000"
     pool = Pool(answers={"mining.configure": None})
