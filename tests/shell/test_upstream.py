@@ -1,11 +1,12 @@
 """An upstream that behaves: greeting, jobs, shares and their answers, names, more connections, screens."""
 
+import dataclasses
 import json
 
 import pytest
 
 from hashwright.pool.events import ChannelOpened, ShareVerdict
-from shell.upstream_pool import PREV, Pool, play, pools, running, share, until
+from shell.upstream_pool import PREV, QUICK, Pool, play, pools, running, share, until
 
 
 def users_of(client, method="mining.submit"):
@@ -286,18 +287,43 @@ def test_shares_for_channels_that_are_unknown_or_gone_are_left_alone():
 # -------------------------------------------------------------------- names
 
 
-def test_workers_names_are_asked_for_once_before_their_first_share():
+def test_workers_names_are_asked_for_once_and_their_shares_wait_for_the_answer():
     async def story(pool):
         async with running(pool.url, names="workers") as app:
             await until(lambda: app.desk.jobs)
+            held = []
+            pool.on["mining.authorize"] = lambda _client, request: held.append(request)
             for number, worker in enumerate(["kai.r01", "ann.r02", "kai.r01", "norig"], start=1):
                 app.upstream.submit(share(number, worker=worker))
+            await until(lambda: len(app.desk.verdicts) == 1)
+            assert app.desk.verdicts[0].share == 4
+            assert [request["params"] for request in held] == [["acct.r01", "x"], ["acct.r02", "x"]]
+            assert app.upstream.describe()["links"][0]["open"] == 3
+            pool.client.reply(held[1])
+            pool.client.reply(held[0])
             await until(lambda: len(app.desk.verdicts) == 4)
-            assert users_of(pool.client) == ["acct.r01", "acct.r02", "acct.r01", "acct.main"]
+            assert [verdict.share for verdict in app.desk.verdicts] == [4, 2, 1, 3]
+            app.upstream.submit(share(5, worker="kai.r01"))
+            await until(lambda: len(app.desk.verdicts) == 5)
+            assert users_of(pool.client) == ["acct.main", "acct.r02", "acct.r01", "acct.r01", "acct.r01"]
             assert users_of(pool.client, "mining.authorize") == ["acct.main", "acct.r01", "acct.r02"]
-            methods = [request["method"] for request in pool.client.asked[-6:]]
-            assert methods[:4] == ["mining.authorize", "mining.submit"] * 2
             assert app.upstream.describe()["links"][0]["users"] == ["acct.main", "acct.r01", "acct.r02"]
+
+    play(story)
+
+
+def test_a_name_without_an_answer_does_not_hold_its_shares_for_ever():
+    async def story(pool):
+        async with running(pool.url, limits=dataclasses.replace(QUICK, handshake_s=2.0), names="workers") as app:
+            await until(lambda: app.desk.jobs)
+            pool.on["mining.authorize"] = lambda _client, _request: None
+            app.upstream.submit(share(1))
+            app.upstream.submit(share(2))
+            await until(lambda: len(app.desk.verdicts) == 2)
+            assert users_of(pool.client) == ["acct.main"] * 2
+            app.upstream.submit(share(3))
+            await until(lambda: len(app.desk.verdicts) == 3)
+            assert app.desk.closed == []
 
     play(story)
 
@@ -309,34 +335,49 @@ def test_mapped_names_are_used_and_others_go_under_the_account():
             app.upstream.submit(share(1, worker="kai.r01"))
             app.upstream.submit(share(2, worker="kai.r02"))
             await until(lambda: len(app.desk.verdicts) == 2)
-            assert users_of(pool.client) == ["alpha.1", "acct.main"]
+            assert users_of(pool.client) == ["acct.main", "alpha.1"]
 
     play(story)
 
 
-def test_where_names_are_refused_the_shares_go_under_the_base_name_and_the_connection_stays():
+def is_base(request):
+    return request["params"][0] == "acct.main"
+
+
+def test_where_names_are_refused_every_share_goes_under_the_base_name():
     def authorize(client, request):
-        is_base = request["params"][0] == "acct.main"
-        client.reply(request, is_base, None if is_base else [24, "one name only", None])
-        if is_base:
+        client.reply(request, is_base(request), None if is_base(request) else [24, "one name only", None])
+        if is_base(request):
             client.job()
 
-    def submit(client, request):
-        is_base = request["params"][0] == "acct.main"
-        client.reply(request, is_base or None, None if is_base else [24, "Unauthorized worker", None])
-
     async def story(pool):
-        pool.on.update({"mining.authorize": authorize, "mining.submit": submit})
+        pool.on["mining.authorize"] = authorize
         async with running(pool.url, names="workers") as app:
             await until(lambda: app.desk.jobs)
             for number in range(100):
-                app.upstream.submit(share(number, worker=f"kai.r{number}"))
+                app.upstream.submit(share(number, worker=f"kai.r{number % 50}"))
             await until(lambda: len(app.desk.verdicts) == 100)
-            assert not any(verdict.is_accepted for verdict in app.desk.verdicts)
-            for number in range(100):
-                app.upstream.submit(share(number, worker=f"kai.r{number}"))
-            await until(lambda: len(app.desk.verdicts) == 200)
-            assert all(verdict.is_accepted for verdict in app.desk.verdicts[100:])
+            assert users_of(pool.client) == ["acct.main"] * 100
+            assert all(verdict.is_accepted for verdict in app.desk.verdicts)
+            assert len(pool.client.of("mining.authorize")) == 51
+            assert app.desk.closed == []
+
+    play(story)
+
+
+def test_names_that_are_allowed_and_then_refused_share_by_share_cost_one_share_each():
+    def submit(client, request):
+        client.reply(request, is_base(request) or None, None if is_base(request) else [24, "who?", None])
+
+    async def story(pool):
+        pool.on["mining.submit"] = submit
+        async with running(pool.url, names="workers") as app:
+            await until(lambda: app.desk.jobs)
+            for turn in (1, 2):
+                for number in range(50):
+                    app.upstream.submit(share(number, worker=f"kai.r{number}"))
+                await until(lambda turn=turn: len(app.desk.verdicts) == 50 * turn)
+            assert [verdict.is_accepted for verdict in app.desk.verdicts] == [False] * 50 + [True] * 50
             assert app.desk.closed == []
 
     play(story)

@@ -188,6 +188,28 @@ def test_an_upstream_that_hangs_up_after_a_redirect_finds_us_at_the_new_place():
     redirect("127.0.0.1", "PORT", 0)(check)
 
 
+def test_a_fall_back_that_comes_up_after_the_redirect_is_closed_again():
+    async def story(first):
+        async with pools(Pool(prefix="02"), Pool(prefix="03")) as (target, fallback):
+            held = []
+            target.on["mining.authorize"] = lambda client, request: held.append((target, client, request))
+            fallback.on["mining.authorize"] = lambda client, request: held.append((fallback, client, request))
+            async with running(first.url, fallback.url, limits=SLOW_HOME) as app:
+                await until(lambda: app.desk.jobs)
+                first.client.tell("client.reconnect", "127.0.0.1", target.port, 0)
+                first.client.close()
+                await until(lambda: len(held) == 2)
+                for pool, client, request in sorted(held, key=lambda entry: entry[0] is fallback):
+                    pool.mining_authorize(client, request)
+                    await until(lambda client=client: client.server.prefix in [e.prefix.hex() for e in app.desk.opened])
+                await until(lambda: len(app.desk.closed) == 2)
+                shown = app.upstream.describe()
+                assert [link["prefix"] for link in shown["links"]] == ["02"]
+                assert shown["address"] == target.url
+
+    play(story)
+
+
 def test_a_redirect_to_nowhere_leaves_the_connection_as_it_is():
     async def check(app, first, second, lines):
         await until(lambda: any("does not work" in line["event"] for line in lines))

@@ -39,7 +39,6 @@ from hashwright.runtime.upstream_order import AddressOrder, back_off_s
 from hashwright.runtime.upstream_settings import (
     UpstreamAddress,
     UpstreamSettings,
-    is_host,
     parse_address,
     password_of,
     pin_of,
@@ -242,7 +241,7 @@ class Upstream:
         old = link.address
         host = message.host.strip("[]") or old.host
         allowed = (old.host, *self.settings.reconnect_hosts)
-        if not is_host(host) or not any(same_host(host, other) for other in allowed):
+        if not any(same_host(host, other) for other in allowed):
             return None
         return UpstreamAddress(host=host, port=message.port or old.port, is_tls=old.is_tls)
 

@@ -35,7 +35,7 @@ from hashwright.pool.events import (
 from hashwright.runtime.upstream_limits import UpstreamLimits
 from hashwright.runtime.upstream_names import NameBook
 from hashwright.runtime.upstream_settings import UpstreamAddress, UpstreamSettings, pin_of
-from hashwright.runtime.upstream_shares import OpenShare, ShareBook
+from hashwright.runtime.upstream_shares import OpenShare, ShareBook, is_refusal
 from hashwright.runtime.upstream_socket import pin_problem as pin_problem
 from hashwright.runtime.upstream_socket import tune
 from hashwright.stratum import messages as said
@@ -106,7 +106,7 @@ class UpstreamLink(asyncio.Protocol):
         self.end: LinkEnd | None = None
         self.was_open = False
         self.names = NameBook(owner.settings)
-        self.shares = ShareBook(is_refused=self.names.is_refused)
+        self.shares = ShareBook(base=self.names.base)
         self.turned = asyncio.Event()
         """Open, or ended before."""
         self.has_job = asyncio.Event()
@@ -242,6 +242,10 @@ class UpstreamLink(asyncio.Protocol):
             self.close(f"no job for {limits.job_idle_s:g} s")
         elif self.shares.unanswered_s(now_s=now) > limits.answer_s:
             self.close(f"{len(self.shares)} shares, and no answer for {limits.answer_s:g} s")
+        else:
+            for name in self.names.overdue(now_s=now, answer_s=limits.handshake_s):
+                self._settle_name(name, is_allowed=False, reason="no answer")
+            self._flush()
 
     # ---------------------------------------------------------------- what the upstream says
 
@@ -258,11 +262,8 @@ class UpstreamLink(asyncio.Protocol):
         self._enter("authorizing")
 
     def _hear_authorized(self, message: said.Authorized) -> None:
-        self.names.note(message.user, is_allowed=message.is_allowed)
         if message.user != self.names.base:
-            if not message.is_allowed:
-                self._owner.note("name", "an upstream refuses a worker's name; its shares go under the base name",
-                                 user=message.user, reason=message.reason)  # fmt: skip
+            self._settle_name(message.user, is_allowed=message.is_allowed, reason=message.reason)
         elif not message.is_allowed:
             text = f"it refuses the user {self.names.base}: {message.reason} ({message.code})"
             self.close(text, kind="refused", code="HW-431")
@@ -359,23 +360,40 @@ class UpstreamLink(asyncio.Protocol):
         """Send a share at once; nothing happens where the connection is not open."""
         if self.end is not None or not self.was_open:
             return
-        if len(self.shares) >= self._owner.limits.open_shares:
-            self.close(f"{len(self.shares)} shares without an answer")
+        if len(self.shares) + self.names.held >= self._owner.limits.open_shares:
+            self.close(f"{len(self.shares) + self.names.held} shares without an answer")
             return
+        self._used_s = self._loop.time()
         name = self.names.name_of(share.worker)
-        if self.names.is_new(name):
+        if self.names.is_new(name, now_s=self._used_s):
             self._session.authorize(name, self._password)
+        if not self.names.hold(name, share):
+            self._send(share, name)
+        self._flush()
+
+    def _send(self, share: SubmitUpstream, name: str) -> None:
         bits = share.version_bits if self._mask else None
         request = self._session.submit(
             said.Submit(None, name, share.job, share.extranonce2, share.ntime, share.nonce, bits)
         )
-        self._used_s = self._loop.time()
-        self.shares.sent(request, OpenShare(share.share, name, self._used_s))
-        self._flush()
+        self.shares.sent(request, OpenShare(share.share, name, self._loop.time()))
+
+    def _settle_name(self, name: str, *, is_allowed: bool, reason: str) -> None:
+        """Take an answer about a worker's name, and send what waited for it."""
+        if not is_allowed:
+            text = "an upstream refuses a worker's name; its shares go under the base name"
+            self._owner.note("name", text, user=name, reason=reason)
+        for share in self.names.note(name, is_allowed=is_allowed):
+            self._send(share, name if is_allowed else self.names.base)
 
     def _hear_answer(self, message: said.ShareAnswered) -> None:
-        if self.shares.answered(message, now_s=self._loop.time()) and message.is_accepted:
+        found = self.shares.answered(message, now_s=self._loop.time())
+        if found is None:
+            return
+        if message.is_accepted:
             self._last_accepted_at = self._owner.clock.now()
+        elif is_refusal(message) and found.name != self.names.base:
+            self._settle_name(found.name, is_allowed=False, reason=message.reason)
         refusals = self.shares.counts.refusals
         if refusals >= self._owner.limits.refusals:
             text = f"it refused {refusals} shares in a row: {message.reason} ({message.code})"
@@ -405,7 +423,7 @@ class UpstreamLink(asyncio.Protocol):
             "submitted": counts.submitted,
             "accepted": counts.accepted,
             "rejected": counts.rejected,
-            "open": len(self.shares),
+            "open": len(self.shares) + self.names.held,
             "latency_p50_ms": self.shares.latency_ms(0.50),
             "latency_p99_ms": self.shares.latency_ms(0.99),
             "users": self.names.in_use()[:32],

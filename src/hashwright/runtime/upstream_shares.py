@@ -1,11 +1,9 @@
 """The shares of one connection: what is open, what was answered and how quickly.
 
-A refusal ("unauthorised") counts against the connection only under a name that the upstream had not refused: the first
-shares of a worker go out together with the question for its name.
+An answer of "unauthorised" counts against the connection only under its base name; otherwise it is about that name.
 """
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -38,11 +36,11 @@ class ShareCounts:
 class ShareBook:
     """Open shares by the id of their request, oldest first."""
 
-    __slots__ = ("_answered_s", "_is_refused", "_latencies", "_open", "_verdicts", "counts")
+    __slots__ = ("_answered_s", "_base", "_latencies", "_open", "_verdicts", "counts")
 
-    def __init__(self, *, is_refused: Callable[[str], bool]) -> None:
+    def __init__(self, *, base: str) -> None:
         self.counts = ShareCounts()
-        self._is_refused = is_refused
+        self._base = base
         self._open: dict[int, OpenShare] = {}
         self._verdicts: list[ShareVerdict] = []
         self._latencies: deque[int] = deque(maxlen=LATENCIES_KEPT)
@@ -59,11 +57,11 @@ class ShareBook:
         self._open[request] = share
         self.counts.submitted += 1
 
-    def answered(self, answer: ShareAnswered, *, now_s: float) -> bool:
-        """Note an answer; False where it belongs to no open share."""
+    def answered(self, answer: ShareAnswered, *, now_s: float) -> OpenShare | None:
+        """Note an answer and return the share that it belongs to; None where that is none of the open ones."""
         found = self._open.pop(answer.request, None)
         if found is None:
-            return False
+            return None
         self._answered_s = now_s
         latency_ms = max(round((now_s - found.sent_s) * 1000), 0)
         self._latencies.append(latency_ms)
@@ -71,7 +69,7 @@ class ShareBook:
             ShareVerdict(found.share, answer.is_accepted, answer.code, answer.reason, latency_ms)
         )  # fmt: skip
         self._count(found, answer)
-        return True
+        return found
 
     def _count(self, found: OpenShare, answer: ShareAnswered) -> None:
         counts = self.counts
@@ -79,9 +77,9 @@ class ShareBook:
             counts.accepted += 1
         else:
             counts.rejected += 1
-        if answer.is_accepted or answer.code not in (UNAUTHORIZED, NOT_SUBSCRIBED):
+        if not is_refusal(answer):
             counts.refusals = 0
-        elif not self._is_refused(found.name):
+        elif found.name == self._base:
             counts.refusals += 1
 
     def take_verdicts(self) -> tuple[ShareVerdict, ...]:
@@ -101,3 +99,8 @@ class ShareBook:
         """Return a quantile of the last latencies, None without answers."""
         ordered = sorted(self._latencies)
         return ordered[min(int(part * len(ordered)), len(ordered) - 1)] if ordered else None
+
+
+def is_refusal(answer: ShareAnswered) -> bool:
+    """Tell whether an answer says that the name may not submit here."""
+    return not answer.is_accepted and answer.code in (UNAUTHORIZED, NOT_SUBSCRIBED)

@@ -125,23 +125,40 @@ def test_names_are_kept_mapped_or_put_together(options, worker, name):
     assert NameBook(settings(**options)).name_of(worker) == name
 
 
-def test_a_refused_name_falls_back_to_the_base_name():
+def test_a_refused_name_falls_back_to_the_base_name_with_the_shares_that_waited():
     book = NameBook(settings(names="workers"))
-    assert book.is_new("acct.r01")
-    assert not book.is_new("acct.r01")
-    assert not book.is_new("acct.main")
-    book.note("acct.r01", is_allowed=False)
-    book.note("acct.r99", is_allowed=False)
-    assert book.is_refused("acct.r01")
-    assert not book.is_refused("acct.r99")
+    assert book.is_new("acct.r01", now_s=5.0)
+    assert not book.is_new("acct.r01", now_s=6.0)
+    assert not book.is_new("acct.main", now_s=6.0)
+    assert book.hold("acct.r01", "one")
+    assert book.hold("acct.r01", "two")
+    assert not book.hold("acct.main", "three")
+    assert book.held == 2
+    assert book.note("acct.r99", is_allowed=False) == []
+    assert book.note("acct.main", is_allowed=False) == []
+    assert book.note("acct.r01", is_allowed=False) == ["one", "two"]
+    assert book.note("acct.r01", is_allowed=False) == []
+    assert book.held == 0
     assert book.name_of("kai.r01") == "acct.main"
     assert book.in_use() == ["acct.main"]
+
+
+def test_an_allowed_name_holds_nothing_any_more():
+    book = NameBook(settings(names="workers"))
+    book.is_new("acct.r01", now_s=5.0)
+    book.hold("acct.r01", "one")
+    assert book.overdue(now_s=15.0, answer_s=10.0) == []
+    assert book.overdue(now_s=15.1, answer_s=10.0) == ["acct.r01"]
+    assert book.note("acct.r01", is_allowed=True) == ["one"]
+    assert not book.hold("acct.r01", "two")
+    assert book.overdue(now_s=99.0, answer_s=10.0) == []
+    assert book.name_of("kai.r01") == "acct.r01"
 
 
 def test_names_without_end_cost_no_memory():
     book = NameBook(settings(names="workers"))
     for number in range(NAMES_MAX + 100):
-        book.is_new(book.name_of(f"kai.{number}"))
+        book.is_new(book.name_of(f"kai.{number}"), now_s=0.0)
     assert len(book.in_use()) == NAMES_MAX
     assert book.name_of("kai.0") == "acct.0"
     assert book.name_of(f"kai.{NAMES_MAX + 50}") == "acct.main"
@@ -155,7 +172,7 @@ def answer(request, *, is_accepted=True, code=0, reason=""):
 
 
 def test_answers_find_their_share_once_and_in_any_order():
-    book = ShareBook(is_refused=lambda _name: False)
+    book = ShareBook(base="a")
     for number in range(3):
         book.sent(10 + number, OpenShare(number, "a", 1.0))
     assert book.answered(answer(12), now_s=1.25)
@@ -170,7 +187,7 @@ def test_answers_find_their_share_once_and_in_any_order():
 
 
 def test_shares_are_unanswered_since_the_oldest_or_since_the_last_answer():
-    book = ShareBook(is_refused=lambda _name: False)
+    book = ShareBook(base="a")
     assert book.unanswered_s(now_s=1000.0) == 0.0
     assert book.latency_ms(0.5) is None
     book.sent(1, OpenShare(1, "a", 100.0))
@@ -184,9 +201,9 @@ def test_shares_are_unanswered_since_the_oldest_or_since_the_last_answer():
     assert book.unanswered_s(now_s=501.0) == 1.0
 
 
-def test_refusals_count_in_a_row_and_only_under_names_that_were_not_refused():
-    book = ShareBook(is_refused=lambda name: name == "bad")
-    for request, (name, code) in enumerate([("a", 24), ("a", 25), ("bad", 24), ("a", 24)]):
+def test_refusals_count_in_a_row_and_only_under_the_base_name():
+    book = ShareBook(base="a")
+    for request, (name, code) in enumerate([("a", 24), ("a", 25), ("other", 24), ("a", 24)]):
         book.sent(request, OpenShare(request, name, 0.0))
         book.answered(answer(request, is_accepted=False, code=code), now_s=0.0)
     assert book.counts.refusals == 3
