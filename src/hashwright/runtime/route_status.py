@@ -13,7 +13,6 @@ Work is a whole number of hashes, and text in the document, because it does not 
 """
 
 import asyncio
-import fnmatch
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, get_args
@@ -25,6 +24,7 @@ from hashwright.errors import HashwrightError
 from hashwright.pool.events import UpstreamSet
 from hashwright.pool.payees import SOLO_SHARE_MIN
 from hashwright.pool.records import Channel, Coinbase, Destination
+from hashwright.routing.pins import fits
 from hashwright.runtime.route_settings import PIN_KIND, ROUTE_KIND
 from hashwright.runtime.route_test import outputs_of
 from hashwright.signals import Delivery
@@ -274,6 +274,6 @@ def matching_workers(app: "Hashwright", pattern: str) -> list[str]:
         {
             session.worker
             for session in app.kernel.pool.sessions.values()
-            if session.is_authorized and fnmatch.fnmatchcase(session.worker, pattern)
+            if session.is_authorized and fits(pattern, session.worker)
         }
     )
