@@ -85,7 +85,7 @@ def _destination_row(item: Mapping[str, Any], sums: Mapping[str, Any]) -> tuple[
     delivered_any = int(sums["delivered_work"]) > 0
     return (
         item["destination"],
-        "PRACTICE " * item["is_practice"] + item["state"] + (f": {item['detail']}" if item["detail"] else ""),
+        "PRACTICE " * item["is_practice"] + state_text(item, calm="ready"),
         percent_text(sums["asked_percent"]),
         percent_text(sums["delivered_percent"]),
         percent_text(sums["error_percent"], is_signed=True),
@@ -94,6 +94,12 @@ def _destination_row(item: Mapping[str, Any], sums: Mapping[str, Any]) -> tuple[
         *_counts(item, sums),
         UNKNOWN if item["latency_ms"]["p50"] is None else f"{item['latency_ms']['p50']} ms",
     )
+
+
+def state_text(item: Mapping[str, Any], *, calm: str) -> str:
+    """Write a state, and why it is so, unless it is the `calm` one."""
+    detail = "" if item["state"] == calm else item["detail"]
+    return f"{item['state']}: {detail}" if detail else str(item["state"])
 
 
 def _counts(item: Mapping[str, Any], sums: Mapping[str, Any]) -> tuple[str, str, str, str]:
@@ -139,7 +145,7 @@ def upstreams_table(upstreams: Sequence[Mapping[str, Any]], *, now_ms: int) -> T
     rows = tuple(
         (
             item["destination"],
-            item["state"] + (f": {item['detail']}" if item["detail"] else ""),
+            state_text(item, calm="connected"),
             item.get("address", UNKNOWN) + ("" if item.get("is_primary", True) else " (not the primary)"),
             str(len(item["channels"])),
             str(sum(channel["machines"] for channel in item["channels"])),

@@ -44,14 +44,14 @@ OP_RETURN: Final = 0x6A
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeLimits:
-    """How long each step may take [s]; all together are less than a person waits."""
+    """How long each step may take [s]; all together are less than the 30 s that a command waits for its answer."""
 
-    connect_s: float = 8.0
-    subscribe_s: float = 8.0
-    login_s: float = 8.0
-    job_s: float = 12.0
+    connect_s: float = 6.0
+    subscribe_s: float = 6.0
+    login_s: float = 6.0
+    job_s: float = 9.0
     """From login to the first job; without a user many pools give none, and then this is spent in vain."""
-    rest_s: float = 1.5
+    rest_s: float = 1.0
     """For what may come behind the first job: difficulty, and the answer about version rolling."""
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import inspect
 import socket
 
 import pytest
@@ -14,6 +15,7 @@ from hashwright.errors import (
     RemoteProtocolError,
     Unavailable,
 )
+from hashwright.runtime.control import ask
 from hashwright.runtime.route_test import (
     ProbeLimits,
     ProbeOptions,
@@ -140,6 +142,10 @@ def test_a_pool_that_refuses_version_rolling_has_mask_0():
 def test_the_room_says_how_many_machines_a_connection_carries(size, own_bytes, machines):
     room = room_of(b"\x01\x02", size)
     assert (room.prefix, room.extranonce2_size, room.own_bytes, room.machines) == ("0102", size, own_bytes, machines)
+
+
+def test_a_look_ends_before_who_asked_gives_up():
+    assert sum(dataclasses.astuple(ProbeLimits())) < inspect.signature(ask).parameters["timeout_s"].default
 
 
 # -------------------------------------------------------------------- what goes wrong
