@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import hashlib
+import json
 import shutil
 import ssl
 import subprocess
@@ -12,7 +13,7 @@ from structlog.testing import capture_logs
 
 from hashwright.errors import AuthRejected, Disconnected, LimitRefused
 from hashwright.runtime.outgoing import check_outgoing
-from shell.upstream_pool import QUICK, Pool, play, pools, running, share, until
+from shell.upstream_pool import QUICK, Pool, job_params, play, pools, running, share, until
 
 
 def quick(**limits):
@@ -85,6 +86,31 @@ def test_the_primary_is_taken_back_when_it_has_given_a_job_and_only_then_the_oth
             await until(second.client.ended.is_set)
             await asyncio.sleep(3 * QUICK.home_s)
             assert len(app.desk.opened) == 2
+
+    play(story)
+
+
+def test_a_primary_that_dies_with_its_first_job_takes_nobody_away():
+    async def story(first):
+        port = first.port
+        await first.stop()
+
+        def authorize(client, request):
+            client.reply(request)
+            job = {"id": None, "method": "mining.notify", "params": job_params()}
+            end = {"id": None, "method": "mining.set_difficulty", "params": [0]}
+            client.send_raw(b"\n".join(json.dumps(line).encode() for line in (job, end)) + b"\n")
+
+        first.on["mining.authorize"] = authorize
+        async with (
+            pools(Pool(prefix="02")) as (second,),
+            running(first.url, second.url) as app,
+        ):
+            await until(lambda: app.desk.jobs)
+            await first.start(port=port)
+            await until(lambda: len(first.clients) > 2)
+            assert app.upstream.describe()["address"] == second.url
+            assert 101 not in [event.channel for event in app.desk.closed]
 
     play(story)
 

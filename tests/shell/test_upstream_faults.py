@@ -317,7 +317,9 @@ def test_nobody_listens_and_then_somebody_does():
         port = pool.port
         await pool.stop()
         async with running(pool.url) as app:
-            await until(lambda: app.desk.states == ["connecting", "unreachable"])
+            await until(lambda: app.upstream.describe()["failures"] > 5)
+            assert app.desk.states == ["connecting", "unreachable"]
+            assert len(app.upstream.describe()["links"]) <= 1  # what failed is forgotten
             await pool.start(port=port)
             await until(lambda: app.desk.jobs)
             assert app.desk.states == ["connecting", "unreachable", "connected"]

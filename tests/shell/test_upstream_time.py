@@ -251,6 +251,10 @@ def test_an_upstream_that_allows_one_connection_is_not_stormed_for_a_second():
         assert not pool.clients[0].ended.is_set()
         del pool.on["mining.authorize"]
         await passes(200, lambda: len(app.upstream._channels) > 1)
+        await passes(300, step=1.0)
+        app.upstream.open_channel(8)
+        took = await passes(60, lambda: len(app.upstream._channels) > 2)
+        assert took < 2  # what was long ago is forgotten
 
     def setup(several):
         several[0].size = 4
