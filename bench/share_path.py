@@ -15,7 +15,7 @@ from hashwright.pool.events import (
     SubscribeAsked,
     TemplateSeen,
 )
-from hashwright.pool.records import PoolState
+from hashwright.runtime.engines import Engines
 from hashwright.runtime.kernel import Kernel
 from hashwright.stratum.server import ServerSession
 
@@ -33,7 +33,7 @@ class Nothing:
 def main():
     branch = tuple(hashlib.sha256(bytes([i])).digest() for i in range(12))
     kernel = Kernel(
-        PoolState(), clock=ManualClock(1), writer=Nothing(), timer=Nothing(), perform=lambda effect: None, next_seq=1
+        Engines(), clock=ManualClock(1), writer=Nothing(), timer=Nothing(), perform=lambda effect: None, next_seq=1
     )
     for event in (
         ProcessStarted(1, "bench"),
@@ -44,8 +44,8 @@ def main():
         AuthorizeAsked(1, 2, "farm.r1", "d=0.000000000233"),
     ):
         kernel.handle(event)
-    job_id = kernel.state.destinations["d"].job
-    job, terms = judge.find_job(kernel.state, 1, job_id)
+    job_id = kernel.pool.destinations["d"].job
+    job, terms = judge.find_job(kernel.pool, 1, job_id)
     session = ServerSession()
     session.receive_data(b'{"id":1,"method":"mining.subscribe","params":["b"]}\n')
     session.subscribed(1, b"\0\0\0\0", 8)

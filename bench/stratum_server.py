@@ -96,7 +96,7 @@ async def main(algorithm):
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGUSR1, node.new_tip)
         loop.add_signal_handler(signal.SIGTERM, app.supervisor.stop)
-        while not app.kernel.state.destinations["bench"].job:
+        while not app.kernel.pool.destinations["bench"].job:
             await asyncio.sleep(0.01)
         print("port", app.shell.listeners[0].port, flush=True)
         await app.supervisor.wait()

@@ -4,8 +4,18 @@ import os
 import pathlib
 
 import pytest
+import structlog
 
 DATA = os.environ.get("HW_TEST_DATA", "")
+
+
+# structlog's own tracebacks draw every local variable in a box: one fault in a loop would take minutes to print
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture(scope="session")

@@ -120,6 +120,10 @@ CODES: Final[dict[str, ErrorCode]] = {
         "It is not trusted, or not the one that is pinned.",
         "Ask the pool for its new fingerprint; set pin_sha256.",
     ),
+    "HW-440": _code("Route cannot be followed", "The plan ran out, or cannot be trusted.", "hw route set."),
+    "HW-441": _code("Route is followed again", "What made it fail is over.", "None."),
+    "HW-442": _code("Destination degraded", "It refuses shares, or is silent.", "Look at it: hw route status."),
+    "HW-443": _code("Machine cannot be moved", "It takes no new extranonce while it runs.", "Pin it, or leave it."),
     # 5xx: limits
     "HW-501": _code("Safety limit", "A limit that the owner set says no.", "Change the limit, or leave it."),
     # 6xx: data folder, database, journal

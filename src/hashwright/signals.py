@@ -28,8 +28,11 @@ Outcome = Literal[
 ]
 """Our judgement on a share. Only `accepted` and `block` are credited."""
 
-Delivery = Literal["submitted", "accepted", "rejected", "stale", "lost"]
-"""What became of work that was for an upstream: sent; its own answer; never answered, or never sent."""
+Delivery = Literal["submitted", "accepted", "rejected", "stale", "lost", "late"]
+"""What became of work for an upstream: sent; its own answers; never answered; or found too late, after a switch.
+
+The late was never credited; the rejected, stale and lost was, and must be taken off.
+"""
 
 DestinationState = Literal["ready", "waiting", "down", "removed"]
 """`waiting`: connected, or just set up, but without a job."""

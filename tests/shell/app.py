@@ -105,7 +105,7 @@ async def running(folder, node, *, coin="bitcoin", limits=None, **changes):
     await app.start()
     try:
         app.set_destination(settings(coin, **changes))
-        await until(lambda: app.kernel.state.destinations["pool"].job)
+        await until(lambda: app.kernel.pool.destinations["pool"].job)
         yield app
     finally:
         await app.stop()

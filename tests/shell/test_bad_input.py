@@ -23,7 +23,7 @@ def story(test, tmp_path, **options):
             honest = await Wire.connect(app)
             await honest.login("honest.r01", "d=0.0000000002")
             await test(app)
-            session = next(item for item in app.kernel.state.sessions.values() if item.worker == "honest.r01")
+            session = next(item for item in app.kernel.pool.sessions.values() if item.worker == "honest.r01")
             job = list(session.sent)[-1]
             answer = await honest.ask(
                 "mining.submit", "honest.r01", job, "00" * 8, f"{1_800_000_000:08x}", "00000001", id=99
@@ -107,16 +107,16 @@ def test_a_slow_reader_is_let_go_and_memory_stays_bounded(tmp_path):
         login = b'{"id":1,"method":"mining.subscribe","params":[]}\n'
         login += b'{"id":2,"method":"mining.authorize","params":["slow.r","x"]}\n'
         await loop.sock_sendall(plain, login)
-        await until(lambda: any(session.worker == "slow.r" for session in app.kernel.state.sessions.values()))
+        await until(lambda: any(session.worker == "slow.r" for session in app.kernel.pool.sessions.values()))
         node = app.links["pool"].node
         for _ in range(2000):
             template = await node.template(None)
             app.links["pool"]._newest = None
             app.links["pool"]._announce(app_template(template))
-            if not any(session.worker == "slow.r" for session in app.kernel.state.sessions.values()):
+            if not any(session.worker == "slow.r" for session in app.kernel.pool.sessions.values()):
                 break
             await asyncio.sleep(0)
-        await until(lambda: not any(session.worker == "slow.r" for session in app.kernel.state.sessions.values()))
+        await until(lambda: not any(session.worker == "slow.r" for session in app.kernel.pool.sessions.values()))
         plain.close()
 
     story(test, tmp_path)
@@ -140,7 +140,7 @@ def test_half_closed_and_reset_connections_end_their_session(tmp_path):
             else:
                 wire.writer.transport.abort()
         await until(lambda: len(app.shell.connections) == before)
-        assert len(app.kernel.state.sessions) == before
+        assert len(app.kernel.pool.sessions) == before
         for wire in wires:
             await wire.close()
 

@@ -3,8 +3,8 @@
 import asyncio
 
 from hashwright.pool.events import ShareHashed
-from hashwright.pool.records import PoolState
 from hashwright.runtime import replay
+from hashwright.runtime.engines import Engines
 from hashwright.runtime.kernel import share_mark
 from hashwright.store.sqlite import SqliteStore
 from hashwright.testing.miner import MinerOptions, mine
@@ -52,12 +52,12 @@ def assert_replay_equals(folder, seen):
     try:
         batches = list(store.read_batches(0))
         entries = [entry for batch in batches for entry in batch.entries()]
-        state = PoolState()
+        state = Engines()
         replayed = [(now, event, replay.replay_entry(state, event, mark, now=now)) for now, event, mark in entries]
         known = len(seen)
         first = next(i for i, item in enumerate(replayed) if item[:2] == seen[0][:2])
         assert replayed[first : first + known] == seen
-        verified = replay.verify(batches, state=PoolState())
+        verified = replay.verify(batches, state=Engines())
         assert verified.findings == ()
         assert verified.shares == sum(type(event) is ShareHashed for _, event, _ in entries)
         return verified
@@ -100,10 +100,10 @@ def test_a_verification_sees_a_changed_verdict_and_a_changed_hash(tmp_path):
     store = SqliteStore.open(tmp_path)
     batches = list(store.read_batches(0))
     store.close()
-    state = PoolState()
+    state = Engines()
     assert replay.verify(batches, state=state).findings == ()
     forged = [Forged(batch) for batch in batches]
-    findings = replay.verify(forged, state=PoolState()).findings
+    findings = replay.verify(forged, state=Engines()).findings
     assert any("hash of the share" in finding.message for finding in findings)
     assert any("not those of the live run" in finding.message for finding in findings)
 
@@ -148,11 +148,11 @@ def test_a_snapshot_and_the_whole_journal_lead_to_the_same_state(tmp_path):
     store = SqliteStore.open(tmp_path)
     try:
         recovered = replay.recover(store)
-        state = PoolState()
+        state = Engines()
         assert replay.verify(store.read_batches(0), state=state).findings == ()
     finally:
         store.close()
     assert 0 < recovered.snapshot_seq < recovered.last_seq
     assert recovered.events > 0
     assert replay.snapshot_of(recovered.state) == replay.snapshot_of(state)
-    assert recovered.state.duplicates.count() == state.duplicates.count() == 9
+    assert recovered.state.pool.duplicates.count() == state.pool.duplicates.count() == 9

@@ -74,7 +74,7 @@ def test_a_lost_node_is_told_and_sessions_are_kept(tmp_path, monkeypatch):
                 raise Disconnected("gone", code="HW-414")
 
             node.tip = gone
-            state = app.kernel.state.destinations["pool"]
+            state = app.kernel.pool.destinations["pool"]
             await until(lambda: state.node_state == "unreachable")
             assert len(state.working) == 1
             node.fail = None

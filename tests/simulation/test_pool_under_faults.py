@@ -90,8 +90,8 @@ def test_planted_bug_credit_at_the_present_difficulty(monkeypatch):
 
     def credit(session, found, event, outcome):
         effect = real(session, found, event, outcome)
-        now = jobs.terms_of(session, "sha256d").target_be
-        return CreditWork(effect.worker, effect.destination, now, outcome) if found else effect
+        now = jobs.target_be_of(session.difficulty, "sha256d")
+        return CreditWork(effect.worker, effect.destination, now, outcome, session.id) if found else effect
 
     monkeypatch.setattr(shares, "_credit", credit)
     assert is_found(PLANTED_SEEDS)

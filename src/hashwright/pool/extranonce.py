@@ -15,12 +15,13 @@ REST_MS = 10 * 60 * 1000
 
 
 class Prefixes(msgspec.Struct, array_like=True):
-    """The allocator. `space` is the number of prefixes, set small in tests only."""
+    """The allocator of all prefixes of `size` [bytes]."""
 
     space: int = 256**PREFIX_BYTES
     upcoming: int = 0
     live: set[int] = msgspec.field(default_factory=set)
     resting: dict[int, int] = msgspec.field(default_factory=dict)
+    size: int = PREFIX_BYTES
 
     def take(self, *, now: int) -> bytes | None:
         """Hand out a prefix that nobody can be using, or None when there is none."""
@@ -32,7 +33,7 @@ class Prefixes(msgspec.Struct, array_like=True):
         value = self.upcoming
         self.live.add(value)
         self._advance()
-        return value.to_bytes(PREFIX_BYTES, "big")
+        return value.to_bytes(self.size, "big")
 
     def give_back(self, prefix: bytes, *, now: int) -> None:
         """Return a prefix; it rests before it is used again."""

@@ -1,24 +1,32 @@
-"""Templates become jobs, and jobs become terms.
+"""Templates and upstreams' jobs become jobs of ours, and jobs become terms.
 
-A job's coinbase holds the boot and a counter, so no two jobs of one data folder can lead to the same header: a share
-cannot be sold twice under two job ids, and no job id means two things, not even across a restart.
+An own job's coinbase holds the boot and a counter, so no two jobs of one data folder can lead to the same header: a
+share cannot be sold twice under two job ids, and no job id means two things, not even across a restart. An upstream's
+job is taken over as it is, under an id of ours.
 
 A job lives while its tip is the tip, and a while longer: a share of an older tip is stale, but if it is a block it is
 still worth a try.
 """
+
+import functools
+
+import msgspec
 
 from hashwright.chain import coinbase, target
 from hashwright.chain.proof import ALGORITHMS
 from hashwright.pool.effects import BroadcastJob, PoolEffect, SendDifficulty, SendJob
 from hashwright.pool.events import TemplateSeen
 from hashwright.pool.extranonce import EXTRANONCE2_BYTES, PREFIX_BYTES
-from hashwright.pool.records import Destination, Job, PoolState, Session, Terms
+from hashwright.pool.records import OWN_CHANNEL, Channel, Destination, Job, PoolState, Session, Terms
 
-JOBS_MAX = 32
-"""Jobs remembered per destination. Peers remember 4 to 8; ours come more often, one for a round of retargets."""
+JOBS_MAX = 256
+"""Jobs remembered per channel. Peers remember 4 to 8; ours come more often, one for a round of retargets or of slices:
+with five machines in slices of five seconds these are four minutes."""
 JOB_LIFE_MS = 5 * 60_000
 """An older job is forgotten even when its tip still stands: firmware does not work on one job that long."""
-SENT_MAX = 2 * JOBS_MAX
+SENT_MAX = 128
+DIFFICULTY_MAX = 2.0**60
+"""A machine that finds one such share a minute has 8e25 H/s: nobody is near it."""
 
 
 def make_job(state: PoolState, destination: Destination, seen: TemplateSeen, *, now: int) -> Job:
@@ -27,19 +35,19 @@ def make_job(state: PoolState, destination: Destination, seen: TemplateSeen, *, 
     Raises:
         ValueError: the coinbase script does not fit in 100 bytes.
     """
-    state.jobs_made += 1
+    number = next_number(state)
     settings = destination.settings
-    unique = state.boot.to_bytes(3, "big") + state.jobs_made.to_bytes(5, "big")
+    unique = state.boot.to_bytes(3, "big") + number.to_bytes(5, "big")
     parts = coinbase.build_coinbase(
         seen.height,
         ((seen.coinbase_value, settings.payout_script),),
-        tag=settings.coinbase_tag,
+        tag=getattr(settings, "coinbase_tag", b""),
         extra=unique,
         extranonce_size=PREFIX_BYTES + EXTRANONCE2_BYTES,
         witness_commitment=seen.witness_commitment,
     )
     job = Job(
-        id=f"{state.boot:x}{state.jobs_made:08x}",
+        id=job_id(state, number),
         destination=settings.destination,
         template=seen.template,
         height=seen.height,
@@ -54,84 +62,173 @@ def make_job(state: PoolState, destination: Destination, seen: TemplateSeen, *, 
         branch=seen.branch,
         reward=seen.coinbase_value,
         made_at=now,
+        number=number,
     )
-    state.jobs[job.id] = job
-    destination.job = job.id
-    forget_old_jobs(state, destination, now=now)
+    keep_job(state, destination.channels[OWN_CHANNEL], job, now=now)
     return job
 
 
-def forget_old_jobs(state: PoolState, destination: Destination, *, now: int) -> None:
-    """Drop the jobs that are too old or too many; never the newest."""
-    mine = [job for job in state.jobs.values() if job.destination == destination.settings.destination]
-    surplus = len(mine) - JOBS_MAX
-    for index, job in enumerate(mine):
-        if job.id != destination.job and (index < surplus or now - job.made_at > JOB_LIFE_MS):
-            del state.jobs[job.id]
+def next_number(state: PoolState) -> int:
+    """Count one more job."""
+    state.jobs_made += 1
+    return state.jobs_made
+
+
+def job_id(state: PoolState, number: int) -> str:
+    """Return the id of a job, never used twice in a data folder."""
+    return f"{state.boot:x}{number:08x}"
+
+
+def keep_job(state: PoolState, channel: Channel, job: Job, *, now: int) -> None:
+    """Remember a channel's newest job, and forget those that are too old or too many."""
+    state.jobs[job.id] = job
+    channel.job = job.id
+    channel.jobs.append(job.id)
+    surplus = len(channel.jobs) - JOBS_MAX
+    kept = []
+    for index, id_ in enumerate(channel.jobs):
+        old = state.jobs[id_]
+        is_old = old.number < channel.base_number and now - old.made_at > JOB_LIFE_MS
+        if id_ != channel.job and (index < surplus or is_old):
+            del state.jobs[id_]
+        else:
+            kept.append(id_)
+    channel.jobs = kept
+
+
+def forget_jobs(state: PoolState, channel: Channel) -> None:
+    """Drop all jobs of a channel."""
+    for id_ in channel.jobs:
+        state.jobs.pop(id_, None)
+    channel.job, channel.jobs = "", []
+
+
+def forget_orphans(state: PoolState, *, now: int) -> None:
+    """Drop the jobs of channels that are gone, once no late share can name them any more."""
+    held = {
+        id_ for destination in state.destinations.values() for it in destination.channels.values() for id_ in it.jobs
+    }
+    for job in [job for job in state.jobs.values() if job.id not in held and now - job.made_at > JOB_LIFE_MS]:
+        del state.jobs[job.id]
 
 
 def take_template(
     state: PoolState, destination: Destination, seen: TemplateSeen, *, now: int
 ) -> tuple[PoolEffect, ...]:
     """Make a job of a new template and send it to every working session."""
-    is_new_tip = seen.prevhash_le != destination.tip_le
+    channel = destination.channels[OWN_CHANNEL]
+    is_new_tip = seen.prevhash_le != channel.tip_le
     destination.template = seen
-    destination.tip_le = seen.prevhash_le
+    channel.tip_le = seen.prevhash_le
     destination.templates_seen += 1
     destination.last_template_at = now
-    job = make_job(state, destination, seen, now=now)
+    return broadcast(state, channel, make_job(state, destination, seen, now=now), clean=is_new_tip)
+
+
+def broadcast(state: PoolState, channel: Channel, job: Job, *, clean: bool) -> tuple[PoolEffect, ...]:
+    """Send a job to every working session of its channel."""
+    channel.base_number, channel.job_at = job.number, job.made_at
     effects: list[PoolEffect] = []
-    for session_id in destination.working:
-        session = state.sessions[session_id]
-        _tell_difficulty(session, effects)
-        _note_sent(state, session, job)
-    effects.append(BroadcastJob(destination=job.destination, job=job.id, clean=is_new_tip))
+    bounds = _bounds(state, job)
+    for session_id in channel.working:
+        _note_sent(state, state.sessions[session_id], job, bounds, effects)
+    effects.append(BroadcastJob(destination=job.destination, job=job.id, clean=clean))
     return tuple(effects)
 
 
-def send_job(state: PoolState, session: Session, *, clean: bool, now: int) -> tuple[PoolEffect, ...]:
+def send_job(state: PoolState, session: Session, channel: Channel, *, clean: bool, now: int) -> tuple[PoolEffect, ...]:
     """Send one session a job it has not seen, preceded by its difficulty; nothing where there is no job yet.
 
     A session that already holds the newest job gets a new one: firmware starts a job from the beginning, so the same
-    job again would give the same shares again. Sessions that are retargeted in one round share the new job.
+    job again would give the same shares again. Sessions that are retargeted in one round share the new job. Of an
+    upstream's job only a copy under a new id can be made, and it is new work only under a new prefix.
     """
-    destination = state.destinations[session.destination]
-    if destination.template is None:
+    job = state.jobs.get(channel.job)
+    if job is None:
         return ()
-    job = state.jobs[destination.job]
-    if job.id in session.sent:
-        job = make_job(state, destination, destination.template, now=now)
+    known = session.sent.get(job.id)
+    is_spent = not channel.own_bytes and channel.spent_job == job.upstream_job
+    if is_spent or (not job.is_own and known is not None and known.prefix == session.prefix):
+        return ()
+    channel.spent_job = job.upstream_job
+    if known is not None:
+        job = _job_again(state, channel, job, now=now)
     effects: list[PoolEffect] = []
-    _tell_difficulty(session, effects)
-    _note_sent(state, session, job)
+    _note_sent(state, session, job, _bounds(state, job), effects)
     effects.append(SendJob(session=session.id, job=job.id, clean=clean))
     return tuple(effects)
 
 
-def terms_of(session: Session, algorithm: str) -> Terms:
-    """Return the terms under which a session would be sent a job now."""
-    diff1 = ALGORITHMS[algorithm].diff1_target
-    share_target = target.target_of_difficulty(session.difficulty, diff1)
-    return Terms(
-        prefix=session.prefix,
-        extranonce2_size=EXTRANONCE2_BYTES,
-        difficulty=session.difficulty,
-        target_be=share_target.to_bytes(32, "big"),
-        mask=session.mask,
-    )
+def _job_again(state: PoolState, channel: Channel, job: Job, *, now: int) -> Job:
+    destination = state.destinations[channel.destination]
+    if job.is_own and destination.template is not None:
+        return make_job(state, destination, destination.template, now=now)
+    number = next_number(state)
+    copy = msgspec.structs.replace(job, id=job_id(state, number), number=number, made_at=now)
+    keep_job(state, channel, copy, now=now)
+    return copy
 
 
-def _tell_difficulty(session: Session, effects: list[PoolEffect]) -> None:
-    """Announce the difficulty where it differs from the one of the last job sent."""
-    if session.terms is None or session.terms.difficulty != session.difficulty:
-        effects.append(SendDifficulty(session=session.id, difficulty=session.difficulty))
+def clamp_difficulty(state: PoolState, session: Session, difficulty: float) -> float:
+    """Keep a difficulty above the destination's floor and the session's own, and below the network's.
+
+    A share harder than a block would hide blocks' work; only the floor, an operator's word, goes above the network.
+    """
+    destination = state.destinations.get(session.destination)
+    if destination is None:
+        return difficulty
+    floor = max(destination.settings.minimum_difficulty, session.pace.minimum)
+    ceiling = DIFFICULTY_MAX
+    if destination.template is not None:
+        ceiling = network_difficulty(destination.template.nbits, destination.settings.algorithm)
+    return max(min(difficulty, ceiling, DIFFICULTY_MAX), floor)
 
 
-def _note_sent(state: PoolState, session: Session, job: Job) -> None:
+@functools.lru_cache(maxsize=64)
+def network_difficulty(nbits: int, algorithm: str) -> float:
+    """Return the difficulty of a block."""
+    return target.difficulty_of_target(target.target_of_bits(nbits), ALGORITHMS[algorithm].diff1_target)
+
+
+@functools.lru_cache(maxsize=4096)
+def target_be_of(difficulty: float, algorithm: str) -> bytes:
+    """Return the share target of a difficulty: 32 bytes, big-endian."""
+    return target.target_of_difficulty(difficulty, ALGORITHMS[algorithm].diff1_target).to_bytes(32, "big")
+
+
+def _bounds(state: PoolState, job: Job) -> tuple[str, float, float]:
+    """Return algorithm, floor and ceiling for the difficulties of a job.
+
+    The ceiling is the upstream's own difficulty: it credits a share with no more, so a harder one would be given away.
+    """
+    settings = state.destinations[job.destination].settings
+    floor, ceiling = settings.minimum_difficulty, DIFFICULTY_MAX
+    if not job.is_own:
+        ceiling = min(job.upstream_difficulty, DIFFICULTY_MAX)
+    return settings.algorithm, floor, ceiling
+
+
+def _note_sent(
+    state: PoolState, session: Session, job: Job, bounds: tuple[str, float, float], effects: list[PoolEffect]
+) -> None:
+    """Fix the terms of a job for a session; announce the difficulty where it is not the one of the last job sent."""
+    algorithm, floor, ceiling = bounds
+    difficulty = session.difficulty
+    if difficulty > ceiling:
+        difficulty = ceiling
+    elif difficulty < floor:
+        difficulty = min(floor, ceiling)
     terms = session.terms
-    if terms is None or terms.difficulty != session.difficulty or terms.mask != session.mask:
-        algorithm = state.destinations[session.destination].settings.algorithm
-        terms = session.terms = terms_of(session, algorithm)
+    if terms is None or terms.difficulty != difficulty:
+        effects.append(SendDifficulty(session=session.id, difficulty=difficulty))
+    if terms is None or terms.difficulty != difficulty or terms.mask != session.mask or terms.prefix != session.prefix:
+        terms = session.terms = Terms(
+            prefix=session.prefix,
+            extranonce2_size=session.extranonce2_size,
+            difficulty=difficulty,
+            target_be=target_be_of(difficulty, algorithm),
+            mask=session.mask,
+        )
     sent = session.sent
     sent[job.id] = terms
     if len(sent) > SENT_MAX:

@@ -12,9 +12,9 @@ then judges from the state alone, so that a replay judges the same.
 
 from hashwright.chain.merkle import root_from_branch
 from hashwright.chain.proof import sha256d
-from hashwright.pool.effects import Outcome
 from hashwright.pool.events import ShareHashed
 from hashwright.pool.records import Job, PoolState, Session, Terms
+from hashwright.signals import Outcome
 
 NTIME_AHEAD_S = 7200
 """Consensus lets a header run two hours ahead of the network's clock; a share may not run further ahead of its job."""
@@ -71,6 +71,13 @@ def is_block(job: Job, event: ShareHashed) -> bool:
     return bool(event.hash_le) and event.hash_le[::-1] <= job.network_target_be
 
 
+def is_stale(state: PoolState, job: Job) -> bool:
+    """Tell whether a job's work is worth nothing any more: another tip, a clean job since, or no connection."""
+    destination = state.destinations.get(job.destination)
+    channel = None if destination is None else destination.channels.get(job.channel)
+    return channel is None or channel.tip_le != job.prevhash_le or job.number < channel.clean_from
+
+
 def is_duplicate(state: PoolState, event: ShareHashed) -> bool:
     """Tell whether this very header was credited or submitted before."""
     return state.duplicates.has(event.hash_le)
@@ -92,8 +99,7 @@ def outcome_of(
     job, terms = found
     if not event.hash_le:
         return "malformed"
-    destination = state.destinations.get(job.destination)
-    if destination is None or destination.tip_le != job.prevhash_le:
+    if is_stale(state, job):
         return "stale"
     if is_duplicate(state, event):
         return "duplicate"
@@ -105,8 +111,8 @@ def outcome_of(
 
 
 def work_of(job: Job, terms: Terms, event: ShareHashed) -> Outcome:
-    """Compare the hash with the targets: of the network, then of the share."""
+    """Compare the hash with the targets: of the network, then of the share. An upstream's block is the upstream's."""
     hash_be = event.hash_le[::-1]
-    if hash_be <= job.network_target_be:
+    if hash_be <= job.network_target_be and job.is_own:
         return "block"
     return "accepted" if hash_be <= terms.target_be else "low-difficulty"

@@ -11,12 +11,23 @@ bytes, big-endian: they compare like numbers, and the journal's integers end at 
 import msgspec
 
 from hashwright.pool.duplicates import Duplicates
-from hashwright.pool.events import DestinationSet, TemplateSeen
+from hashwright.pool.events import DestinationSet, RequestId, TemplateSeen, UpstreamSet
 from hashwright.pool.extranonce import Prefixes
+from hashwright.signals import DestinationState
+
+OWN_CHANNEL = 0
+"""The one channel of a destination with its own node."""
+NOWHERE = -1
+"""Stands for the channel of a session that has none."""
 
 
 class Job(msgspec.Struct, frozen=True, array_like=True):
-    """A template prepared for hashing. The coinbase is `prefix + extranonce + suffix`, in the form without witness."""
+    """Work prepared for hashing. The coinbase is `prefix + extranonce + suffix`, in the form without witness.
+
+    Of a node's template it is made by us; an upstream's job is taken over under an id of our own. Then `upstream_job`
+    is their id, `upstream_prefix` what they put before our part of the extranonce, and `upstream_target_be` the share
+    target at which they take shares; all three are empty for a job of our own. `number` counts all jobs of a process.
+    """
 
     id: str
     destination: str
@@ -33,6 +44,17 @@ class Job(msgspec.Struct, frozen=True, array_like=True):
     branch: tuple[bytes, ...]
     reward: int
     made_at: int
+    number: int = 0
+    channel: int = OWN_CHANNEL
+    upstream_job: str = ""
+    upstream_prefix: bytes = b""
+    upstream_target_be: bytes = b""
+    upstream_difficulty: float = 0.0
+
+    @property
+    def is_own(self) -> bool:
+        """Tell whether our own node takes its blocks."""
+        return self.channel == OWN_CHANNEL
 
 
 class Terms(msgspec.Struct, frozen=True, array_like=True):
@@ -57,7 +79,12 @@ class Pace(msgspec.Struct, array_like=True):
 
 
 class Session(msgspec.Struct, array_like=True):
-    """One machine's connection, as the pool sees it."""
+    """One machine's connection, as the pool sees it.
+
+    `destination` is where it mines, or would like to; `channel` is NOWHERE while there is no room for it. `mask` is
+    what the machine was told, `asked_mask` what it could roll. `difficulty` is what suits the machine; the terms of
+    its jobs say what it really got.
+    """
 
     id: int
     destination: str
@@ -65,6 +92,8 @@ class Session(msgspec.Struct, array_like=True):
     peer: str
     agent: str
     prefix: bytes
+    extranonce2_size: int
+    asked_mask: int
     mask: int
     difficulty: float
     pace: Pace
@@ -75,20 +104,109 @@ class Session(msgspec.Struct, array_like=True):
     is_authorized: bool
     opened_at: int
     sent: dict[str, Terms]
+    channel: int = NOWHERE
+    is_sliced: bool = False
+    is_leaving: bool = False
+    moved_at: int = 0
+    subscribe_request: RequestId = None
+    waits_for_subscribe: bool = False
+
+    @property
+    def is_working(self) -> bool:
+        """Tell whether it gets jobs, when there are any."""
+        return self.is_subscribed and self.is_authorized
+
+
+class OpenShare(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A share on its way to an upstream."""
+
+    worker: str
+    target_be: bytes
+
+
+class Coinbase(msgspec.Struct, frozen=True, array_like=True):
+    """Whom an upstream's job really pays: what its coinbase says, as of the newest job.
+
+    `paid` is what reaches `payout_script`, of `total` [minor units]; both are 0 where it could not be read, and then
+    `problem` says why.
+    """
+
+    height: int | None
+    tag: str
+    outputs: tuple[tuple[int, bytes], ...]
+    paid: int
+    total: int
+    problem: str
+
+
+class Channel(msgspec.Struct, array_like=True):
+    """One source of jobs with a search space of its own: a node's templates, or one connection to an upstream.
+
+    `own_bytes` of what the upstream leaves are our part: who searches, or which slice. `extranonce2_size` [bytes] is
+    what is left to the machine. `room` is how many machines it carries at once. `clean_from` is the number of the
+    oldest job that is not stale, `base_number` of the one that went to all machines last. `members` have a place
+    here, `working` get jobs.
+    """
+
+    id: int
+    destination: str
+    prefix: bytes
+    own_bytes: int
+    extranonce2_size: int
+    mask: int
+    room: int
+    prefixes: Prefixes
+    opened_at: int
+    job: str = ""
+    jobs: list[str] = []
+    tip_le: bytes = b""
+    clean_from: int = 0
+    job_at: int = 0
+    base_number: int = 0
+    spent_job: str = ""
+    is_renewed: bool = False
+    is_shunned: bool = False
+    working: dict[int, None] = {}
+    members: dict[int, None] = {}
+    empty_since: int = 0
+    shares_sent: int = 0
+    open: dict[int, OpenShare] = {}
+    coinbase: Coinbase | None = None
 
 
 class Destination(msgspec.Struct, array_like=True):
-    """Where work comes from, with its newest job. `working` are the sessions that get its jobs, first come first."""
+    """Where work comes from. `waiting` are the sessions for which no channel has room, first come first."""
 
-    settings: DestinationSet
+    settings: DestinationSet | UpstreamSet
     template: TemplateSeen | None
-    job: str
-    tip_le: bytes
     node_state: str
     node_detail: str
-    working: dict[int, None]
     templates_seen: int
     last_template_at: int
+    channels: dict[int, Channel]
+    waiting: dict[int, None]
+    state: DestinationState = "waiting"
+    alerted: dict[str, int] = {}
+
+    @property
+    def is_own(self) -> bool:
+        """Tell whether the work comes from a node of our own."""
+        return type(self.settings) is DestinationSet
+
+    @property
+    def job(self) -> str:
+        """Return the newest job, or an empty string."""
+        return max((channel.job for channel in self.channels.values()), key=len_and_text, default="")
+
+    @property
+    def working(self) -> dict[int, None]:
+        """Return the sessions that get its jobs."""
+        return {id_: None for channel in self.channels.values() for id_ in channel.working}
+
+
+def len_and_text(text: str) -> tuple[int, str]:
+    """Order hexadecimal numbers without leading zeros by size."""
+    return len(text), text
 
 
 class BlockRecord(msgspec.Struct, array_like=True):

@@ -7,9 +7,9 @@ checked; it may carry options (`d=1024`, `md=64`).
 
 import re
 
-from hashwright.pool import jobs, vardiff
+from hashwright.pool import channels, vardiff
+from hashwright.pool.channels import VERSION_MASK
 from hashwright.pool.effects import (
-    Alert,
     Answer,
     AnswerAuthorize,
     AnswerConfigure,
@@ -26,13 +26,13 @@ from hashwright.pool.events import (
     SessionOpened,
     SubscribeAsked,
 )
-from hashwright.pool.extranonce import EXTRANONCE2_BYTES
-from hashwright.pool.records import PoolState, Session
-from hashwright.pool.shares import clamp_difficulty, set_difficulty
+from hashwright.pool.jobs import clamp_difficulty
+from hashwright.pool.records import OWN_CHANNEL, Channel, PoolState, Session
+from hashwright.pool.shares import set_difficulty
+from hashwright.pool.upstreams import end_channels
 from hashwright.pool.workers import WORKER_MAX, worker_name
+from hashwright.signals import MachineGone
 
-VERSION_MASK = 0x1FFFE000
-"""The bits that BIP 320 gives to miners."""
 KNOWN_EXTENSIONS = ("version-rolling", "minimum-difficulty", "subscribe-extranonce", "info")
 _OPTION = re.compile(r"(d|md)=([0-9]{1,18}(?:\.[0-9]{1,12})?)", re.ASCII)
 
@@ -42,9 +42,6 @@ def open_session(state: PoolState, event: SessionOpened, *, now: int) -> tuple[P
     destination = state.destinations.get(event.destination)
     if destination is None:
         return (CloseSession(event.session, "this address has no destination"),)
-    prefix = state.prefixes.take(now=now)
-    if prefix is None:
-        return (CloseSession(event.session, "every extranonce is in use"),)
     settings = destination.settings
     state.sessions[event.session] = Session(
         id=event.session,
@@ -52,7 +49,9 @@ def open_session(state: PoolState, event: SessionOpened, *, now: int) -> tuple[P
         listener=event.listener,
         peer=event.peer,
         agent="",
-        prefix=prefix,
+        prefix=b"",
+        extranonce2_size=0,
+        asked_mask=0,
         mask=0,
         difficulty=max(settings.start_difficulty, settings.minimum_difficulty),
         pace=vardiff.new_pace(now=now, minimum=0.0),
@@ -69,35 +68,41 @@ def open_session(state: PoolState, event: SessionOpened, *, now: int) -> tuple[P
 
 def close_session(state: PoolState, event: SessionClosed, *, now: int) -> tuple[PoolEffect, ...]:
     """Let a machine go; its prefix rests until its last job is dead."""
-    session = state.sessions.pop(event.session, None)
+    session = state.sessions.get(event.session)
     if session is None:
         return ()
-    state.prefixes.give_back(session.prefix, now=now)
-    destination = state.destinations.get(session.destination)
-    if destination is not None:
-        destination.working.pop(session.id, None)
-    return ()
+    channels.leave(state, session, now=now)
+    del state.sessions[event.session]
+    return (MachineGone(session.id),) if session.is_working and not session.is_leaving else ()
 
 
-def end_all_sessions(state: PoolState, *, now: int) -> None:
-    """Forget every session and job: no reply and no job outlives a process."""
+def end_all_sessions(state: PoolState, *, now: int) -> tuple[PoolEffect, ...]:
+    """Forget every session, channel and job: no reply, no job and no connection outlives a process."""
     for session in state.sessions.values():
-        state.prefixes.give_back(session.prefix, now=now)
+        channels.leave(state, session, now=now)
     state.sessions.clear()
     state.jobs.clear()
-    for destination in state.destinations.values():
-        destination.working.clear()
-        destination.template, destination.job, destination.tip_le = None, "", b""
-        destination.node_state, destination.node_detail = "unreachable", "not asked yet"
+    effects: list[PoolEffect] = []
+    for name, destination in state.destinations.items():
+        effects.extend(end_channels(destination, reason="the process was started again"))
+        if destination.is_own:
+            destination.channels[OWN_CHANNEL] = channels.own_channel(name, now=now)
+        destination.template, destination.state = None, "waiting"
+        destination.node_state = "unreachable" if destination.is_own else "connecting"
+        destination.node_detail = "not asked yet"
+    return tuple(effects)
 
 
 def subscribe(state: PoolState, session: Session, event: SubscribeAsked, *, now: int) -> tuple[PoolEffect, ...]:
-    """Hand out the prefix; asked again, the same one."""
-    was_subscribed = session.is_subscribed
-    session.is_subscribed = True
+    """Hand out a prefix; asked again, the same one. While no channel has room the answer waits."""
     session.agent = event.agent
-    answer = AnswerSubscribe(session.id, event.request, session.prefix, EXTRANONCE2_BYTES)
-    return (answer, *(() if was_subscribed else _start(state, session, now=now)))
+    if session.is_subscribed:
+        return (AnswerSubscribe(session.id, event.request, session.prefix, session.extranonce2_size),)
+    destination = state.destinations.get(session.destination)
+    if destination is None:
+        return (CloseSession(session.id, f"the destination {session.destination} was removed"),)
+    session.subscribe_request, session.waits_for_subscribe = event.request, True
+    return channels.settle(state, session, destination, now=now)
 
 
 def authorize(state: PoolState, session: Session, event: AuthorizeAsked, *, now: int) -> tuple[PoolEffect, ...]:
@@ -119,13 +124,15 @@ def configure(state: PoolState, session: Session, event: ConfigureAsked, *, now:
     granted = tuple(name for name in event.extensions if name in KNOWN_EXTENSIONS)
     mask = None
     if "version-rolling" in granted and event.mask is not None:
-        mask = session.mask = event.mask & VERSION_MASK
+        session.asked_mask = event.mask & VERSION_MASK
+        mask = session.mask = session.asked_mask & _mask_at(state, session)
     if "minimum-difficulty" in granted and event.minimum_difficulty is not None:
         session.pace.minimum = event.minimum_difficulty
         session.difficulty = clamp_difficulty(state, session, session.difficulty)
     if "subscribe-extranonce" in granted:
         session.can_extranonce = True
-    return (AnswerConfigure(session.id, event.request, granted, mask, event.minimum_difficulty),)
+    answer = AnswerConfigure(session.id, event.request, granted, mask, event.minimum_difficulty)
+    return (answer, *_tell_routing(state, session))
 
 
 def suggest_difficulty(
@@ -143,7 +150,7 @@ def subscribe_extranonce(
 ) -> tuple[PoolEffect, ...]:
     """Note that this machine takes a new extranonce while it runs."""
     session.can_extranonce = True
-    return (Answer(session.id, event.request, ""),)
+    return (Answer(session.id, event.request, ""), *_tell_routing(state, session))
 
 
 def _read_options(state: PoolState, session: Session, password: str) -> None:
@@ -159,17 +166,24 @@ def _read_options(state: PoolState, session: Session, password: str) -> None:
     session.difficulty = clamp_difficulty(state, session, session.difficulty)
 
 
+def _mask_at(state: PoolState, session: Session) -> int:
+    """Return the bits that may be rolled where a machine mines; before it has a place, where it will."""
+    destination = state.destinations.get(session.destination)
+    places: dict[int, Channel] = {} if destination is None else destination.channels
+    if session.channel in places:
+        return places[session.channel].mask
+    return next((channel.mask for channel in places.values()), VERSION_MASK)
+
+
+def _tell_routing(state: PoolState, session: Session) -> tuple[PoolEffect, ...]:
+    is_known = session.is_working and not session.is_leaving and session.destination in state.destinations
+    return (channels.ready_signal(state, session),) if is_known else ()
+
+
 def _start(state: PoolState, session: Session, *, now: int) -> tuple[PoolEffect, ...]:
     """Begin to send jobs, once the session is ready for them."""
-    if not (session.is_subscribed and session.is_authorized):
+    if not session.is_working or session.destination not in state.destinations:
         return ()
-    destination = state.destinations[session.destination]
-    destination.working[session.id] = None
-    session.pace = (
-        vardiff.new_pace(now=now, minimum=session.pace.minimum) if not session.pace.is_fixed else session.pace
-    )
-    effects = jobs.send_job(state, session, clean=True, now=now)
-    if not effects:
-        text = f"{session.worker} waits for work: {destination.settings.destination} has no template yet."
-        return (Alert(level="warning", code="HW-406", text=text),)
-    return effects
+    if not session.pace.is_fixed:
+        session.pace = vardiff.new_pace(now=now, minimum=session.pace.minimum)
+    return channels.begin(state, session, now=now)

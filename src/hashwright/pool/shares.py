@@ -1,18 +1,18 @@
-"""A share arrived: judge it, credit it, submit it if it is a block, and look at the machine's pace."""
+"""A share arrived: judge it, credit it, pass it on, submit it if it is a block, and look at the machine's pace."""
 
-import functools
-
-from hashwright.chain import target
 from hashwright.chain.header import hash_display
-from hashwright.chain.proof import ALGORITHMS, sha256d
-from hashwright.pool import jobs, judge, vardiff
+from hashwright.chain.proof import sha256d
+from hashwright.pool import channels, jobs, judge, upstreams, vardiff
 from hashwright.pool.effects import AnswerShare, CreditWork, Outcome, PoolEffect, SubmitBlock
 from hashwright.pool.events import ShareHashed
 from hashwright.pool.records import BlockRecord, Job, PoolState, Session, Terms
 from hashwright.pool.workers import worker_name
+from hashwright.signals import ReturnWork
 
 NO_TARGET = bytes(32)
 """Stands where a share names no job of ours, so that its rejection can still be counted."""
+SWITCH_MS = 15_000
+"""A share that comes too late within this time of a move was lost by the move."""
 
 
 def take_share(state: PoolState, event: ShareHashed, *, now: int) -> tuple[PoolEffect, ...]:
@@ -21,11 +21,8 @@ def take_share(state: PoolState, event: ShareHashed, *, now: int) -> tuple[PoolE
     found = judge.find_job(state, event.session, event.job)
     outcome = judge.outcome_of(state, session, found, event)
     effects: list[PoolEffect] = []
-    if found is not None and judge.is_block(found[0], event) and not judge.is_duplicate(state, event):
-        effects.append(_submit(state, found, event, now=now))
-        state.duplicates.add(event.hash_le, now=now)
-    elif outcome == "accepted":
-        state.duplicates.add(event.hash_le, now=now)
+    if found is not None:
+        effects.extend(_pass_on(state, session, found, event, outcome, now=now))
     effects.append(AnswerShare(event.session, event.request, outcome))
     if session is not None:
         effects.append(_credit(session, found, event, outcome))
@@ -34,15 +31,53 @@ def take_share(state: PoolState, event: ShareHashed, *, now: int) -> tuple[PoolE
     return tuple(effects)
 
 
+def _pass_on(
+    state: PoolState,
+    session: Session | None,
+    found: tuple[Job, Terms],
+    event: ShareHashed,
+    outcome: Outcome,
+    *,
+    now: int,
+) -> tuple[PoolEffect, ...]:
+    """Take a block to the node, and what the upstream wants to the upstream, unless it went there before.
+
+    A block goes out whatever our own rules say to the share.
+    """
+    job = found[0]
+    is_block = judge.is_block(job, event)
+    if not is_block and outcome != "accepted":
+        return _lost_by_move(session, job, outcome, now=now)
+    if judge.is_duplicate(state, event):
+        return ()
+    state.duplicates.add(event.hash_le, now=now)
+    if job.is_own:
+        return (_submit(state, found, event, now=now),) if is_block else ()
+    if is_block or event.hash_le[::-1] <= job.upstream_target_be:
+        worker = worker_name(event.worker) or (session.worker if session is not None else "unknown")
+        return upstreams.forward(state, found, event, worker)
+    return ()
+
+
+def _lost_by_move(session: Session | None, job: Job, outcome: Outcome, *, now: int) -> tuple[PoolEffect, ...]:
+    """Note the share that came too late because its machine was moved."""
+    if outcome != "stale" or job.is_own or session is None or now - session.moved_at > SWITCH_MS:
+        return ()
+    return (
+        ReturnWork(job.destination, session.worker, session.sent[job.id].target_be, "late", "found after a switch"),
+    )
+
+
 def _credit(session: Session, found: tuple[Job, Terms] | None, event: ShareHashed, outcome: Outcome) -> CreditWork:
     """Credit what the hash proves: a block that misses the harder share target is worth the network's work only."""
     if found is None:
-        return CreditWork(session.worker or "unknown", session.destination, NO_TARGET, outcome)
+        return CreditWork(session.worker or "unknown", session.destination, NO_TARGET, outcome, session.id)
     job, terms = found
     target_be = terms.target_be
     if outcome == "block" and event.hash_le[::-1] > target_be:
         target_be = job.network_target_be
-    return CreditWork(worker_name(event.worker) or session.worker, job.destination, target_be, outcome)
+    worker = worker_name(event.worker) or session.worker
+    return CreditWork(worker, job.destination, target_be, outcome, session.id)
 
 
 def _submit(state: PoolState, found: tuple[Job, Terms], event: ShareHashed, *, now: int) -> SubmitBlock:
@@ -74,8 +109,11 @@ def _submit(state: PoolState, found: tuple[Job, Terms], event: ShareHashed, *, n
 
 def _follow_pace(state: PoolState, session: Session, terms: Terms, *, now: int) -> tuple[PoolEffect, ...]:
     pace = session.pace
+    destination = state.destinations.get(session.destination)
+    if destination is None:
+        return ()
     vardiff.count_share(pace, weight=terms.difficulty / session.difficulty, now=now)
-    wanted = state.destinations[session.destination].settings.shares_per_minute
+    wanted = channels.shares_wanted(session, destination.settings.shares_per_minute)
     if not vardiff.is_due(pace, shares_per_minute=wanted, now=now):
         return ()
     difficulty = vardiff.next_difficulty(pace, session.difficulty, shares_per_minute=wanted, now=now)
@@ -83,33 +121,15 @@ def _follow_pace(state: PoolState, session: Session, terms: Terms, *, now: int) 
 
 
 def set_difficulty(state: PoolState, session: Session, difficulty: float, *, now: int) -> tuple[PoolEffect, ...]:
-    """Give a session another difficulty, with a job for which it holds; nothing where it stays the same."""
-    difficulty = clamp_difficulty(state, session, difficulty)
+    """Give a session another difficulty, with a job for which it holds; nothing where it stays the same.
+
+    An upstream's job cannot be made anew: there the difficulty comes with the next job.
+    """
+    difficulty = jobs.clamp_difficulty(state, session, difficulty)
     if difficulty == session.difficulty:
         return ()
     session.difficulty = difficulty
-    if not (session.is_subscribed and session.is_authorized):
+    channel = channels.channel_of(state, session)
+    if not session.is_working or channel is None:
         return ()
-    return jobs.send_job(state, session, clean=False, now=now)
-
-
-def clamp_difficulty(state: PoolState, session: Session, difficulty: float) -> float:
-    """Keep a difficulty above the destination's floor and the session's own, and below the network's.
-
-    A share harder than a block would hide blocks' work; only the floor, an operator's word, goes above the network.
-    """
-    destination = state.destinations[session.destination]
-    floor = max(destination.settings.minimum_difficulty, session.pace.minimum)
-    ceiling = DIFFICULTY_MAX
-    if destination.template is not None:
-        ceiling = _network_difficulty(destination.template.nbits, destination.settings.algorithm)
-    return max(min(difficulty, ceiling, DIFFICULTY_MAX), floor)
-
-
-DIFFICULTY_MAX = 2.0**60
-"""A machine that finds one such share a minute has 8e25 H/s: nobody is near it."""
-
-
-@functools.lru_cache(maxsize=64)
-def _network_difficulty(nbits: int, algorithm: str) -> float:
-    return target.difficulty_of_target(target.target_of_bits(nbits), ALGORITHMS[algorithm].diff1_target)
+    return jobs.send_job(state, session, channel, clean=False, now=now)

@@ -5,13 +5,15 @@ state is changed in place and only here; the effects are values, performed by `r
 The same state and the same events give the same effects: live, at recovery, and in a replay.
 """
 
-from hashwright.pool import blocks, jobs, sessions, shares, vardiff
+from hashwright.pool import blocks, channels, jobs, sessions, shares, upstreams, vardiff
 from hashwright.pool.effects import Alert, BroadcastJob, CloseSession, PoolEffect, WakeAt
 from hashwright.pool.events import (
     AuthorizeAsked,
     BlockAnswered,
     BlockRecovered,
     BlockSeen,
+    ChannelClosed,
+    ChannelOpened,
     ClockTicked,
     ConfigureAsked,
     DestinationRemoved,
@@ -24,15 +26,23 @@ from hashwright.pool.events import (
     SessionClosed,
     SessionOpened,
     ShareHashed,
+    SharesAnswered,
     SubscribeAsked,
     TemplateSeen,
+    UpstreamChanged,
+    UpstreamJobSeen,
+    UpstreamSet,
 )
-from hashwright.pool.records import Destination, PoolState, Session
+from hashwright.pool.records import OWN_CHANNEL, Destination, PoolState, Session
+from hashwright.signals import DestinationChanged, MoveMachine
 
 TICK_MS = 10_000
 TICK_KEY = "pool-idle"
 
 SessionEvent = SubscribeAsked | AuthorizeAsked | ConfigureAsked | DifficultyAsked | ExtranonceAsked
+DestinationEvent = (
+    TemplateSeen | NodeChanged | ChannelOpened | ChannelClosed | UpstreamJobSeen | SharesAnswered | UpstreamChanged
+)
 
 
 def step(state: PoolState, event: PoolEvent, *, now: int) -> tuple[PoolEffect, ...]:
@@ -42,6 +52,9 @@ def step(state: PoolState, event: PoolEvent, *, now: int) -> tuple[PoolEffect, .
     if isinstance(event, SessionEvent):
         session = state.sessions.get(event.session)
         return () if session is None else _session_step(state, session, event, now=now)
+    if isinstance(event, DestinationEvent):
+        destination = state.destinations.get(event.destination)
+        return () if destination is None else _destination_step(state, destination, event, now=now)
     return _world_step(state, event, now=now)
 
 
@@ -59,15 +72,35 @@ def _session_step(state: PoolState, session: Session, event: SessionEvent, *, no
             return sessions.subscribe_extranonce(state, session, event, now=now)
 
 
+def _destination_step(
+    state: PoolState, destination: Destination, event: DestinationEvent, *, now: int
+) -> tuple[PoolEffect, ...]:
+    match event:
+        case SharesAnswered():
+            return upstreams.take_verdicts(destination, event, now=now)
+        case TemplateSeen():
+            effects = jobs.take_template(state, destination, event, now=now) if destination.is_own else ()
+            return (*effects, *_own_state(destination, ""))
+        case NodeChanged():
+            return (*_change_node(destination, event), *_own_state(destination, event.detail))
+        case UpstreamJobSeen():
+            return upstreams.take_job(state, destination, event, now=now)
+        case ChannelOpened():
+            return () if destination.is_own else upstreams.open_channel(state, destination, event, now=now)
+        case ChannelClosed():
+            return upstreams.close_channel(state, destination, event, now=now)
+        case UpstreamChanged():
+            return upstreams.change_upstream(destination, event, now=now)
+
+
 def _world_step(state: PoolState, event: PoolEvent, *, now: int) -> tuple[PoolEffect, ...]:
     match event:
         case SessionOpened():
             return sessions.open_session(state, event, now=now)
         case SessionClosed():
             return sessions.close_session(state, event, now=now)
-        case TemplateSeen():
-            destination = state.destinations.get(event.destination)
-            return () if destination is None else jobs.take_template(state, destination, event, now=now)
+        case MoveMachine():
+            return _move(state, event, now=now)
         case ClockTicked():
             return _tick(state, event, now=now)
         case _:
@@ -80,10 +113,10 @@ def _rare_step(state: PoolState, event: PoolEvent, *, now: int) -> tuple[PoolEff
             return _start_process(state, event, now=now)
         case DestinationSet():
             return _set_destination(state, event, now=now)
+        case UpstreamSet():
+            return _set_upstream(state, event, now=now)
         case DestinationRemoved():
-            return _remove_destination(state, event)
-        case NodeChanged():
-            return _change_node(state, event)
+            return _remove_destination(state, event, now=now)
         case BlockAnswered():
             return blocks.take_answer(state, event, now=now)
         case BlockSeen():
@@ -95,29 +128,40 @@ def _rare_step(state: PoolState, event: PoolEvent, *, now: int) -> tuple[PoolEff
 
 
 def _start_process(state: PoolState, event: ProcessStarted, *, now: int) -> tuple[PoolEffect, ...]:
-    sessions.end_all_sessions(state, now=now)
+    effects = sessions.end_all_sessions(state, now=now)
     state.boot = event.boot
     state.started_at = now
     state.jobs_made = 0
-    return (WakeAt(at=now + TICK_MS, key=TICK_KEY),)
+    return (*effects, WakeAt(at=now + TICK_MS, key=TICK_KEY))
+
+
+def _move(state: PoolState, event: MoveMachine, *, now: int) -> tuple[PoolEffect, ...]:
+    """Move a machine as routing says; never to another algorithm."""
+    session, destination = state.sessions.get(event.session), state.destinations.get(event.destination)
+    present = None if session is None else state.destinations.get(session.destination)
+    if session is None or destination is None:
+        return ()
+    if present is not None and present.settings.algorithm != destination.settings.algorithm:
+        return ()
+    return channels.move(state, session, destination, is_sliced=event.is_sliced, now=now)
 
 
 def _set_destination(state: PoolState, event: DestinationSet, *, now: int) -> tuple[PoolEffect, ...]:
     """Keep the sessions where only settings change; a new payout script or tag must show in the very next job."""
     known = state.destinations.get(event.destination)
-    if known is None:
+    if known is None or not isinstance(known.settings, DestinationSet):
+        removed = _remove_destination(state, DestinationRemoved(event.destination), now=now)
         state.destinations[event.destination] = Destination(
             settings=event,
             template=None,
-            job="",
-            tip_le=b"",
             node_state="unreachable",
             node_detail="not asked yet",
-            working={},
             templates_seen=0,
             last_template_at=0,
+            channels={OWN_CHANNEL: channels.own_channel(event.destination, now=now)},
+            waiting={},
         )
-        return ()
+        return (*removed, DestinationChanged(event.destination, event.algorithm, "waiting", "set up"))
     has_new_coinbase = (event.payout_script, event.coinbase_tag) != (
         known.settings.payout_script,
         known.settings.coinbase_tag,
@@ -135,30 +179,50 @@ def _as_clean(effect: PoolEffect) -> PoolEffect:
     return effect
 
 
-def _remove_destination(state: PoolState, event: DestinationRemoved) -> tuple[PoolEffect, ...]:
-    if state.destinations.pop(event.destination, None) is None:
-        return ()
-    for job in [job for job in state.jobs.values() if job.destination == event.destination]:
-        del state.jobs[job.id]
-    leaving = [session.id for session in state.sessions.values() if session.destination == event.destination]
-    return tuple(CloseSession(id_, f"the destination {event.destination} was removed") for id_ in leaving)
+def _set_upstream(state: PoolState, event: UpstreamSet, *, now: int) -> tuple[PoolEffect, ...]:
+    known = state.destinations.get(event.destination)
+    removed: tuple[PoolEffect, ...] = ()
+    if known is not None and known.is_own:
+        removed = _remove_destination(state, DestinationRemoved(event.destination), now=now)
+    return (*removed, *upstreams.set_upstream(state, event, now=now))
 
 
-def _change_node(state: PoolState, event: NodeChanged) -> tuple[PoolEffect, ...]:
+def _remove_destination(state: PoolState, event: DestinationRemoved, *, now: int) -> tuple[PoolEffect, ...]:
     destination = state.destinations.get(event.destination)
-    if destination is None or (destination.node_state, destination.node_detail) == (event.state, event.detail):
+    if destination is None:
+        return ()
+    effects: list[PoolEffect] = list(upstreams.lose_open_shares(destination, "the destination was removed"))
+    leaving = [session for session in state.sessions.values() if session.destination == event.destination]
+    for session in leaving:
+        channels.leave(state, session, now=now)
+    for channel in destination.channels.values():
+        jobs.forget_jobs(state, channel)
+    del state.destinations[event.destination]
+    effects.extend(CloseSession(it.id, f"the destination {event.destination} was removed") for it in leaving)
+    effects.append(DestinationChanged(event.destination, destination.settings.algorithm, "removed", "removed"))
+    return tuple(effects)
+
+
+def _own_state(destination: Destination, reason: str) -> tuple[PoolEffect, ...]:
+    """Tell routing how it goes with an own node."""
+    if not destination.is_own:
+        return ()
+    if destination.node_state != "ready" and destination.node_detail != "not asked yet":
+        return upstreams.change_state(destination, "down", reason)
+    return upstreams.change_state(destination, "ready" if destination.job else "waiting", reason)
+
+
+def _change_node(destination: Destination, event: NodeChanged) -> tuple[PoolEffect, ...]:
+    if (destination.node_state, destination.node_detail) == (event.state, event.detail):
         return ()
     was_ready = destination.node_state == "ready"
     destination.node_state, destination.node_detail = event.state, event.detail
     if event.state == "ready":
-        return (
-            Alert(
-                level="info", code="HW-407", text=f"The node of {event.destination} is ready. {event.detail}".strip()
-            ),
-        )
-    level = "critical" if was_ready or event.state == "refused" else "warning"
+        text = f"The node of {event.destination} is ready. {event.detail}".strip()
+        return (Alert(level="info", code="HW-407", text=text),)
     text = f"The node of {event.destination} is {event.state}: {event.detail}"
-    return (Alert(level="critical" if level == "critical" else "warning", code="HW-414", text=text),)
+    is_critical = was_ready or event.state == "refused"
+    return (Alert(level="critical" if is_critical else "warning", code="HW-414", text=text),)
 
 
 def _tick(state: PoolState, event: ClockTicked, *, now: int) -> tuple[PoolEffect, ...]:
@@ -168,9 +232,13 @@ def _tick(state: PoolState, event: ClockTicked, *, now: int) -> tuple[PoolEffect
     effects: list[PoolEffect] = [WakeAt(at=now + TICK_MS, key=TICK_KEY)]
     for destination in state.destinations.values():
         wanted = destination.settings.shares_per_minute
-        for session_id in tuple(destination.working):
+        for session_id in destination.working:
             session = state.sessions[session_id]
-            easier = vardiff.idle_difficulty(session.pace, session.difficulty, shares_per_minute=wanted, now=now)
+            pace = channels.shares_wanted(session, wanted)
+            easier = vardiff.idle_difficulty(session.pace, session.difficulty, shares_per_minute=pace, now=now)
             if easier != session.difficulty:
                 effects.extend(shares.set_difficulty(state, session, easier, now=now))
+        if not destination.is_own:
+            effects.extend(upstreams.close_empty_channels(destination, now=now))
+    jobs.forget_orphans(state, now=now)
     return tuple(effects)

@@ -67,7 +67,7 @@ def table(app: "Hashwright") -> dict[str, Command]:
 
 def status_of(app: "Hashwright") -> dict[str, Any]:
     """Return what a person wants to know first."""
-    state = app.kernel.state
+    state = app.kernel.pool
     return {
         "now": app.clock.now(),
         "started_at": state.started_at,
@@ -95,7 +95,7 @@ def status_of(app: "Hashwright") -> dict[str, Any]:
 def destination_of(app: "Hashwright", name: str, destination: Destination) -> dict[str, Any]:
     """Return one destination's part of the status."""
     settings = destination.settings
-    job = app.kernel.state.jobs.get(destination.job)
+    job = app.kernel.pool.jobs.get(destination.job)
     return {
         "destination": name,
         "coin": settings.coin,
@@ -125,6 +125,6 @@ def workers_of(app: "Hashwright") -> list[dict[str, Any]]:
             "connected_ms": now - session.opened_at,
             "last_share_ms": now - session.pace.last_share,
         }
-        for session in app.kernel.state.sessions.values()
+        for session in app.kernel.pool.sessions.values()
         if session.is_authorized
     ]

@@ -24,10 +24,14 @@ import msgspec
 import structlog
 
 from hashwright.clock import Clock
-from hashwright.pool.effects import BOOKED, HELD, Alert, AnswerShare, PoolEffect
-from hashwright.pool.events import PoolEvent, ShareHashed
+from hashwright.pool.effects import BOOKED as POOL_BOOKED
+from hashwright.pool.effects import HELD, AnswerShare
+from hashwright.pool.events import ShareHashed
 from hashwright.pool.records import PoolState
-from hashwright.pool.step import step as pool_step
+from hashwright.routing.effects import AskWork
+from hashwright.routing.records import RoutingState
+from hashwright.runtime.engines import EngineEffect, EngineEvent, Engines, step
+from hashwright.signals import Alert
 from hashwright.store.journal import Batch, encode_entry
 from hashwright.store.projections import Accumulator
 
@@ -39,6 +43,8 @@ carries 25, and a share waits 12 ms on average for company. Under load the last 
 BACKLOG_BYTES_MAX = 32 * 1024 * 1024
 """Entries kept in memory while the store cannot write: some 300,000 shares. Beyond it the sessions are not read."""
 
+BOOKED = POOL_BOOKED | {AskWork}
+"""Those that change a table."""
 POISONED = "poisoned"
 _encode_effects = msgspec.msgpack.Encoder().encode
 
@@ -62,23 +68,23 @@ class Flight:
     """A batch on its way to the disk, with the effects that wait for it."""
 
     last_seq: int
-    held: list[PoolEffect]
+    held: list[EngineEffect]
 
 
 class Kernel:
-    """One engine state, one open batch, and the batches on their way to the disk."""
+    """The engines' state, one open batch, and the batches on their way to the disk."""
 
     def __init__(
         self,
-        state: PoolState,
+        engines: Engines,
         *,
         clock: Clock,
         writer: BatchWriter,
         timer: Timer,
-        perform: Callable[[PoolEffect], None],
+        perform: Callable[[EngineEffect], None],
         next_seq: int,
     ) -> None:
-        self.state = state
+        self.engines = engines
         self.poisoned = 0
         self.events = 0
         self._clock = clock
@@ -89,14 +95,24 @@ class Kernel:
         self._first_seq = next_seq
         self._durable_seq = next_seq - 1
         self._buffer = bytearray()
-        self._held: list[PoolEffect] = []
+        self._held: list[EngineEffect] = []
         self._crc = 0
         self._rows = Accumulator()
         self._flights: deque[Flight] = deque()
         self._is_timed = False
         self._last_commit = float("-inf")
-        self.tap: Callable[[int, PoolEvent, tuple[PoolEffect, ...]], None] | None = None
+        self.tap: Callable[[int, EngineEvent, tuple[EngineEffect, ...]], None] | None = None
         """Sees each event with its effects; for tests that compare live with replay."""
+
+    @property
+    def pool(self) -> PoolState:
+        """What the pool engine knows."""
+        return self.engines.pool
+
+    @property
+    def routing(self) -> RoutingState:
+        """What the routing engine knows."""
+        return self.engines.routing
 
     @property
     def last_seq(self) -> int:
@@ -113,7 +129,7 @@ class Kernel:
         """Count the events that are not durable yet."""
         return self.last_seq - self._durable_seq
 
-    def handle(self, event: PoolEvent) -> None:
+    def handle(self, event: EngineEvent) -> None:
         """Take one event: step, note, perform."""
         now = self._clock.now()
         effects, mark = self._step(event, now)
@@ -162,11 +178,11 @@ class Kernel:
         self._buffer.clear()
         self._writer.submit(batch)
 
-    def _step(self, event: PoolEvent, now: int) -> tuple[tuple[PoolEffect, ...], str]:
+    def _step(self, event: EngineEvent, now: int) -> tuple[tuple[EngineEffect, ...], str]:
         try:
-            effects = pool_step(self.state, event, now=now)
+            effects = step(self.engines, event, now=now)
         except Exception:
-            log.exception("an event broke its engine", engine="pool", event_type=type(event).__name__)
+            log.exception("an event broke its engine", event_type=type(event).__name__)
             self.poisoned += 1
             return poisoned_effects(event), POISONED
         if type(event) is ShareHashed:
@@ -179,7 +195,7 @@ class Kernel:
         self._timer.call_later(max(wait, 0), self.commit_now)
 
 
-def share_mark(effects: tuple[PoolEffect, ...]) -> str:
+def share_mark(effects: tuple[EngineEffect, ...]) -> str:
     """Return the verdict on a share, for its journal entry."""
     for effect in effects:
         if type(effect) is AnswerShare:
@@ -187,12 +203,12 @@ def share_mark(effects: tuple[PoolEffect, ...]) -> str:
     return ""
 
 
-def poisoned_effects(event: PoolEvent) -> tuple[PoolEffect, ...]:
+def poisoned_effects(event: EngineEvent) -> tuple[EngineEffect, ...]:
     """Return what is done about an event whose step raised: a person is told, and a machine gets an answer."""
     alert = Alert(
         level="critical",
         code="HW-901",
-        text=f"{type(event).__name__} broke the pool engine. It is marked and skipped; payouts stop, hashing goes on.",
+        text=f"{type(event).__name__} broke its engine. It is marked and skipped; payouts stop, hashing goes on.",
     )
     if type(event) is ShareHashed:
         return (AnswerShare(event.session, event.request, "malformed"), alert)

@@ -8,7 +8,8 @@ This file performs effects and decides nothing. Nodes are behind `NodeLink`, one
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterable
+import random
+from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Protocol
 
@@ -19,11 +20,15 @@ from hashwright.clock import Clock
 from hashwright.pool import effects as do
 from hashwright.pool import events as seen
 from hashwright.pool import judge
-from hashwright.pool.effects import PoolEffect
-from hashwright.pool.records import Job, PoolState, Terms
+from hashwright.pool.records import Job, Terms
+from hashwright.routing.effects import AskWork
+from hashwright.runtime import engines
 from hashwright.runtime.breather import Breather
+from hashwright.runtime.engines import EngineEffect
 from hashwright.runtime.kernel import Kernel
+from hashwright.runtime.passthrough import PassThrough
 from hashwright.runtime.tcp import Connection, StratumListener
+from hashwright.signals import Alert, CreditWork, DestinationChanged, MachineGone, MachineReady, MoveMachine, ReturnWork
 from hashwright.stratum import messages as said
 from hashwright.stratum import server as wire
 from hashwright.stratum.messages import Message
@@ -32,6 +37,10 @@ log = structlog.get_logger()
 
 HASHES_WAITING_MAX = 2_000
 """Slow hashes queued: half a second of scrypt on two cores. Beyond it the sessions are not read for a while."""
+RECONNECT_SPREAD_S = 1.0
+"""Machines that are asked to come again are asked one by one within this time, so that they do not all come at once."""
+RECONNECT_PATIENCE_S = 20.0
+"""A machine that was asked to reconnect and stays is let go after this."""
 
 
 class BlockDesk(Protocol):
@@ -41,18 +50,34 @@ class BlockDesk(Protocol):
         """Assemble and send; never blocks, never raises."""
 
 
+class UpstreamDesk(Protocol):
+    """Who takes shares to an upstream, and opens connections to it."""
+
+    def submit(self, effect: do.SubmitUpstream) -> None:
+        """Send a share; never blocks, never raises."""
+
+    def open_channel(self, session: int) -> None:
+        """Open one more connection."""
+
+    def close_channel(self, channel: int, reason: str) -> None:
+        """Close a connection."""
+
+
 class LiveShell:
     """The desk of every listener, and the hands of the kernel."""
 
-    def __init__(self, *, clock: Clock, executor: Executor, first_session: int = 1) -> None:
+    def __init__(self, *, clock: Clock, executor: Executor, rng: random.Random, first_session: int = 1) -> None:
         self.kernel: Kernel
         self.connections: dict[int, Connection] = {}
         self.nodes: dict[str, BlockDesk] = {}
+        self.upstreams: dict[str, UpstreamDesk] = {}
+        self.passing = PassThrough(self)
         self.listeners: list[StratumListener] = []
         self.breather: Breather | None = None
-        self.alerts: Callable[[do.Alert], None] = log_alert
+        self.alerts: Callable[[Alert], None] = log_alert
         self._clock = clock
         self._executor = executor
+        self._rng = rng
         self._sessions = itertools.count(first_session)
         self._hashing = 0
         self._is_paused = False
@@ -65,7 +90,7 @@ class LiveShell:
         connection.id = next(self._sessions)
         self.connections[connection.id] = connection
         listener = connection.listener
-        destination = self.destination_for(listener.algorithm)
+        destination = engines.place(self.kernel.engines, listener.algorithm, number=connection.id & 0xFFFFFFFF)
         self.kernel.handle(
             seen.SessionOpened(connection.id, listener.name, destination, connection.peer),
         )
@@ -86,21 +111,16 @@ class LiveShell:
         if self.connections.pop(connection.id, None) is not None:
             self.kernel.handle(seen.SessionClosed(connection.id, reason))
 
-    def destination_for(self, algorithm: str) -> str:
-        """Return where machines of an algorithm mine: the first destination set up for it, or the empty string."""
-        for name, destination in self.kernel.state.destinations.items():
-            if destination.settings.algorithm == algorithm:
-                return name
-        return ""
-
     def _take_share(self, connection: Connection, submit: said.Submit) -> None:
-        state = self.kernel.state
+        state = self.kernel.pool
         found = judge.find_job(state, connection.id, submit.job)
+        if self.passing.is_on and self.passing.take(connection.id, found, submit):
+            return
         if found is None or not judge.check_sizes(found[1], submit.extranonce2):
             self._judge(connection.id, submit, b"")
             return
         header = header_of(found, submit)
-        algorithm = ALGORITHMS[state.destinations[found[0].destination].settings.algorithm]
+        algorithm = ALGORITHMS[connection.listener.algorithm]
         if algorithm.is_slow:
             self._hash_aside(connection.id, submit, header, algorithm.hash)
         else:
@@ -157,7 +177,7 @@ class LiveShell:
 
     # ---------------------------------------------------------------- from the kernel
 
-    def perform(self, effect: PoolEffect) -> None:
+    def perform(self, effect: EngineEffect) -> None:
         """Do one effect."""
         self._performers[type(effect)](effect)
 
@@ -169,7 +189,6 @@ class LiveShell:
     def _table(self) -> dict[type, Callable[..., None]]:
         return {
             do.AnswerShare: self._answer_share,
-            do.CreditWork: nothing,
             do.AnswerSubscribe: self._answer_subscribe,
             do.AnswerConfigure: self._answer_configure,
             do.AnswerAuthorize: self._answer_authorize,
@@ -179,9 +198,15 @@ class LiveShell:
             do.BroadcastJob: self._broadcast_job,
             do.CloseSession: self._close_session,
             do.SubmitBlock: self._submit_block,
-            do.BlockChanged: nothing,
-            do.Alert: lambda effect: self.alerts(effect),
+            do.SendExtranonce: self._send_extranonce,
+            do.SendMask: self._send_mask,
+            do.AskReconnect: self._ask_reconnect,
+            do.SubmitUpstream: self._submit_upstream,
+            do.OpenChannel: self._open_channel,
+            do.CloseChannel: self._close_channel,
+            Alert: lambda effect: self.alerts(effect),
             do.WakeAt: self._wake_at,
+            **dict.fromkeys(INSIDE, nothing),
         }
 
     def _answer_share(self, effect: do.AnswerShare) -> None:
@@ -227,16 +252,36 @@ class LiveShell:
     def _send_job(self, effect: do.SendJob) -> None:
         connection = self.connections.get(effect.session)
         if connection is not None:
-            connection.send(notify_of(self.kernel.state.jobs[effect.job], clean=effect.clean))
+            connection.send(notify_of(self.kernel.pool.jobs[effect.job], clean=effect.clean))
 
     def _broadcast_job(self, effect: do.BroadcastJob) -> None:
         """Serialise once, write to all: the new-block path."""
-        line = notify_of(self.kernel.state.jobs[effect.job], clean=effect.clean)
+        job = self.kernel.pool.jobs[effect.job]
+        line = notify_of(job, clean=effect.clean)
         connections = self.connections
-        for session_id in tuple(self.kernel.state.destinations[effect.destination].working):
+        for session_id in tuple(self.kernel.pool.destinations[effect.destination].channels[job.channel].working):
             connection = connections.get(session_id)
             if connection is not None:
                 connection.send_now(line)
+
+    def _send_extranonce(self, effect: do.SendExtranonce) -> None:
+        connection = self.connections.get(effect.session)
+        if connection is not None:
+            connection.send(connection.session.set_extranonce(effect.prefix, effect.extranonce2_size))
+
+    def _send_mask(self, effect: do.SendMask) -> None:
+        connection = self.connections.get(effect.session)
+        if connection is not None:
+            connection.send(wire.set_mask_line(effect.mask))
+
+    def _ask_reconnect(self, effect: do.AskReconnect) -> None:
+        """Ask politely, one after the other; a machine that stays all the same is let go later."""
+        connection = self.connections.get(effect.session)
+        if connection is not None:
+            wait_s = effect.wait_ms / 1000 + self._rng.uniform(0.0, RECONNECT_SPREAD_S)
+            loop = asyncio.get_running_loop()
+            loop.call_later(wait_s, connection.send, wire.reconnect_line())
+            loop.call_later(wait_s + RECONNECT_PATIENCE_S, connection.close, "it was asked to reconnect and stayed")
 
     def _close_session(self, effect: do.CloseSession) -> None:
         connection = self.connections.get(effect.session)
@@ -249,6 +294,21 @@ class LiveShell:
             log.critical("a block has no node to go to", destination=effect.destination, block=effect.block_hash)
             return
         desk.submit(effect)
+
+    def _submit_upstream(self, effect: do.SubmitUpstream) -> None:
+        desk = self.upstreams.get(effect.destination)
+        if desk is not None:
+            desk.submit(effect)
+
+    def _open_channel(self, effect: do.OpenChannel) -> None:
+        desk = self.upstreams.get(effect.destination)
+        if desk is not None:
+            desk.open_channel(effect.session)
+
+    def _close_channel(self, effect: do.CloseChannel) -> None:
+        desk = self.upstreams.get(effect.destination)
+        if desk is not None:
+            desk.close_channel(effect.channel, effect.reason)
 
     def _wake_at(self, effect: do.WakeAt) -> None:
         delay_s = max(effect.at - self._clock.now(), 0) / 1000
@@ -300,15 +360,23 @@ def notify_of(job: Job, *, clean: bool) -> bytes:
     )
 
 
-def log_alert(effect: do.Alert) -> None:
+def log_alert(effect: Alert) -> None:
     """Write an alert to the log; the store keeps it as a record."""
     getattr(log, effect.level)(effect.text, code=effect.code)
 
 
-def nothing(_: PoolEffect) -> None:
-    """Perform an effect that the store alone carries out."""
+def nothing(_: EngineEffect) -> None:
+    """Perform an effect that the store or another engine carries out."""
 
 
-def working_sessions(state: PoolState) -> Iterable[int]:
-    """List the sessions that get jobs."""
-    return itertools.chain.from_iterable(destination.working for destination in state.destinations.values())
+INSIDE: tuple[type, ...] = (
+    AskWork,
+    CreditWork,
+    ReturnWork,
+    do.BlockChanged,
+    MachineReady,
+    MachineGone,
+    DestinationChanged,
+    MoveMachine,
+)
+"""Effects that leave no mark outside: they change tables, or are from one engine to the other."""

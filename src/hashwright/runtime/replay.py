@@ -16,16 +16,14 @@ from hashwright.chain.proof import ALGORITHMS
 from hashwright.errors import Finding, InvariantBroken
 from hashwright.pool import judge
 from hashwright.pool.duplicates import Duplicates
-from hashwright.pool.effects import PoolEffect
-from hashwright.pool.events import PoolEvent, ShareHashed
-from hashwright.pool.records import PoolState
-from hashwright.pool.step import step
+from hashwright.pool.events import ShareHashed
+from hashwright.runtime.engines import EngineEffect, EngineEvent, Engines, step
 from hashwright.runtime.kernel import POISONED, poisoned_effects, share_mark
 from hashwright.store.journal import SCHEMA_VERSION, Snapshot, StoredBatch
 
 _encode_effects = msgspec.msgpack.Encoder().encode
 _encode_state = msgspec.msgpack.Encoder().encode
-_decode_state = msgspec.msgpack.Decoder(PoolState).decode
+_decode_state = msgspec.msgpack.Decoder(Engines).decode
 
 
 class JournalReader(Protocol):
@@ -49,7 +47,7 @@ class KeptJournal(JournalReader, Protocol):
 class Recovered:
     """A state as it was at the last durable event."""
 
-    state: PoolState
+    state: Engines
     last_seq: int
     events: int
     snapshot_seq: int
@@ -65,16 +63,17 @@ class Verified:
     findings: tuple[Finding, ...]
 
 
-def snapshot_of(state: PoolState) -> bytes:
+def snapshot_of(state: Engines) -> bytes:
     """Encode a state. The duplicate hashes are left out: the journal holds them for their whole window."""
-    duplicates, state.duplicates = state.duplicates, Duplicates()
+    pool = state.pool
+    duplicates, pool.duplicates = pool.duplicates, Duplicates()
     try:
         return _encode_state(state)
     finally:
-        state.duplicates = duplicates
+        pool.duplicates = duplicates
 
 
-def state_of(snapshot: bytes) -> PoolState:
+def state_of(snapshot: bytes) -> Engines:
     """Decode a state.
 
     Raises:
@@ -93,7 +92,7 @@ def state_of(snapshot: bytes) -> PoolState:
 def recover(reader: JournalReader) -> Recovered:
     """Rebuild the state from the newest snapshot and the tail of the journal."""
     snapshot = reader.load_snapshot()
-    state = PoolState() if snapshot is None else state_of(snapshot.blob)
+    state = Engines() if snapshot is None else state_of(snapshot.blob)
     known_seq = last_seq = 0 if snapshot is None else snapshot.seq
     events = 0
     for batch in reader.read_batches(0):
@@ -107,20 +106,20 @@ def recover(reader: JournalReader) -> Recovered:
     return Recovered(state=state, last_seq=last_seq, events=events, snapshot_seq=known_seq)
 
 
-def remember_share(state: PoolState, event: PoolEvent, mark: str, *, now: int) -> None:
+def remember_share(state: Engines, event: EngineEvent, mark: str, *, now: int) -> None:
     """Put a credited share of before the snapshot back into the duplicate window."""
     if type(event) is ShareHashed and mark in ("accepted", "block"):
-        state.duplicates.add(event.hash_le, now=now)
+        state.pool.duplicates.add(event.hash_le, now=now)
 
 
-def replay_entry(state: PoolState, event: PoolEvent, mark: str, *, now: int) -> tuple[PoolEffect, ...]:
+def replay_entry(state: Engines, event: EngineEvent, mark: str, *, now: int) -> tuple[EngineEffect, ...]:
     """Step one journaled event again; a poisoned one changes nothing."""
     if mark == POISONED:
         return poisoned_effects(event)
     return step(state, event, now=now)
 
 
-def verify(batches: Iterable[StoredBatch], *, state: PoolState, after_seq: int = 0) -> Verified:
+def verify(batches: Iterable[StoredBatch], *, state: Engines, after_seq: int = 0) -> Verified:
     """Step the batches again and compare: verdicts, hashes, and the checksum over all effects.
 
     Args:
@@ -152,9 +151,9 @@ def verify(batches: Iterable[StoredBatch], *, state: PoolState, after_seq: int =
 def verify_journal(reader: KeptJournal) -> Verified:
     """Verify all that is kept: from the first event, or where older rows are pruned, from the newest snapshot."""
     if reader.pruned_seq() == 0:
-        return verify(reader.read_batches(0), state=PoolState())
+        return verify(reader.read_batches(0), state=Engines())
     snapshot = reader.load_snapshot()
-    state = PoolState() if snapshot is None else state_of(snapshot.blob)
+    state = Engines() if snapshot is None else state_of(snapshot.blob)
     known_seq = 0 if snapshot is None else snapshot.seq
     for batch in reader.read_batches(0):
         if batch.first_seq > known_seq:
@@ -165,18 +164,21 @@ def verify_journal(reader: KeptJournal) -> Verified:
     return verify(reader.read_batches(0), state=state, after_seq=known_seq)
 
 
-def _check_hash(state: PoolState, event: PoolEvent, mark: str, seq: int) -> list[Finding]:
+def _check_hash(state: Engines, event: EngineEvent, mark: str, seq: int) -> list[Finding]:
     """Hash a journaled share again from its job."""
     if type(event) is not ShareHashed or not event.hash_le or mark == POISONED:
         return []
-    found = judge.find_job(state, event.session, event.job)
+    found = judge.find_job(state.pool, event.session, event.job)
     if found is None:
         return []
     job, terms = found
     header = judge.header_of(
         job, terms, event.extranonce2, ntime=event.ntime, nonce=event.nonce, version_bits=event.version_bits
     )
-    algorithm = ALGORITHMS[state.destinations[job.destination].settings.algorithm]
+    destination = state.pool.destinations.get(job.destination)
+    if destination is None:
+        return []
+    algorithm = ALGORITHMS[destination.settings.algorithm]
     return [] if algorithm.hash(header) == event.hash_le else [_finding(seq, "the hash of the share is another one")]
 
 

@@ -6,6 +6,7 @@ then `ProcessStarted`. There is no other way to start, and none to stop: an orde
 
 import asyncio
 import concurrent.futures
+import itertools
 import os
 import signal
 from collections.abc import Callable
@@ -18,19 +19,23 @@ from hashwright.adapters.nodes.base import Node
 from hashwright.chain.coin import Coin
 from hashwright.clock import Clock, Instant
 from hashwright.errors import HashwrightError, InvariantBroken
-from hashwright.pool.effects import Alert
-from hashwright.pool.events import BlockAnswered, DestinationRemoved, DestinationSet, PoolEvent, ProcessStarted
-from hashwright.runtime import commands, destinations, replay
+from hashwright.pool.events import BlockAnswered, DestinationRemoved, DestinationSet, SharesAnswered
+from hashwright.routing.events import PlanFailed, PlanRestored
+from hashwright.runtime import commands, destinations, replay, route_commands, setups
 from hashwright.runtime.breather import Breather
 from hashwright.runtime.config import Config
 from hashwright.runtime.control import ControlServer, socket_path
 from hashwright.runtime.destinations import DestinationSettings
+from hashwright.runtime.engines import EngineEvent
 from hashwright.runtime.kernel import Kernel
 from hashwright.runtime.live import LiveShell
 from hashwright.runtime.node_link import NodeLink, StoredBlock
 from hashwright.runtime.supervisor import Supervisor
 from hashwright.runtime.system import SystemClock, system_rng
 from hashwright.runtime.tcp import Limits, StratumListener
+from hashwright.runtime.upstream import Upstream, UpstreamLimits
+from hashwright.runtime.upstream_settings import UpstreamSettings, event_of_upstream
+from hashwright.signals import Alert, ProcessStarted
 from hashwright.store.sqlite import SqliteStore
 from hashwright.store.writer import GroupCommitWriter, WriteFailure
 
@@ -43,6 +48,7 @@ KEEP_JOURNAL_MS = 3 * 3600 * 1000
 KNOWN_BLOCKS = 1000
 STOP_S = 4.0
 """SIGTERM to end: 5 s are promised."""
+JOURNAL_FAULT = "the journal cannot be written"
 NodeBuilder = Callable[[DestinationSettings], Node]
 
 
@@ -52,7 +58,8 @@ class Hashwright:
     def __init__(self, config: Config, *, clock: Clock | None = None, build_node: NodeBuilder | None = None) -> None:
         self.config = config
         self.clock = clock or SystemClock()
-        self.supervisor = Supervisor(system_rng())
+        self.rng = system_rng()
+        self.supervisor = Supervisor(self.rng)
         self.write_state = "ok"
         self.recovered: replay.Recovered
         self.store: SqliteStore
@@ -60,8 +67,12 @@ class Hashwright:
         self.kernel: Kernel
         self.shell: LiveShell
         self.links: dict[str, NodeLink] = {}
+        self.upstreams: dict[str, Upstream] = {}
+        self.setups: dict[str, setups.Setup] = {}
+        """What runs, as it was set: to see at a reload what changed."""
         self.broken: dict[str, str] = {}
         self.limits = Limits()
+        self.upstream_limits = UpstreamLimits()
         self._build_node = build_node or (lambda settings: destinations.build_node(settings, clock=self.clock))
         self._executor = concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="hash")
         self._control: ControlServer | None = None
@@ -93,7 +104,9 @@ class Hashwright:
             on_commit=lambda seq: self._from_writer(loop, self._committed, seq),
             on_failure=lambda failure: self._from_writer(loop, self._write_failed, failure),
         )
-        self.shell = LiveShell(clock=self.clock, executor=self._executor, first_session=(boot << 32) + 1)
+        first = (boot << 32) + 1
+        self._channels = itertools.count(first)
+        self.shell = LiveShell(clock=self.clock, executor=self._executor, rng=self.rng, first_session=first)
         self.shell.breather = Breather(call_soon=loop.call_soon, monotonic=self.clock.monotonic)
         self.kernel = self.shell.kernel = Kernel(
             self.recovered.state,
@@ -115,14 +128,9 @@ class Hashwright:
     def _set_destinations(self) -> None:
         """Bring the engine in line with the stored settings; a broken one is left out and named."""
         stored = self.store.settings(destinations.KIND)
-        for name in tuple(self.kernel.state.destinations):
-            if name not in stored:
-                self.kernel.handle(DestinationRemoved(name))
-        for name, raw in stored.items():
-            try:
-                self.set_destination(destinations.parse_destination(raw))
-            except HashwrightError as error:
-                self.disable(name, error)
+        for name in [name for name in self.kernel.pool.destinations if name not in stored]:
+            self.kernel.handle(DestinationRemoved(name))
+        self.reload()
         for stored_block in self._unanswered_blocks():
             link = self.links.get(stored_block.destination)
             if link is not None:
@@ -130,21 +138,52 @@ class Hashwright:
 
     def disable(self, name: str, error: HashwrightError) -> None:
         """Leave a broken destination out and say so; the others go on."""
+        if name in self.kernel.pool.destinations:
+            self.remove_destination(name)
         self.broken[name] = str(error)
-        if name in self.kernel.state.destinations:
-            self.kernel.handle(DestinationRemoved(name))
         log.error("a destination is disabled", destination=name, problem=str(error), code=error.code)
 
-    def set_destination(self, settings: DestinationSettings) -> None:
+    def set_destination(self, settings: DestinationSettings | UpstreamSettings) -> None:
         """Set a destination up, or again with other settings.
 
         Raises:
             HashwrightError: it cannot be built; nothing was changed.
         """
+        if isinstance(settings, UpstreamSettings):
+            self._set_upstream(settings)
+            self.setups[settings.name] = settings
+            return
         event = destinations.event_of(settings)
         node = self._build_node(settings)
         self.broken.pop(settings.name, None)
+        self._drop_upstream(settings.name)
         self._replace_link(settings.name, node, destinations.coin_of(settings), event)
+        self.setups[settings.name] = settings
+
+    def _set_upstream(self, settings: UpstreamSettings) -> None:
+        event = event_of_upstream(settings)
+        upstream = Upstream(
+            settings,
+            clock=self.clock,
+            desk=self,
+            next_channel=lambda: next(self._channels),
+            rng=self.rng,
+            limits=self.upstream_limits,
+        )
+        self.broken.pop(settings.name, None)
+        if settings.name in self.links:
+            self.remove_destination(settings.name)
+        self._drop_upstream(settings.name)
+        self.kernel.handle(event)
+        self.upstreams[settings.name] = self.shell.upstreams[settings.name] = upstream
+        self.supervisor.start(f"upstream {settings.name}", upstream.run)
+
+    def _drop_upstream(self, name: str) -> None:
+        self.supervisor.stop_service(f"upstream {name}")
+        self.shell.upstreams.pop(name, None)
+        old = self.upstreams.pop(name, None)
+        if old is not None:
+            self.supervisor.start(f"closing upstream {name}", old.aclose)
 
     def _replace_link(self, name: str, node: Node, coin: Coin, event: DestinationSet) -> None:
         old = self.links.pop(name, None)
@@ -166,6 +205,8 @@ class Hashwright:
         """Take a destination away; its sessions are closed."""
         self.kernel.handle(DestinationRemoved(name))
         self.broken.pop(name, None)
+        self.setups.pop(name, None)
+        self._drop_upstream(name)
         self.shell.nodes.pop(name, None)
         self.supervisor.stop_service(f"node {name}")
         link = self.links.pop(name, None)
@@ -174,7 +215,7 @@ class Hashwright:
 
     def unsettled(self, name: str) -> list[str]:
         """List our blocks on a destination whose fate is open."""
-        return [block.block_hash for block in self.kernel.state.blocks.values() if block.destination == name]
+        return [block.block_hash for block in self.kernel.pool.blocks.values() if block.destination == name]
 
     def known_blocks(self, name: str) -> set[str]:
         """Return the hashes of all blocks of a destination that the books know."""
@@ -198,7 +239,8 @@ class Hashwright:
                 algorithm=address.algorithm,
                 url=f"stratum+tcp://{listener.host}:{listener.port}",
             )
-        self._control = ControlServer(socket_path(self.config.data_dir), commands.table(self))
+        verbs = commands.table(self) | route_commands.table(self)
+        self._control = ControlServer(socket_path(self.config.data_dir), verbs)
         await self._control.start()
         self.supervisor.start("snapshots", self._keep_snapshots)
 
@@ -213,6 +255,7 @@ class Hashwright:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.supervisor.stop)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
         await self.start()
         on_ready()
         await self.supervisor.wait()
@@ -229,6 +272,8 @@ class Hashwright:
         await self.supervisor.close()
         for link in self.links.values():
             await link.aclose()
+        for upstream in self.upstreams.values():
+            await upstream.aclose()
         if hasattr(self, "kernel"):
             self.kernel.commit_now()
             if self.supervisor.failure is None:
@@ -247,7 +292,7 @@ class Hashwright:
     def _snapshot(self) -> None:
         """Write the state whole, behind the batch that holds its last event."""
         self.kernel.commit_now()
-        self.writer.submit_snapshot(self.kernel.last_seq, replay.snapshot_of(self.kernel.state))
+        self.writer.submit_snapshot(self.kernel.last_seq, replay.snapshot_of(self.kernel.engines))
 
     # ---------------------------------------------------------------- from the writer's thread
 
@@ -259,11 +304,13 @@ class Hashwright:
         if self.write_state != "ok":
             self.write_state = "ok"
             log.warning("the journal can be written again; shares are acknowledged again")
+            self.shell.passing.is_on = False
+            self.kernel.handle(PlanRestored(""))
         self.shell.committed(last_seq)
 
     def _write_failed(self, failure: WriteFailure) -> None:
         """The store cannot write now (it tries on), or never again."""
-        self.write_state = failure.kind
+        was_ok, self.write_state = self.write_state == "ok", failure.kind
         if failure.kind == "fatal":
             log.critical(
                 "the disk failed; the process ends so that nothing is promised that was not kept",
@@ -282,13 +329,35 @@ class Hashwright:
                     level="critical",
                     code="HW-605",
                     text=f"The journal cannot be written: {failure.detail}. "
-                    "Blocks still go out; no share is acknowledged or credited until this is mended.",
+                    "Blocks still go out; shares pass through to the safe upstream, or wait; none is credited.",
                 )
             )
+            if was_ok:
+                self.shell.passing.is_on = True
+                self.kernel.handle(PlanFailed("", JOURNAL_FAULT))
 
-    def tell(self, event: PoolEvent) -> None:
-        """Take an event from a command."""
+    def tell(self, event: EngineEvent) -> None:
+        """Take an event from a command, a node or an upstream."""
+        if type(event) is SharesAnswered and self.shell.passing.relayed_any:
+            rest = self.shell.passing.relay(event)
+            if rest is None:
+                return
+            event = rest
         self.kernel.handle(event)
+
+    # ---------------------------------------------------------------- reload
+
+    def reload(self) -> None:
+        """Bring destinations and routes in line with the database again (SIGHUP); no machine is disconnected.
+
+        What cannot be read fails the plan, and the safe destination takes over until a route is set.
+        """
+        try:
+            setups.reload(self)
+            log.info("settings were read again")
+        except HashwrightError as error:
+            log.error("the settings could not be read again", problem=str(error), code=error.code)
+            self.kernel.handle(PlanFailed("", f"reload: {error}"[:200]))
 
 
 __all__ = ["BlockAnswered", "Hashwright"]

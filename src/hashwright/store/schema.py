@@ -104,7 +104,7 @@ delivery = Table(
     Column("work", Text, nullable=False),
     _within("minute"),
     CheckConstraint(f"length(target) = {TARGET_DIGITS} AND target NOT GLOB '*[^0-9a-f]*'", name="target_form"),
-    _one_of("state", "submitted", "accepted", "rejected", "stale", "lost"),
+    _one_of("state", "submitted", "accepted", "rejected", "stale", "lost", "late"),
     CheckConstraint(f"length(reason) <= {REASON_CHARACTERS}", name="reason_size"),
     _within("shares", 1),
     CheckConstraint(f"length(work) = {WORK_DIGITS} AND work NOT GLOB '*[^0-9]*'", name="work_form"),

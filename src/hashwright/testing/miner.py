@@ -28,6 +28,7 @@ SLICE_HASHES = {"sha256d": 20_000, "scrypt": 60}
 OPEN_SHARES_MAX = 32
 """Shares without an answer. With a very low difficulty a miner could flood its pool; it waits instead."""
 CONNECT_S = 10.0
+RECONNECTS_MAX = 1000
 VERSION_MASK = 0x1FFFE000
 _URL = re.compile(r"(?:stratum\+tcp://)?(\[[0-9a-fA-F:]+\]|[^:/\[\]]+):([0-9]{1,5})/?", re.ASCII)
 
@@ -78,6 +79,24 @@ class Search:
     algorithm: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where we search: our prefix, and how much of the extranonce is ours [bytes]."""
+
+    prefix: bytes
+    extranonce2_size: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A job with all that held when it came: a later extranonce, difficulty or mask is for later jobs."""
+
+    job: Notify
+    place: Place
+    target: int
+    mask: int
+
+
 def parse_url(url: str) -> tuple[str, int]:
     """Split `stratum+tcp://host:port`.
 
@@ -111,10 +130,12 @@ class Miner:
         self._say = on_event
         self._session = ClientSession(agent=AGENT)
         self._writer: asyncio.StreamWriter | None = None
-        self._prefix, self._extranonce2_size, self._mask = b"", 0, 0
+        self._place = Place(prefix=b"", extranonce2_size=0)
+        self._mask = 0
         self._difficulty = 1.0
-        self._job: Notify | None = None
-        self._job_target = 0
+        self._job: Work | None = None
+        self._comes_again = False
+        self._reconnects = 0
         self._has_job = asyncio.Event()
         self._may_submit = asyncio.Event()
         self._may_submit.set()
@@ -123,15 +144,17 @@ class Miner:
         self._is_authorized = False
 
     async def run(self) -> MinerSummary:
-        """Mine until a bound is reached or the connection ends."""
+        """Mine until a bound is reached or the connection ends; `client.reconnect` to the same address is obeyed."""
         host, port = parse_url(self.options.url)
         loop = asyncio.get_running_loop()
         started = loop.time()
         pool = concurrent.futures.ThreadPoolExecutor(self.options.threads, thread_name_prefix="hw-miner")
         try:
             async with asyncio.timeout(self.options.max_seconds or None):
-                reader, self._writer = await self._connect(host, port)
-                await self._work(reader, pool)
+                await self._one_connection(host, port, pool)
+                while self._comes_again and self._reconnects < RECONNECTS_MAX:
+                    self._begin_anew()
+                    await self._one_connection(host, port, pool)
         except TimeoutError:
             self.summary.reason = f"{self.options.max_seconds:g} s are over"
         finally:
@@ -141,6 +164,22 @@ class Miner:
                 self._writer.close()
         self._say(MinerEvent(kind="closed", text=self.summary.reason))
         return self.summary
+
+    async def _one_connection(self, host: str, port: int, pool: concurrent.futures.Executor) -> None:
+        reader, self._writer = await self._connect(host, port)
+        await self._work(reader, pool)
+
+    def _begin_anew(self) -> None:
+        """Forget the connection: shares without an answer stay unanswered."""
+        assert self._writer is not None
+        self._writer.close()
+        self._session = ClientSession(agent=AGENT)
+        self._job, self._open, self._difficulty, self._mask = None, 0, 1.0, 0
+        self._has_job.clear()
+        self._may_submit.set()
+        self._comes_again = False
+        self._reconnects += 1
+        self.summary.reason = ""
 
     async def _connect(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         try:
@@ -156,6 +195,7 @@ class Miner:
     async def _work(self, reader: asyncio.StreamReader, pool: concurrent.futures.Executor) -> None:
         self._session.configure(mask=VERSION_MASK)
         self._session.subscribe()
+        self._session.extranonce_subscribe()
         self._session.authorize(self.options.user, self.options.password)
         self._flush()
         # allow task: awaited and cancelled below; the first that ends decides, which no TaskGroup does
@@ -178,6 +218,8 @@ class Miner:
             for message in self._session.receive_data(data):
                 self._hear(message)
             self._flush()
+            if self._comes_again:
+                return
             if self._session.should_close:
                 self.summary.reason = self._session.should_close
                 return
@@ -188,14 +230,12 @@ class Miner:
 
     def _hear(self, message: Message) -> None:
         match message:
-            case said.Subscribed():
-                self._prefix, self._extranonce2_size = message.prefix, message.extranonce2_size
+            case said.Subscribed() | said.SetExtranonce():
+                self._place = Place(prefix=message.prefix, extranonce2_size=message.extranonce2_size)
             case said.Configured():
                 self._mask = message.mask or 0
             case said.SetVersionMask():
                 self._mask = message.mask
-            case said.SetExtranonce():
-                self._prefix, self._extranonce2_size = message.prefix, message.extranonce2_size
             case said.SetDifficulty():
                 self._difficulty = message.difficulty
                 self._say(MinerEvent(kind="difficulty", text=f"{message.difficulty:g}"))
@@ -214,6 +254,9 @@ class Miner:
                 self._take_verdict(message)
             case said.ShowMessage():
                 self._say(MinerEvent(kind="message", text=message.text))
+            case said.Reconnect() if not message.host or message.host == parse_url(self.options.url)[0]:
+                self._comes_again = True
+                self.summary.reason = "the pool asked for a new connection"
             case said.Fault() if message.is_fatal:
                 self.summary.reason = message.text
             case _:
@@ -221,7 +264,8 @@ class Miner:
 
     def _take_job(self, job: Notify) -> None:
         diff1 = ALGORITHMS[self.options.algorithm].diff1_target
-        self._job, self._job_target = job, target.target_of_difficulty(self._difficulty, diff1)
+        goal = target.target_of_difficulty(self._difficulty, diff1)
+        self._job = Work(job=job, place=self._place, target=goal, mask=self._mask)
         self._has_job.set()
         self._say(MinerEvent(kind="job", text=f"{job.job}{' (new block)' if job.is_clean else ''}"))
 
@@ -242,25 +286,27 @@ class Miner:
         loop = asyncio.get_running_loop()
         while True:
             await self._has_job.wait()
-            job, goal = self._job, self._job_target
-            assert job is not None
+            work = self._job
+            assert work is not None
             self._extranonce2 += 1
-            extranonce2 = (self._extranonce2 % 256**self._extranonce2_size).to_bytes(self._extranonce2_size, "big")
-            head = head_of(job, self._prefix + extranonce2)
+            size = work.place.extranonce2_size
+            extranonce2 = (self._extranonce2 % 256**size).to_bytes(size, "big")
+            head = head_of(work.job, work.place.prefix + extranonce2)
             step = SLICE_HASHES[self.options.algorithm]
             start = 0
-            while self._job is job and start + step <= 2**32:
-                work = Search(head=head, start=start, count=step, target=goal, algorithm=self.options.algorithm)
-                for nonce in await loop.run_in_executor(pool, search, work):
-                    await self._submit(job, extranonce2, nonce)
+            while self._job is work and start + step <= 2**32:
+                span = Search(head=head, start=start, count=step, target=work.target, algorithm=self.options.algorithm)
+                for nonce in await loop.run_in_executor(pool, search, span):
+                    await self._submit(work, extranonce2, nonce)
                 self.summary.hashes += step
                 start += step
 
-    async def _submit(self, job: Notify, extranonce2: bytes, nonce: int) -> None:
+    async def _submit(self, work: "Work", extranonce2: bytes, nonce: int) -> None:
         while self._open >= self._open_max():
             self._may_submit.clear()
             await self._may_submit.wait()
-        if self._job is not job and self._job is not None and self._job.prevhash_le != job.prevhash_le:
+        job, newest = work.job, self._job
+        if newest is not work and newest is not None and newest.job.prevhash_le != job.prevhash_le:
             return
         self._open += 1
         self.summary.submitted += 1
@@ -272,7 +318,7 @@ class Miner:
                 extranonce2=extranonce2,
                 ntime=job.ntime,
                 nonce=nonce,
-                version_bits=job.version & self._mask if self._mask else None,
+                version_bits=job.version & work.mask if work.mask else None,
             )
         )
         self._flush()

@@ -25,7 +25,7 @@ def test_a_good_share_is_accepted_and_credited_at_its_jobs_target(world):
     terms = world.state.sessions[1].sent[share.job]
     effects = world.do(share)
     assert AnswerShare(1, 9, "accepted") in effects
-    assert CreditWork("kai.r01", "btc", terms.target_be, "accepted") in effects
+    assert CreditWork("kai.r01", "btc", terms.target_be, "accepted", 1) in effects
 
 
 def test_the_same_share_twice_is_a_duplicate(world):

@@ -3,7 +3,6 @@
 import pytest
 
 from hashwright.pool.effects import (
-    Alert,
     AnswerAuthorize,
     AnswerConfigure,
     AnswerSubscribe,
@@ -40,7 +39,7 @@ def test_the_first_job_comes_after_subscribe_and_authorize_in_either_order():
         world = World()
         world.do(SessionOpened(1, "l", "btc", "p"))
         assert "SendJob" not in kinds(world.do(first))
-        assert kinds(world.do(second))[1:] == ["SendDifficulty", "SendJob"]
+        assert kinds(world.do(second))[1:] == ["SendDifficulty", "SendJob", "MachineReady"]
 
 
 def test_two_sessions_never_share_a_prefix():
@@ -142,8 +141,8 @@ def test_machines_that_come_before_the_first_template_wait_and_an_alert_says_so(
     world.do(SessionOpened(1, "l", "btc", "p"))
     world.do(SubscribeAsked(1, 1, "a"))
     effects = world.do(AuthorizeAsked(1, 2, "kai.r", "x"))
-    assert isinstance(effects[-1], Alert)
-    assert kinds(world.do(template(5))) == ["SendDifficulty", "BroadcastJob"]
+    assert kinds(effects) == ["AnswerAuthorize", "Alert", "MachineReady"]
+    assert kinds(world.do(template(5))) == ["SendDifficulty", "BroadcastJob", "DestinationChanged"]
 
 
 def test_a_start_ends_every_session_and_no_job_id_comes_back():
@@ -167,8 +166,8 @@ def test_an_address_without_destination_is_closed_with_the_reason():
 def test_removing_a_destination_closes_its_machines():
     world = World()
     world.machine()
-    (effect,) = world.do(DestinationRemoved("btc"))
-    assert isinstance(effect, CloseSession)
+    assert kinds(world.do(DestinationRemoved("btc"))) == ["CloseSession", "DestinationChanged"]
+    assert kinds(world.do(SessionClosed(1, "x"))) == ["MachineGone"]
     assert world.do(SessionClosed(1, "x")) == ()
 
 

@@ -10,11 +10,11 @@ from hashwright.adapters.secret import read_secret
 from hashwright.clock import ManualClock
 from hashwright.errors import ConfigError, Disconnected, InvariantBroken, NotSupported, OperatorError, Unavailable
 from hashwright.pool.events import ClockTicked
-from hashwright.pool.records import PoolState
 from hashwright.runtime import control
 from hashwright.runtime.breather import RATE_MIN, ROUND_MAX, Breather
 from hashwright.runtime.config import SETTINGS, load_config
 from hashwright.runtime.destinations import event_of, parse_destination
+from hashwright.runtime.engines import Engines
 from hashwright.runtime.kernel import Kernel
 from hashwright.runtime.replay import snapshot_of, state_of
 from hashwright.runtime.supervisor import Supervisor
@@ -41,6 +41,8 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(tmp_pat
         "log_format": "environment HW_LOG_FORMAT",
         "log_level": str(file),
         "listen": "default",
+        "tls_certificate": "default",
+        "tls_key": "default",
     }
     assert {str(item) for item in config.listen} == {"sha256d=127.0.0.1:3333", "scrypt=127.0.0.1:3335"}
 
@@ -221,7 +223,7 @@ class Timer:
 
 def test_held_effects_wait_for_their_commit_and_a_poisoned_event_is_marked():
     done, paper, timer = [], Paper(), Timer()
-    kernel = Kernel(PoolState(), clock=ManualClock(5), writer=paper, timer=timer, perform=done.append, next_seq=1)
+    kernel = Kernel(Engines(), clock=ManualClock(5), writer=paper, timer=timer, perform=done.append, next_seq=1)
     kernel.handle(ClockTicked("something else"))
     kernel.handle("no event at all")  # its step raises
     assert kernel.poisoned == 1
@@ -237,11 +239,12 @@ def test_held_effects_wait_for_their_commit_and_a_poisoned_event_is_marked():
 
 
 def test_a_snapshot_reads_back_and_damage_is_said():
-    state = PoolState(boot=7)
-    state.duplicates.add(b"x" * 32, now=1)
+    state = Engines()
+    state.pool.boot = 7
+    state.pool.duplicates.add(b"x" * 32, now=1)
     again = state_of(snapshot_of(state))
-    assert again.boot == 7
-    assert again.duplicates.count() == 0
-    assert state.duplicates.count() == 1
+    assert again.pool.boot == 7
+    assert again.pool.duplicates.count() == 0
+    assert state.pool.duplicates.count() == 1
     with pytest.raises(InvariantBroken):
         state_of(b"\x01nonsense")

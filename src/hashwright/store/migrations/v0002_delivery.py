@@ -27,7 +27,9 @@ def upgrade() -> None:
         sa.Column("work", sa.Text, nullable=False),
         within("minute"),
         sa.CheckConstraint("length(target) = 64 AND target NOT GLOB '*[^0-9a-f]*'", name="target_form"),
-        sa.CheckConstraint("state IN ('submitted', 'accepted', 'rejected', 'stale', 'lost')", name="state_known"),
+        sa.CheckConstraint(
+            "state IN ('submitted', 'accepted', 'rejected', 'stale', 'lost', 'late')", name="state_known"
+        ),
         sa.CheckConstraint("length(reason) <= 64", name="reason_size"),
         within("shares", 1),
         sa.CheckConstraint(WORK_FORM, name="work_form"),

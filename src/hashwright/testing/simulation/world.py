@@ -26,8 +26,8 @@ from hashwright.chain.proof import ALGORITHMS, sha256d
 from hashwright.errors import Disconnected
 from hashwright.pool.effects import BlockChanged, CreditWork, PoolEffect, SubmitBlock
 from hashwright.pool.events import DestinationSet, PoolEvent, ProcessStarted, ShareHashed
-from hashwright.pool.records import PoolState
 from hashwright.runtime import replay
+from hashwright.runtime.engines import Engines
 from hashwright.runtime.kernel import Kernel
 from hashwright.runtime.live import LiveShell
 from hashwright.runtime.node_link import NodeLink, StoredBlock
@@ -264,7 +264,8 @@ class Process:
 
     def __init__(self, world: "World") -> None:
         self.world = world
-        self.shell = LiveShell(clock=world.clock, executor=concurrent.futures.ThreadPoolExecutor(1))
+        executor = concurrent.futures.ThreadPoolExecutor(1)
+        self.shell = LiveShell(clock=world.clock, executor=executor, rng=world.loop.rng)
         self.store: SimStore = world.disk.open(self.shell.committed)
         recovered = replay.recover(self.store)
         boot = self.store.next_boot()
@@ -310,11 +311,11 @@ class Process:
 
     def unsettled(self, name: str) -> list[str]:
         """List open blocks."""
-        return list(self.kernel.state.blocks)
+        return list(self.kernel.pool.blocks)
 
     def known_blocks(self, name: str) -> set[str]:
         """Return the blocks that the books know."""
-        return self.world.booked_blocks() | set(self.kernel.state.blocks)
+        return self.world.booked_blocks() | set(self.kernel.pool.blocks)
 
 
 class World:
@@ -424,7 +425,7 @@ class World:
         """Hold what is durable against what the machines wrote down."""
         store = SimStore(self.disk, lambda seq: None)
         batches = list(store.read_batches(0))
-        verified = replay.verify(batches, state=PoolState())
+        verified = replay.verify(batches, state=Engines())
         assert not verified.findings, verified.findings[:3]
         stored: Counter[tuple[str, str, int]] = Counter()
         headers: Counter[bytes] = Counter()
@@ -449,7 +450,7 @@ class World:
             told = self.log.told.get(share)
             assert told is not None, f"a share was credited that no machine sent: {share}"
             expected += target.work_of_target(target.target_of_difficulty(told, diff1))
-        state = PoolState()
+        state = Engines()
         booked = 0
         for batch in batches:
             for now, event, mark in batch.entries():
@@ -459,7 +460,7 @@ class World:
         assert booked == expected, f"the books say {booked} hashes, the machines were told {expected}"
 
     def _check_blocks(self) -> None:
-        known = self.booked_blocks() | set(self.process.kernel.state.blocks if self.process else ())
+        known = self.booked_blocks() | set(self.process.kernel.pool.blocks if self.process else ())
         ours = {
             block_hash
             for block_hash, (_, coinbase) in self.node.accepted.items()

@@ -1,0 +1,130 @@
+"""The engines as one: which event goes to which, and what they tell each other.
+
+An event goes to the engine that owns it. What comes out is done by the shell, except for the signals: those are handed
+to the other engine in the same step. They need no journal entries, because the same event gives the same signals again.
+
+    ShareHashed --> pool --> AnswerShare, CreditWork --> routing --> (MoveMachine --> pool --> SendExtranonce ...)
+
+**A bug in routing must not stop hashing.** When it raises, it is switched off until the next start: everything that is
+placed stays, new machines go to the first destination that is ready, and a person is told. That is part of the state,
+so that a replay does the same.
+"""
+
+from collections import deque
+
+import msgspec
+
+from hashwright.pool.effects import PoolEffect
+from hashwright.pool.events import PoolEvent, ShareHashed
+from hashwright.pool.records import PoolState
+from hashwright.pool.step import step as pool_step
+from hashwright.routing.effects import AskWork, RoutingEffect
+from hashwright.routing.events import PinSet, PlanFailed, PlanRestored, RouteSet, RoutingEvent
+from hashwright.routing.records import RoutingState
+from hashwright.routing.step import place as routing_place
+from hashwright.routing.step import step as routing_step
+from hashwright.signals import (
+    Alert,
+    ClockTicked,
+    CreditWork,
+    DestinationChanged,
+    MachineGone,
+    MachineReady,
+    MoveMachine,
+    ProcessStarted,
+    ReturnWork,
+)
+
+EngineEvent = PoolEvent | RouteSet | PlanFailed | PlanRestored | PinSet
+EngineEffect = PoolEffect | RoutingEffect
+
+TO_ROUTING = frozenset((CreditWork, ReturnWork, MachineReady, MachineGone, DestinationChanged))
+ROUTING_KEY = "routing-"
+SIGNALS_MAX = 1_000_000
+"""Signals of one step: 10,000 machines that all move make some 40,000. Beyond it two engines talk in a circle."""
+
+
+class Engines(msgspec.Struct, array_like=True):
+    """Everything that the engines know: what a snapshot holds."""
+
+    pool: PoolState = msgspec.field(default_factory=PoolState)
+    routing: RoutingState = msgspec.field(default_factory=RoutingState)
+    routing_fault: str = ""
+
+
+def step(engines: Engines, event: EngineEvent, *, now: int) -> tuple[EngineEffect, ...]:
+    """Take one event and return what is to be done, by all engines that it concerns."""
+    if type(event) is ShareHashed:
+        return _share_step(engines, event, now=now)
+    effects: list[EngineEffect] = []
+    queue: deque[EngineEffect] = deque()
+    match event:
+        case RouteSet() | PlanFailed() | PlanRestored() | PinSet():
+            queue.extend(_route(engines, event, now=now))
+        case ProcessStarted():
+            engines.routing_fault = ""
+            queue.extend(pool_step(engines.pool, event, now=now))
+            queue.extend(_route(engines, event, now=now))
+        case ClockTicked() if event.key.startswith(ROUTING_KEY):
+            queue.extend(_route(engines, event, now=now))
+        case _:
+            queue.extend(pool_step(engines.pool, event, now=now))
+    _exchange(engines, queue, effects, now=now)
+    return tuple(effects)
+
+
+def place(engines: Engines, algorithm: str, *, number: int) -> str:
+    """Return where a machine should begin, the `number`th that connects; an empty string where there is nothing."""
+    if not engines.routing_fault:
+        name = routing_place(engines.routing, algorithm, number=number)
+        if name in engines.pool.destinations:
+            return name
+    mine = [(name, it) for name, it in engines.pool.destinations.items() if it.settings.algorithm == algorithm]
+    ready = [name for name, it in mine if it.state == "ready"]
+    return (ready or [name for name, _ in mine] or [""])[0]
+
+
+def _share_step(engines: Engines, event: ShareHashed, *, now: int) -> tuple[EngineEffect, ...]:
+    """Take a share: nearly all events are shares, and nearly none of them moves anything."""
+    effects = pool_step(engines.pool, event, now=now)
+    more: list[EngineEffect] = []
+    for effect in effects:
+        if type(effect) in TO_ROUTING:
+            more.extend(_route(engines, effect, now=now))  # type: ignore[arg-type]
+    if not more:
+        return effects
+    done: list[EngineEffect] = list(effects)
+    _exchange(engines, deque(more), done, now=now)
+    return tuple(done)
+
+
+def _exchange(engines: Engines, queue: deque[EngineEffect], effects: list[EngineEffect], *, now: int) -> None:
+    """Hand signals over until nobody has more to say; all that was said is returned in order."""
+    signals = 0
+    while queue:
+        effect = queue.popleft()
+        effects.append(effect)
+        kind = type(effect)
+        if kind is MoveMachine:
+            queue.extend(pool_step(engines.pool, effect, now=now))  # type: ignore[arg-type]
+        elif kind in TO_ROUTING:
+            queue.extend(_route(engines, effect, now=now))  # type: ignore[arg-type]
+        else:
+            continue
+        signals += 1
+        if signals > SIGNALS_MAX:
+            raise AssertionError(f"engines talk in a circle: {kind.__name__}")
+
+
+def _route(engines: Engines, event: RoutingEvent, *, now: int) -> tuple[RoutingEffect, ...]:
+    if engines.routing_fault:
+        return ()
+    try:
+        return routing_step(engines.routing, event, now=now)
+    except Exception as fault:  # whatever it is: hashing goes on
+        engines.routing_fault = f"{type(event).__name__}: {type(fault).__name__}: {fault}"[:200]
+        text = f"Routing failed at {engines.routing_fault}. Machines stay where they are until the next start."
+        return (Alert(level="critical", code="HW-901", text=text),)
+
+
+__all__ = ["AskWork", "EngineEffect", "EngineEvent", "Engines", "place", "step"]
