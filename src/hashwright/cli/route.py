@@ -9,8 +9,10 @@ from hashwright.cli.terminal import Terminal, clean
 from hashwright.errors import EXIT_PARTLY, ConfigError, OperatorError, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from hashwright.cli.route_views import Part
 
 WATCH_S = 2.0
 TEST_S = 60.0
@@ -58,18 +60,19 @@ async def _watch(terminal: Terminal, folder: "Path", window: str) -> None:
     """Show it again and again: in place where that is possible, else one below the other."""
     import asyncio
 
-    from hashwright.cli.route_views import show, status_parts
+    from hashwright.cli.route_views import show
 
+    document = await _ask(folder, "route-status")
     if terminal.can_animate:
         await _watch_in_place(terminal, folder, window)
         return
     while True:
-        document = await _ask(folder, "route-status")
         if terminal.is_json:
             terminal.document(document)
         else:
-            show(terminal, status_parts(document, window))
+            show(terminal, _parts_of(document, window))
         await asyncio.sleep(WATCH_S)
+        document = await _ask_patiently(folder)
 
 
 async def _watch_in_place(terminal: Terminal, folder: "Path", window: str) -> None:
@@ -77,15 +80,32 @@ async def _watch_in_place(terminal: Terminal, folder: "Path", window: str) -> No
 
     from rich.live import Live
 
-    from hashwright.cli.route_views import drawing_of, status_parts
+    from hashwright.cli.route_views import drawing_of
 
-    first = await _ask(folder, "route-status")
-    picture = drawing_of(status_parts(first, window))
-    with Live(picture, console=terminal.console(), auto_refresh=False, screen=True) as live:
+    with Live(console=terminal.console(), auto_refresh=False, screen=True) as live:
         while True:
+            document = await _ask_patiently(folder)
+            live.update(drawing_of(_parts_of(document, window)), refresh=True)
             await asyncio.sleep(WATCH_S)
-            document = await _ask(folder, "route-status")
-            live.update(drawing_of(status_parts(document, window)), refresh=True)
+
+
+async def _ask_patiently(folder: "Path") -> "Mapping[str, Any]":
+    """Ask for the status; who watches sees a restart through."""
+    from hashwright.cli.terminal import error_document
+
+    try:
+        document: Mapping[str, Any] = await _ask(folder, "route-status")
+    except Unavailable as error:
+        return error_document(error)
+    return document
+
+
+def _parts_of(document: "Mapping[str, Any]", window: str) -> "Sequence[Part]":
+    from hashwright.cli.route_views import status_parts
+
+    if "error" in document:
+        return [("failed", f"{document['error']['message']} {document['error']['code']}")]
+    return status_parts(document, window)
 
 
 @route.command("set")

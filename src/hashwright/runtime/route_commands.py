@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hashwright.adapters.secret import read_secret
-from hashwright.errors import EXIT_NOTHING, LimitRefused, OperatorError
+from hashwright.errors import EXIT_NOTHING, LimitRefused, OperatorError, Unavailable
 from hashwright.routing.events import PinSet, RouteSet
 from hashwright.runtime import route_status
 from hashwright.runtime.control import Command
@@ -82,6 +82,7 @@ async def change_route(
     document = document_of(settings)
     answer = {"route": document, "before": before, "saved": not is_dry_run}
     if not is_dry_run:
+        _require_writable(app)
         saved = app.writer.put_setting(ROUTE_KIND, settings.algorithm, document, now=app.clock.now())
         await asyncio.wrap_future(saved)
         app.kernel.handle(event_of_route(settings))
@@ -96,6 +97,7 @@ async def remove_route(app: "Hashwright", algorithm: str) -> dict[str, Any]:
     """
     if algorithm not in app.store.settings(ROUTE_KIND):
         raise _nothing(f"There is no route for {algorithm}.", "hw route status shows what there is.")
+    _require_writable(app)
     await asyncio.wrap_future(app.writer.delete_setting(ROUTE_KIND, algorithm))
     app.kernel.handle(RouteSet(algorithm, (), (), "", 0, ""))
     return {"removed": algorithm}
@@ -113,6 +115,7 @@ async def move_workers(app: "Hashwright", pattern: str, destination: str) -> dic
     else:
         settings = parse_pin({"pattern": pattern, "destination": destination}, known=algorithms_of(app))
         document = msgspec.to_builtins(settings)
+        _require_writable(app)
         await asyncio.wrap_future(app.writer.put_setting(PIN_KIND, pattern, document, now=app.clock.now()))
         app.kernel.handle(event_of_pin(settings))
     return {"pattern": pattern, "destination": destination, "workers": route_status.matching_workers(app, pattern)}
@@ -126,6 +129,7 @@ async def _unpin(app: "Hashwright", pattern: str) -> None:
     if pattern not in pins:
         listed = ", ".join(pins) or "none"
         raise _nothing(f"There is no pin for {pattern!r}.", f"There are: {listed}.")
+    _require_writable(app)
     await asyncio.wrap_future(app.writer.delete_setting(PIN_KIND, pattern))
     app.kernel.handle(PinSet(pattern, ""))
 
@@ -162,6 +166,14 @@ def with_password(options: ProbeOptions) -> ProbeOptions:
 def algorithms_of(app: "Hashwright") -> dict[str, str]:
     """Return each destination's algorithm."""
     return {name: item.settings.algorithm for name, item in app.kernel.pool.destinations.items()}
+
+
+def _require_writable(app: "Hashwright") -> None:
+    """Refuse a change that could not be kept now: it would be told when the disk is back, long after who asked left."""
+    if app.write_state != "ok":
+        raise Unavailable(
+            "The journal cannot be written, so nothing was changed.", code="HW-605", hint="Make room, then try again."
+        )
 
 
 def _nothing(message: str, hint: str) -> OperatorError:

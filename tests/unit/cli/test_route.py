@@ -7,6 +7,7 @@ import pytest
 
 from hashwright.cli import route as module
 from hashwright.cli.route import algorithm_of
+from hashwright.cli.terminal import Terminal
 from hashwright.clock import Instant
 from hashwright.runtime import route_test
 from hashwright.runtime.route_commands import table
@@ -146,6 +147,47 @@ def test_watching_repeats_until_interrupted(capsys, tmp_path, monkeypatch, app):
     assert said.out.count('"algorithms"') == 3
 
 
+def test_who_watches_sees_a_restart_through(capsys, tmp_path, monkeypatch, app):
+    from hashwright.errors import Unavailable
+    from hashwright.runtime import control
+
+    monkeypatch.setattr(module, "WATCH_S", 0.0)
+    answer, turns = control.ask, []
+
+    async def ask(data_dir, command, **arguments):
+        turns.append(command)
+        if len(turns) == 2:
+            raise Unavailable("No Hashwright runs here.", code="HW-704")
+        if len(turns) == 4:
+            raise KeyboardInterrupt
+        return await answer(data_dir, command, **arguments)
+
+    monkeypatch.setattr(control, "ask", ask)
+    said = run(capsys, tmp_path, "status", "--watch", "--plain")
+    assert said.code == 130
+    assert said.out.count("Last 10 min") == 4
+    assert "failed  No Hashwright runs here. HW-704" in said.out
+
+
+def test_watching_at_a_terminal_redraws_in_place(capsys, tmp_path, monkeypatch, app):
+    turns = []
+
+    async def sleep(seconds):
+        turns.append(seconds)
+        if len(turns) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    monkeypatch.setattr(Terminal, "can_animate", True)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes the test's stream for a terminal then
+    monkeypatch.setenv("TERM", "xterm")
+    said = run(capsys, tmp_path, "status", "--watch")
+    assert said.code == 130
+    assert said.out.startswith("\x1b[?1049h")  # the other screen, and back from it at the end
+    assert "\x1b[?1049l" in said.out
+    assert said.out.count("70.00 %") == 3
+
+
 def test_watching_in_place_draws_the_same(tmp_path, monkeypatch, app):
     from rich.console import Console
 
@@ -160,7 +202,7 @@ def test_watching_in_place_draws_the_same(tmp_path, monkeypatch, app):
     assert "ltc is disabled: its address is damaged" in text
 
 
-@pytest.mark.parametrize("words", [("status",), ("set", "far=1"), ("move", "kai.r1", "far")])
+@pytest.mark.parametrize("words", [("status",), ("status", "--watch"), ("set", "far=1"), ("move", "kai.r1", "far")])
 def test_without_a_process_they_end_with_5(capsys, tmp_path, words):
     said = run(capsys, tmp_path, *words)
     assert said.code == 5
@@ -353,3 +395,22 @@ def test_a_running_process_looks_itself(capsys, tmp_path, app):
     ((command, arguments),) = app.asked
     assert command == "route-test"
     assert arguments["options"]["user"] == "kai"
+
+
+# -------------------------------------------------------------------- hw pool status
+
+
+def test_pool_status_shows_own_nodes_and_upstreams_apart(capsys, tmp_path, monkeypatch, app):
+    from hashwright.runtime.commands import destination_of
+
+    for name, kept in app.kernel.pool.destinations.items():
+        item = next(item for item in DESTINATIONS if item["destination"] == name)
+        monkeypatch.setitem(item, "coin", kept.settings.coin)
+        for key, value in destination_of(app, name, kept).items():
+            monkeypatch.setitem(item, key, value)
+    said = hw(capsys, "--data-dir", tmp_path, "pool", "status")
+    heads = [row[0] for row in rows(said)]
+    assert heads == ["destination", "home", "ltc", "", "upstream", "far"]
+    document = json.loads(hw(capsys, "--data-dir", tmp_path, "pool", "status", "--json").out)
+    assert [item["destination"] for item in document["destinations"]] == ["home", "far", "ltc"]
+    assert [item["destination"] for item in document["upstreams"]] == ["far"]

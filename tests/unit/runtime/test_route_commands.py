@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from hashwright.errors import ConfigError, HashwrightError, LimitRefused, OperatorError
+from hashwright.errors import ConfigError, HashwrightError, LimitRefused, OperatorError, Unavailable
 from hashwright.routing.events import PinSet, RouteSet, Target
 from hashwright.runtime.route_commands import table, with_password
 from hashwright.runtime.route_test import ProbeOptions
@@ -40,6 +40,27 @@ def test_what_could_not_be_kept_is_not_told():
     with pytest.raises(OperatorError):
         ask(app, "route-move", worker="kai.*", destination="home")
     assert app.happened == []
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("route-set", {"route": route("home=1")}),
+        ("route-remove", {"algorithm": "sha256d"}),
+        ("route-move", {"worker": "kai.*", "destination": "home"}),
+        ("route-move", {"worker": "kai.*", "destination": "auto"}),
+    ],
+)
+def test_nothing_is_changed_while_the_journal_cannot_be_written(command, arguments):
+    app = make_app()
+    app.store.kept["route"]["sha256d"] = route("far=1")
+    app.store.kept["pin"]["kai.*"] = {"pattern": "kai.*", "destination": "far"}
+    app.write_state = "failed"
+    with pytest.raises(Unavailable) as caught:
+        ask(app, command, **arguments)
+    assert caught.value.code == "HW-605"
+    assert app.happened == []
+    assert ask(app, "route-set", route=route("home=1"), dry_run=True)["saved"] is False
 
 
 @pytest.mark.parametrize("raw", [route("nobody=1"), route("ltc=1"), route("home=1%"), {}, route("home=1", targets_=1)])
