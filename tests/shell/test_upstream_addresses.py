@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from hashwright.errors import AuthRejected, Disconnected, LimitRefused
-from hashwright.runtime.outgoing import check_outgoing
+from hashwright.runtime.outgoing import check_outgoing, why_not_public
 from shell.upstream_pool import QUICK, Pool, job_params, play, pools, running, share, until
 
 
@@ -380,6 +380,24 @@ def test_on_behalf_of_others_only_public_addresses_are_let_through(host):
         asyncio.run(check_outgoing(host, 3333, for_others=True))
     assert caught.value.code == "HW-106"
     assert caught.value.exit_code == 6
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("::ffff:8.8.8.8", "an IPv4 address in the form of IPv6"),
+        ("fe80::1%lo", "an address of one network card"),
+        ("169.254.169.254", "link-local"),
+        ("224.0.0.1", "multicast"),
+        ("64:ff9b::808:808", "a carrier of another address"),
+        ("100.64.0.1", "not public"),
+        ("10.0.0.1", "private"),
+        ("pool.example", "not an address"),
+        ("9.9.9.9", ""),
+    ],
+)
+def test_the_gate_says_in_words_why(address, words):
+    assert why_not_public(address) == words
 
 
 @pytest.mark.parametrize("host", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "172.32.0.1", "100.128.0.1"])

@@ -120,8 +120,10 @@ def test_no_job_for_ten_minutes_and_a_job_every_nine_is_enough():
         took = await passes(700, lambda: app.desk.closed)
         assert 598 <= took < 602
         assert app.desk.closed[0].reason == "no job for 600 s"
+        await passes(60, lambda: several[1].clients)  # also where no machine was there to miss them
+        assert "unreachable" in app.desk.states
 
-    simulate(story)
+    simulate(story, names=("one", "two"))
 
 
 def test_a_share_that_is_never_answered_does_not_end_a_connection_that_answers_others():

@@ -1,6 +1,8 @@
 """The parts of an upstream that need no socket: the order of addresses, names, the book of shares."""
 
 import random
+import socket
+import ssl
 
 import pytest
 from hypothesis import given
@@ -14,6 +16,7 @@ from hashwright.runtime.upstream_names import NAMES_MAX, NameBook, wished_name
 from hashwright.runtime.upstream_order import AddressOrder
 from hashwright.runtime.upstream_settings import parse_address, parse_upstream
 from hashwright.runtime.upstream_shares import OpenShare, ShareBook
+from hashwright.runtime.upstream_socket import KERNEL_BUFFER, client_context, pin_problem, tune
 from hashwright.stratum.messages import ShareAnswered
 
 LIMITS = UpstreamLimits()
@@ -218,3 +221,42 @@ def test_refusals_count_in_a_row_and_only_under_the_base_name():
 @pytest.mark.parametrize("size", range(1, 17))
 def test_the_room_of_a_connection_is_what_the_engine_makes_of_it(size):
     assert room_of(size) == upstream_channel(ChannelOpened("far", 1, b"", size, 0), now=0).room
+
+
+# -------------------------------------------------------------------- sockets
+
+
+class OneSocket:
+    """A transport as far as `tune` looks."""
+
+    def __init__(self, plain):
+        self.plain = plain
+        self.high = None
+
+    def set_write_buffer_limits(self, *, high):
+        self.high = high
+
+    def get_extra_info(self, name):
+        return self.plain if name == "socket" else None
+
+
+def test_sockets_are_bounded_quick_and_notice_a_peer_that_is_gone():
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as plain:
+        transport = OneSocket(plain)
+        tune(transport, send_buffer=12_345)
+        assert transport.high == 12_345
+        assert plain.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert plain.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert plain.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 2 * KERNEL_BUFFER
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            assert plain.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+    tune(OneSocket(None), send_buffer=1)
+
+
+def test_servers_are_verified_unless_their_certificate_is_pinned():
+    strict, pinned = client_context(""), client_context("ab" * 32)
+    assert (strict.verify_mode, strict.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert (pinned.verify_mode, pinned.check_hostname) == (ssl.CERT_NONE, False)
+    assert pinned.minimum_version >= ssl.TLSVersion.TLSv1_2
+    assert pin_problem("", OneSocket(None)) == ""
+    assert pin_problem("ab" * 32, OneSocket(None)) == "shows no certificate"
