@@ -20,19 +20,21 @@ from hashwright.errors import ConfigError, Finding
 APP = "hw"
 ALGORITHM_PORTS = {"sha256d": 3333, "scrypt": 3335}
 LOOPBACK = "127.0.0.1"
+TLS_SUFFIX = "+tls"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ListenAddress:
-    """Where machines of one algorithm connect."""
+    """Where machines of one algorithm connect, and whether by TLS."""
 
     algorithm: str
     host: str
     port: int
+    is_tls: bool = False
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.algorithm}={host}:{self.port}"
+        return f"{self.algorithm}{TLS_SUFFIX if self.is_tls else ''}={host}:{self.port}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,8 @@ class Config:
     log_level: str
     log_format: str
     origins: Mapping[str, str]
+    tls_certificate: str = ""
+    tls_key: str = ""
 
 
 def read_path(value: object) -> Path:
@@ -72,8 +76,18 @@ def read_path(value: object) -> Path:
     return path
 
 
+def read_file(value: object) -> str:
+    """Read the absolute path of a file; `~` is the home folder. The file itself is read when it is needed."""
+    if not isinstance(value, str) or not value:
+        raise ValueError("is not the name of a file")
+    path = Path(value).expanduser()
+    if not path.is_absolute():
+        raise ValueError(f"{value!r} is not an absolute path")
+    return str(path)
+
+
 def read_listen(value: object) -> tuple[ListenAddress, ...]:
-    """Read listeners: a list, or one text with commas, of `algorithm=host:port`."""
+    """Read listeners: a list, or one text with commas, of `algorithm=host:port` or `algorithm+tls=host:port`."""
     items = value.split(",") if isinstance(value, str) else value
     if not isinstance(items, list | tuple) or not items:
         raise ValueError('is not a list such as ["sha256d=127.0.0.1:3333"]')
@@ -81,16 +95,18 @@ def read_listen(value: object) -> tuple[ListenAddress, ...]:
 
 
 def read_listen_address(value: object) -> ListenAddress:
-    """Read one `algorithm=host:port`."""
+    """Read one `algorithm=host:port`, with `+tls` behind the algorithm or not."""
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is not a text such as sha256d=127.0.0.1:3333")
-    algorithm, _, address = value.strip().partition("=")
+    scheme, _, address = value.strip().partition("=")
+    algorithm = scheme.removesuffix(TLS_SUFFIX)
     host, _, port = address.rpartition(":")
     if algorithm not in ALGORITHM_PORTS:
-        raise ValueError(f"{value!r} begins with no known algorithm: {', '.join(ALGORITHM_PORTS)}")
+        known = ", ".join(ALGORITHM_PORTS)
+        raise ValueError(f"{value!r} begins with no known algorithm: {known}, with {TLS_SUFFIX} behind it or not")
     if not host or not (port.isascii() and port.isdecimal() and int(port) < 65536):
         raise ValueError(f"{value!r} has no host:port behind the =, such as sha256d=127.0.0.1:3333")
-    return ListenAddress(algorithm=algorithm, host=host.strip("[]"), port=int(port))
+    return ListenAddress(algorithm=algorithm, host=host.strip("[]"), port=int(port), is_tls=scheme != algorithm)
 
 
 def one_of(*choices: str) -> Callable[[Any], str]:
@@ -119,7 +135,22 @@ SETTINGS = (
             ListenAddress(algorithm=name, host=LOOPBACK, port=port) for name, port in ALGORITHM_PORTS.items()
         ),
         default_text=", ".join(f"{name}={LOOPBACK}:{port}" for name, port in ALGORITHM_PORTS.items()),
-        title="Where machines connect, one address an algorithm. Loopback until you say otherwise.",
+        title="Where machines connect, as algorithm=host:port; algorithm+tls=host:port for TLS. Loopback until you say"
+        " otherwise.",
+    ),
+    Setting(
+        key="tls_certificate",
+        read=read_file,
+        default=str,
+        default_text="not set",
+        title="PEM file of the certificate, and its chain, that machines are shown. A listener with +tls needs it.",
+    ),
+    Setting(
+        key="tls_key",
+        read=read_file,
+        default=str,
+        default_text="not set",
+        title="PEM file of the certificate's key, without a password.",
     ),
     Setting(
         key="log_level",
@@ -164,6 +195,7 @@ def load_config(
             values[setting.key] = setting.default() if raw is None else setting.read(raw)
         except ValueError as error:
             findings.append(_finding(f"{origin}, {setting.key}", f"{error}.", setting.title))
+    findings.extend(_missing_tls(values, origins))
     if findings:
         raise ConfigError(
             f"{len(findings)} setting{'s are' if len(findings) > 1 else ' is'} not usable.",
@@ -172,6 +204,18 @@ def load_config(
             findings=tuple(findings),
         )
     return Config(origins=origins, **values)
+
+
+def _missing_tls(values: Mapping[str, Any], origins: Mapping[str, str]) -> list[Finding]:
+    """Find what a TLS listener needs and has not. Whether the files are good is seen when they are opened."""
+    if not any(address.is_tls for address in values.get("listen", ())):
+        return []
+    hint = "Name the PEM file by its absolute path, or take +tls away from the listener."
+    return [
+        _finding(f"{origins[key]}, {key}", "is not set, but a listener has +tls.", hint)
+        for key in ("tls_certificate", "tls_key")
+        if values.get(key) == ""
+    ]
 
 
 def _choose(

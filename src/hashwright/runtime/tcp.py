@@ -10,12 +10,16 @@ import dataclasses
 import ipaddress
 import os
 import socket
+import ssl
 from collections import Counter
+from collections.abc import Callable, Coroutine
 from typing import Protocol, cast
 
 import structlog
 
 from hashwright.errors import OperatorError
+from hashwright.runtime.tls import TlsDoor
+from hashwright.runtime.tls import tls_context as tls_context
 from hashwright.stratum.messages import Message
 from hashwright.stratum.server import ServerSession
 
@@ -72,9 +76,11 @@ class Connection(asyncio.Protocol):
         "destination",
         "fileno",
         "garbage",
+        "handshake",
         "heard_at",
         "id",
         "is_closed",
+        "is_open",
         "listener",
         "opened_at",
         "peer",
@@ -87,31 +93,56 @@ class Connection(asyncio.Protocol):
         self.listener = listener
         self.session = ServerSession()
         self.transport: asyncio.Transport | None = None
+        self.handshake: asyncio.Task[None] | None = None
+        """Of TLS; while it runs there is no transport."""
         self.id = 0
         self.peer = self.address = self.reason = ""
         self.opened_at = self.heard_at = 0.0
         self.garbage = 0
         self.fileno = -1
-        self.is_closed = False
+        self.is_closed = self.is_open = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Admit the machine, or close at once."""
-        self.transport = transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+        """Admit the machine, or close at once; one that comes through a TLS door was admitted there."""
+        given = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+        if self.handshake is not None:
+            self.begin(given)
+        elif self.arrive(given):
+            plain = given.get_extra_info("socket")
+            if plain is not None:
+                self.fileno = plain.fileno()
+            self.begin(given)
+
+    def arrive(self, transport: asyncio.Transport) -> bool:
+        """Count the machine and hold it to the limits; False where it was closed at once."""
+        self.transport = transport
         host, port = (transport.get_extra_info("peername") or ("unknown", 0))[:2]
         self.peer, self.address = f"{host}:{port}", address_group(str(host))
         self.opened_at = self.heard_at = self.listener.now()
-        transport.set_write_buffer_limits(high=SEND_BUFFER_MAX)
         plain = transport.get_extra_info("socket")
         if plain is not None:
-            self.fileno = plain.fileno()
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
         refusal = self.listener.admit(self)
         if refusal:
             self.is_closed = True
             self.listener.refused[refusal] += 1
             transport.abort()
+        return not refusal
+
+    def begin(self, transport: asyncio.Transport) -> None:
+        """Begin the session, by a transport that carries Stratum's bytes as they are."""
+        self.transport = transport
+        if self.is_closed:
+            transport.abort()
             return
+        transport.set_write_buffer_limits(high=SEND_BUFFER_MAX)
+        self.is_open = True
         self.listener.desk.opened(self)
+
+    def leave(self) -> None:
+        """Forget a machine whose session never began."""
+        self.is_closed = True
+        self.listener.dismiss(self)
 
     def data_received(self, data: bytes) -> None:
         """Pass on what the machine said."""
@@ -142,6 +173,7 @@ class Connection(asyncio.Protocol):
         """Send bytes by a system call of our own, where nothing waits: a new block to thousands of machines.
 
         uvloop queues writes until its round ends, which for 5,000 machines costs as much as the writes themselves.
+        With TLS the descriptor is not ours to write to, and `fileno` stays -1.
         """
         if self.is_closed:
             return
@@ -174,15 +206,17 @@ class Connection(asyncio.Protocol):
             return
         self.is_closed = True
         self.reason = reason
-        assert self.transport is not None
-        if abort:
+        if self.transport is None:
+            assert self.handshake is not None
+            self.handshake.cancel()
+        elif abort:
             self.transport.abort()
         else:
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the desk once."""
-        if not self.listener.dismiss(self):
+        if not self.listener.dismiss(self) or not self.is_open:
             return
         self.is_closed = True
         self.listener.desk.closed(self, self.reason or (f"connection lost: {exc}" if exc else "the machine closed it"))
@@ -211,18 +245,21 @@ class StratumListener:
         self._server: asyncio.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sweeper: asyncio.TimerHandle | None = None
+        self._context: ssl.SSLContext | None = None
+        self._handshakes: set[asyncio.Task[None]] = set()
 
-    async def start(self, host: str, port: int) -> None:
-        """Listen.
+    async def start(self, host: str, port: int, ssl_context: ssl.SSLContext | None = None) -> None:
+        """Listen; with a context, by TLS.
 
         Raises:
             OperatorError: the port is taken or not allowed.
         """
         self._loop = asyncio.get_running_loop()
+        self._context = ssl_context
         self.clock_s = self._loop.time()
         try:
             self._server = await self._loop.create_server(
-                lambda: Connection(self), host, port, backlog=BACKLOG, reuse_address=True
+                self._protocol, host, port, backlog=BACKLOG, reuse_address=True
             )
         except OSError as error:
             raise OperatorError(
@@ -243,6 +280,12 @@ class StratumListener:
         """The address really bound."""
         assert self._server is not None
         return str(self._server.sockets[0].getsockname()[0])
+
+    @property
+    def url(self) -> str:
+        """What a machine is given to connect."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"stratum+{'tcp' if self._context is None else 'ssl'}://{host}:{self.port}"
 
     def now(self) -> float:
         """The loop's own time [s]."""
@@ -280,13 +323,39 @@ class StratumListener:
 
     def note_garbage(self, connection: Connection, problems: tuple[str, ...]) -> None:
         """Log one line an address and ten seconds, with the content escaped by the session."""
+        if self._may_log(connection.address):
+            log.warning("a machine sends lines without sense", peer=connection.peer, problems=problems[:3])
+
+    def shake_hands(
+        self, work: Coroutine[None, None, None], is_over: "Callable[[asyncio.Task[None]], None]"
+    ) -> "asyncio.Task[None]":
+        """Run a handshake beside everything else; it is bounded in time, and by the limits on connections."""
+        assert self._loop is not None
+        # allow task: ends by itself within its time; `is_over` takes its exception, closing its connection cancels it
+        task = self._loop.create_task(work)
+        self._handshakes.add(task)
+        task.add_done_callback(self._handshakes.discard)
+        task.add_done_callback(is_over)
+        return task
+
+    def note_handshake(self, connection: Connection, problem: str) -> None:
+        """Count a machine that failed its handshake; log one line an address and ten seconds."""
+        self.refused["no TLS handshake"] += 1
+        if self._may_log(connection.address):
+            log.warning("a machine failed its TLS handshake", peer=connection.peer, problem=problem)
+
+    def _may_log(self, address: str) -> bool:
         now = self.now()
-        if now - self._logged_at.get(connection.address, float("-inf")) < 10:
-            return
+        if now - self._logged_at.get(address, float("-inf")) < 10:
+            return False
         if len(self._logged_at) > 1000:
             self._logged_at.clear()
-        self._logged_at[connection.address] = now
-        log.warning("a machine sends lines without sense", peer=connection.peer, problems=problems[:3])
+        self._logged_at[address] = now
+        return True
+
+    def _protocol(self) -> asyncio.Protocol:
+        connection = Connection(self)
+        return connection if self._context is None else TlsDoor(self, connection, self._context)
 
     async def stop(self) -> None:
         """Stop listening and close every connection."""
@@ -300,13 +369,13 @@ class StratumListener:
     def pause(self) -> None:
         """Read nothing more: the store is behind."""
         for connection in self.connections:
-            if connection.transport is not None and not connection.is_closed:
+            if connection.transport is not None and connection.is_open and not connection.is_closed:
                 connection.transport.pause_reading()
 
     def resume(self) -> None:
         """Read again."""
         for connection in self.connections:
-            if connection.transport is not None and not connection.is_closed:
+            if connection.transport is not None and connection.is_open and not connection.is_closed:
                 connection.transport.resume_reading()
 
     def _sweep(self) -> None:
