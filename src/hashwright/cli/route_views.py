@@ -215,7 +215,7 @@ def probe_parts(found: Mapping[str, Any], options: Mapping[str, Any]) -> list[Pa
         parts.append(("skipped", "no TLS: who sits on the way can read and redirect everything"))
     parts.append(("ok", f"user {options['user']} is taken") if found["is_authorized"] else ("skipped", "no login"))
     parts.append(("ok", room_text(found["room"])))
-    parts.append(_mask_part(found["mask"]))
+    parts.append(_mask_part(found))
     if found["difficulty"] is not None:
         parts.append(("ok", f"difficulty of its shares: {difficulty_text(found['difficulty'])}"))
     if found["sent_to"]:
@@ -232,10 +232,9 @@ def room_text(room: Mapping[str, Any]) -> str:
     return f"{head}: {room['own_bytes']} tell machines apart, so one connection carries {room['machines']} of them"
 
 
-def _mask_part(mask: str) -> Part:
-    if int(mask, 16):
-        bits = int(mask, 16).bit_count()
-        return ("ok", f"version rolling is granted: mask {mask}, {bits} bits")
+def _mask_part(found: Mapping[str, Any]) -> Part:
+    if found["mask_bits"]:
+        return ("ok", f"version rolling is granted: mask {found['mask']}, {found['mask_bits']} bits")
     return ("skipped", "version rolling is not granted: machines get mask 0, some are slower so")
 
 

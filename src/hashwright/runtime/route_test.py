@@ -125,6 +125,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     subscribed_ms: int
     room: Room
     mask: str
+    mask_bits: int
     is_authorized: bool
     first_job_ms: int | None
     difficulty: float | None
@@ -223,6 +224,7 @@ class _Look:
                 subscribed_ms=round((subscribed_s - connected_s) * 1000),
                 room=room_of(self._prefix, self._extranonce2_size),
                 mask=f"{self._mask or 0:08x}",
+                mask_bits=(self._mask or 0).bit_count(),
                 is_authorized=self._is_authorized,
                 first_job_ms=first_job_ms,
                 difficulty=self._difficulty,

@@ -85,7 +85,7 @@ def _room_check(found: Probe) -> Check:
 
 
 def _mask_check(settings: UpstreamSettings, found: Probe) -> Check:
-    if int(found.mask, 16):
+    if found.mask_bits:
         return ok(f"version rolling is granted, mask {found.mask}")
     if not settings.version_rolling:
         return Check(state="skipped", title="version rolling is not asked for")

@@ -14,7 +14,7 @@ from hashwright.runtime.route_test import ProbeLimits
 from hashwright.runtime.upstream_checks import check_upstream
 from hashwright.runtime.upstream_settings import parse_upstream
 from unit.cli.world import hw
-from unit.runtime.route_pool import FINGERPRINT, OTHER_SCRIPT, OUR_ADDRESS, Pool, server_context
+from unit.runtime.route_pool import OTHER_SCRIPT, OUR_ADDRESS, Pool, fingerprint, server_context
 
 PATIENT = ProbeLimits(connect_s=20, subscribe_s=20, login_s=20, job_s=20, rest_s=20)
 URL = "stratum+tcp://pool.example:3333"
@@ -37,7 +37,7 @@ def test_every_flag_of_an_upstream_becomes_its_setting():
     words = (
         "--upstream pool.example:1 --upstream stratum+tls://pool.example:2 --user kai --password d=1024 "
         "--coin litecoin --network test --names mapped --name-map kai.r1=k_1 --name-map kai.r2=k_2 "
-        f"--pin-sha256 {FINGERPRINT} --reconnect-host a.example --reconnect-host b.example "
+        f"--pin-sha256 {fingerprint()} --reconnect-host a.example --reconnect-host b.example "
         "--no-version-rolling --stay-on-mismatch "
         "--start-difficulty 64 --minimum-difficulty 2 --shares-per-minute 12"
     )
@@ -53,7 +53,7 @@ def test_every_flag_of_an_upstream_becomes_its_setting():
         "names": "mapped",
         "name_map": {"kai.r1": "k_1", "kai.r2": "k_2"},
         "leaves_on_mismatch": False,
-        "pin_sha256": FINGERPRINT,
+        "pin_sha256": fingerprint(),
         "reconnect_hosts": ["a.example", "b.example"],
         "version_rolling": False,
         "start_difficulty": 64.0,
@@ -183,9 +183,9 @@ def test_little_room_and_no_mask_are_said():
     assert "version rolling is not asked for" in titles
 
 
-def test_a_pinned_certificate_is_told_with_its_fingerprint(tmp_path):
-    checks = check(Pool(), tls=server_context(tmp_path), pin_sha256=FINGERPRINT)
-    assert checks[1].title == f"certificate is pinned; its fingerprint is {FINGERPRINT}"
+def test_a_pinned_certificate_is_told_with_its_fingerprint():
+    checks = check(Pool(), tls=server_context(), pin_sha256=fingerprint())
+    assert checks[1].title == f"certificate is pinned; its fingerprint is {fingerprint()}"
 
 
 def test_settings_that_do_not_hold_are_findings_and_nothing_is_connected_to():

@@ -5,29 +5,17 @@ import contextlib
 import hashlib
 import json
 import ssl
+from pathlib import Path
 
 from hashwright.chain.coinbase import build_coinbase
+from tls_files import certificate
 
-TLS_PEM = """\
------BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgeTJXvvHYxjTRnizD
-ym4Fo+SkSFD/RtrYX3D3sSjkUDehRANCAAQMa49V3H2r0wb+b7P5n2I4bfaSqI3Q
-NSov7GZdMoALTNTVwmL/LC1hrMI4gY4LgXqLWi3fTubzniwcQp5ViN/3
------END PRIVATE KEY-----
------BEGIN CERTIFICATE-----
-MIIBmzCCAUGgAwIBAgIUAlFCWPejzGLNxnY+Bwl1vZXltCswCgYIKoZIzj0EAwIw
-FDESMBAGA1UEAwwJcG9vbC50ZXN0MCAXDTI2MTEyNDAyNTA0MVoYDzIxMjYxMDMx
-MDI1MDQxWjAUMRIwEAYDVQQDDAlwb29sLnRlc3QwWTATBgcqhkjOPQIBBggqhkjO
-PQMBBwNCAAQMa49V3H2r0wb+b7P5n2I4bfaSqI3QNSov7GZdMoALTNTVwmL/LC1h
-rMI4gY4LgXqLWi3fTubzniwcQp5ViN/3o28wbTAdBgNVHQ4EFgQUboUsINlDwBU0
-0oxFH98TolHheZgwHwYDVR0jBBgwFoAUboUsINlDwBU00oxFH98TolHheZgwDwYD
-VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglwb29sLnRlc3SHBH8AAAEwCgYIKoZI
-zj0EAwIDSAAwRQIgfT/YxiCCH/M18NtX5gHZDPLCFoBRk3GJP+vU/i0zozgCIQDN
-rXof5Y26l2RDFQR5COgsXTo0MSRJ7XIxkOH2d3kGlg==
------END CERTIFICATE-----
-"""
-"""A key made for these tests, and its certificate for 127.0.0.1 that nobody else has signed."""
-FINGERPRINT = hashlib.sha256(ssl.PEM_cert_to_DER_cert(TLS_PEM[TLS_PEM.index("-----BEGIN CERT") :])).hexdigest()
+
+def fingerprint():
+    """The SHA-256 of the pool's certificate, which nobody else has signed."""
+    text = Path(certificate("pool")[0]).read_text()
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(text)).hexdigest()
+
 
 OUR_SCRIPT = bytes.fromhex("0014751e76e8199196d454941c45d1b3a323f1433bd6")
 OUR_ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
@@ -107,10 +95,8 @@ class Pool:
         return ["j1", "00" * 28 + "01020304", *halves, ["33" * 32], "20000000", "1d00ffff", "66f00000", True]
 
 
-def server_context(folder):
+def server_context():
     """Return the TLS side of a pool."""
-    file = folder / "pool.pem"
-    file.write_text(TLS_PEM)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
+    context.load_cert_chain(*certificate("pool"))
     return context

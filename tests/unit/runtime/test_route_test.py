@@ -26,11 +26,11 @@ from hashwright.runtime.route_test import (
     solo_problem,
 )
 from unit.runtime.route_pool import (
-    FINGERPRINT,
     OTHER_SCRIPT,
     OUR_ADDRESS,
     OUR_SCRIPT,
     Pool,
+    fingerprint,
     server_context,
 )
 
@@ -64,7 +64,7 @@ def test_everything_a_pool_says_is_in_the_record():
     pool = Pool(extra=[("client.show_message", ["hello"]), ("client.reconnect", ["elsewhere.example", 3333, 1])])
     found = look(pool, user="kai.probe", **BITCOIN)
     assert (found.url, found.peer, found.tls) == (pool.url, "127.0.0.1", None)
-    assert (found.mask, found.difficulty, found.is_authorized) == ("1fffe000", 1024.0, True)
+    assert (found.mask, found.mask_bits, found.difficulty, found.is_authorized) == ("1fffe000", 16, 1024.0, True)
     assert (found.room.prefix, found.room.extranonce2_size) == ("0a0b0c0d", 8)
     assert (found.room.own_bytes, found.room.machines) == (4, 256**4)
     assert found.texts == ("hello",)
@@ -195,27 +195,28 @@ def test_for_others_only_public_addresses_are_connected_to():
 # -------------------------------------------------------------------- TLS
 
 
-def test_a_pinned_certificate_is_trusted(tmp_path):
-    pin = ":".join(FINGERPRINT[at : at + 2].upper() for at in range(0, 64, 2))
-    found = look(Pool(), tls=server_context(tmp_path), pin_sha256=pin)
-    assert (found.tls.sha256, found.tls.trusted) == (FINGERPRINT, "pinned")
+def test_a_pinned_certificate_is_trusted():
+    digits = fingerprint()
+    pin = ":".join(digits[at : at + 2].upper() for at in range(0, 64, 2))
+    found = look(Pool(), tls=server_context(), pin_sha256=pin)
+    assert (found.tls.sha256, found.tls.trusted) == (fingerprint(), "pinned")
     assert found.tls.version.startswith("TLS")
     assert found.url.startswith("stratum+ssl://")
 
 
-def test_a_certificate_that_nobody_signed_is_shown_and_nothing_is_sent(tmp_path):
+def test_a_certificate_that_nobody_signed_is_shown_and_nothing_is_sent():
     pool = Pool()
-    error = refused(pool, AuthRejected, tls=server_context(tmp_path), user="kai", password="secret")
+    error = refused(pool, AuthRejected, tls=server_context(), user="kai", password="secret")
     assert error.code == "HW-435"
-    assert f"--pin-sha256 {FINGERPRINT}." in error.hint
+    assert f"--pin-sha256 {fingerprint()}." in error.hint
     assert pool.heard == []
 
 
-def test_another_certificate_than_the_pinned_one_is_refused_before_a_word(tmp_path):
+def test_another_certificate_than_the_pinned_one_is_refused_before_a_word():
     pool = Pool()
-    error = refused(pool, AuthRejected, tls=server_context(tmp_path), pin_sha256="00" * 32, user="kai")
+    error = refused(pool, AuthRejected, tls=server_context(), pin_sha256="00" * 32, user="kai")
     assert error.code == "HW-435"
-    assert FINGERPRINT in str(error)
+    assert fingerprint() in str(error)
     assert pool.heard == []
 
 
