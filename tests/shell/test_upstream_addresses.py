@@ -207,9 +207,9 @@ def test_a_redirect_to_any_other_host_is_ignored_and_said(host):
 def test_an_upstream_that_hangs_up_after_a_redirect_finds_us_at_the_new_place():
     async def check(app, first, second, lines):
         first.client.close()
-        await until(lambda: app.desk.opened[-1].prefix == b"\x02" and len(app.desk.jobs) > 1)
-        assert [event.channel for event in app.desk.closed] == [101]
-        assert len(first.clients) == 1
+        await until(lambda: [link["prefix"] for link in app.upstream.describe()["links"]] == ["02"])
+        await until(lambda: app.upstream.describe()["address"] == second.url)
+        assert app.desk.closed[0].channel == 101
 
     redirect("127.0.0.1", "PORT", 0)(check)
 

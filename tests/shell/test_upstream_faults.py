@@ -245,6 +245,19 @@ def test_more_open_shares_than_the_bound_end_the_connection():
     beside_a_good_one(fault, limits=quick(open_shares=50))
 
 
+def test_shares_that_wait_for_a_name_count_to_the_bound():
+    async def story(pool):
+        async with running(pool.url, limits=quick(open_shares=50), names="workers") as app:
+            await until(lambda: app.desk.jobs)
+            pool.on["mining.authorize"] = lambda _client, _request: None
+            for number in range(51):
+                app.upstream.submit(share(number))
+            await until(lambda: app.desk.closed)
+            assert app.desk.closed[0].reason == "50 shares without an answer"
+
+    play(story)
+
+
 def test_an_upstream_that_never_reads_is_left():
     """It pings without end and reads none of our answers: they may not pile up."""
 
