@@ -261,7 +261,7 @@ def _coin(key: str) -> Coin:
 
 
 def _finding(place: str, message: str) -> Finding:
-    return Finding(code="HW-701", place=place, message=message, hint="hw route add --help shows each setting.")
+    return Finding(code="HW-701", place=place, message=message, hint="hw pool add --help shows each setting.")
 
 
 def _refusal(findings: list[Finding]) -> ConfigError:
