@@ -141,8 +141,12 @@ class DestinationChanged(Effect, frozen=True, array_like=True, tag=True, gc=Fals
 
 
 class MoveMachine(Effect, frozen=True, array_like=True, tag=True, gc=False):
-    """Let a machine mine for a destination from now on. `is_sliced`: it works in time slices and needs a quick pace."""
+    """Let a machine mine for a destination from now on.
+
+    `is_sliced`: it works in time slices. `is_quick`: its shares must come often, because the split hangs on it.
+    """
 
     session: int
     destination: str
     is_sliced: bool
+    is_quick: bool = False

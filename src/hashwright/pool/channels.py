@@ -33,13 +33,13 @@ VERSION_MASK = 0x1FFFE000
 """The bits that BIP 320 gives to miners."""
 LEFT_BYTES_MIN = 4
 """What a shared channel leaves to a machine at least: NiceHash refuses less (reference stratum.md 2.4)."""
-SLICED_SHARES_PER_MINUTE = 60.0
+QUICK_SHARES_PER_MINUTE = 60.0
 """A machine in time slices is measured by its shares: one a second, so that a slice of five holds some."""
 
 
 def shares_wanted(session: Session, shares_per_minute: float) -> float:
     """Return how many shares a minute a machine should send."""
-    return max(shares_per_minute, SLICED_SHARES_PER_MINUTE) if session.is_sliced else shares_per_minute
+    return max(shares_per_minute, QUICK_SHARES_PER_MINUTE) if session.is_quick else shares_per_minute
 
 
 def own_channel(destination: str, *, now: int) -> Channel:
@@ -96,11 +96,22 @@ def settle(state: PoolState, session: Session, destination: Destination, *, now:
     return (OpenChannel(destination.settings.destination, session.id),)
 
 
-def move(
-    state: PoolState, session: Session, destination: Destination, *, is_sliced: bool, now: int
-) -> tuple[PoolEffect, ...]:
+def set_pace(state: PoolState, session: Session, *, is_quick: bool) -> None:
+    """Let a machine send shares more often, or as usual again: the next job carries the difficulty for it."""
+    if session.is_quick == is_quick:
+        return
+    destination = state.destinations.get(session.destination)
+    session.is_quick = is_quick
+    if destination is None or session.pace.is_fixed:
+        return
+    factor = max(QUICK_SHARES_PER_MINUTE / destination.settings.shares_per_minute, 1.0)
+    wished = session.difficulty / factor if is_quick else session.difficulty * factor
+    session.difficulty = vardiff.nearest_step(wished)
+    session.pace.shares = 0.0
+
+
+def move(state: PoolState, session: Session, destination: Destination, *, now: int) -> tuple[PoolEffect, ...]:
     """Let a session mine for a destination from now on."""
-    _set_pace(state, session, is_sliced=is_sliced)
     name = destination.settings.destination
     stop_waiting(state, session)
     if session.is_leaving or (session.destination == name and session.channel != NOWHERE):
@@ -267,20 +278,6 @@ def _tell_mask(session: Session, channel: Channel) -> list[PoolEffect]:
         return []
     session.mask = mask
     return [SendMask(session.id, mask)]
-
-
-def _set_pace(state: PoolState, session: Session, *, is_sliced: bool) -> None:
-    """Let a sliced machine send shares more often: the next job carries the difficulty for it."""
-    if session.is_sliced == is_sliced:
-        return
-    destination = state.destinations.get(session.destination)
-    session.is_sliced = is_sliced
-    if destination is None or session.pace.is_fixed:
-        return
-    factor = max(SLICED_SHARES_PER_MINUTE / destination.settings.shares_per_minute, 1.0)
-    wished = session.difficulty / factor if is_sliced else session.difficulty * factor
-    session.difficulty = vardiff.nearest_step(wished)
-    session.pace.shares = 0.0
 
 
 def _allocator(state: PoolState, channel: Channel) -> Prefixes:

@@ -106,6 +106,7 @@ class Session(msgspec.Struct, array_like=True):
     sent: dict[str, Terms]
     channel: int = NOWHERE
     is_sliced: bool = False
+    is_quick: bool = False
     is_leaving: bool = False
     moved_at: int = 0
     subscribe_request: RequestId = None

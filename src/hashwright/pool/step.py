@@ -143,7 +143,9 @@ def _move(state: PoolState, event: MoveMachine, *, now: int) -> tuple[PoolEffect
         return ()
     if present is not None and present.settings.algorithm != destination.settings.algorithm:
         return ()
-    return channels.move(state, session, destination, is_sliced=event.is_sliced, now=now)
+    session.is_sliced = event.is_sliced
+    channels.set_pace(state, session, is_quick=event.is_quick or event.is_sliced)
+    return channels.move(state, session, destination, now=now)
 
 
 def _set_destination(state: PoolState, event: DestinationSet, *, now: int) -> tuple[PoolEffect, ...]:

@@ -88,8 +88,8 @@ def arrange(
         else:
             board.put(session, name)
     for name in goals:
-        free += _release(group, board, name, fixed, now=now)
-    sliced = [session for session in _by_size(free, rates) if not _place(group, board, session)]
+        free += _release(board, name, fixed)
+    sliced = [session for session in _by_size(free, rates) if not _place(group, board, session, now=now)]
     return Arrangement(whole=board.whole, sliced=tuple(sliced))
 
 
@@ -101,16 +101,12 @@ def spread(ids: list[int], goals: dict[str, float], load: dict[str, float], rate
     return board.whole
 
 
-def _release(group: Group, board: Board, name: str, fixed: set[int], *, now: int) -> list[int]:
+def _release(board: Board, name: str, fixed: set[int]) -> list[int]:
     """Take machines from a destination that has too much: the largest that is not more than that, else the smallest."""
     released: list[int] = []
     if len(board.goals) == 1 or board.excess(name) <= board.tolerance:
         return released
-    there = [
-        session
-        for session, place in board.whole.items()
-        if place == name and session not in fixed and may_leave(group, group.machines[session], now=now)
-    ]
+    there = [session for session, place in board.whole.items() if place == name and session not in fixed]
     there = _by_size(there, board.rates)
     while there and board.excess(name) > board.tolerance:
         most = board.excess(name) + board.tolerance
@@ -121,12 +117,18 @@ def _release(group: Group, board: Board, name: str, fixed: set[int], *, now: int
     return released
 
 
-def _place(group: Group, board: Board, session: int) -> bool:
-    """Place a free machine whole, where it is if it can be; False where it fits nowhere."""
+def _place(group: Group, board: Board, session: int, *, now: int) -> bool:
+    """Place a free machine whole, where it is if it can be; False where it fits nowhere.
+
+    One that was moved a short while ago may be sliced, but not be moved as a whole again.
+    """
+    machine = group.machines[session]
+    present = machine.destination
     fits = board.fits(session)
+    if present in board.goals and not may_leave(group, machine, now=now):
+        fits = [name for name in fits if name == present]
     if not fits:
         return False
-    present = group.machines[session].destination
     board.put(session, present if present in fits else board.hungriest(fits))
     return True
 

@@ -11,6 +11,8 @@ from hashwright.routing.pins import pin_of
 from hashwright.routing.records import Group, Machine, RoutingState, Tries
 from hashwright.signals import Alert, MoveMachine
 
+FEW_MACHINES = 16
+"""With so few, the split hangs on the chance of each one's shares: all send them often."""
 WISH_MS = 15_000
 """After this a wish that did not come true is forgotten, and may be said again."""
 TRIES_MAX = 3
@@ -18,20 +20,20 @@ TRIES_SPAN_MS = 3_600_000
 TRIES_KEPT = 20_000
 
 
-def move(machine: Machine, destination: str, *, is_sliced: bool, now: int) -> tuple[RoutingEffect, ...]:
-    """Tell a machine where to mine, and whether in slices; nothing where it is so already."""
-    if machine.destination == destination and machine.is_sliced == is_sliced and not machine.wish:
+def move(group: Group, machine: Machine, destination: str, *, is_sliced: bool, now: int) -> tuple[RoutingEffect, ...]:
+    """Tell a machine where to mine, and how; nothing where it is so already."""
+    is_quick = is_sliced or (len(group.machines) <= FEW_MACHINES and group.is_split)
+    aim = machine.wish or machine.destination
+    if (aim, machine.is_sliced, machine.is_quick) == (destination, is_sliced, is_quick):
         return ()
-    if machine.wish == destination and machine.is_sliced == is_sliced:
-        return ()
-    if machine.destination != destination:
+    if machine.destination == destination:
+        machine.wish = ""
+    elif aim != destination:
         machine.wish, machine.wish_at = destination, now
         if not is_sliced:
             machine.moved_at = now
-    else:
-        machine.wish = ""
-    machine.is_sliced = is_sliced
-    return (MoveMachine(machine.session, destination, is_sliced),)
+    machine.is_sliced, machine.is_quick = is_sliced, is_quick
+    return (MoveMachine(machine.session, destination, is_sliced, is_quick),)
 
 
 def is_waiting(machine: Machine, *, now: int) -> bool:
@@ -83,7 +85,7 @@ def leave(state: RoutingState, group: Group, destination: str, *, now: int) -> t
     for id_ in there:
         machine = group.machines[id_]
         machine.wish = ""
-        effects.extend(move(machine, places[id_], is_sliced=machine.is_sliced, now=now))
+        effects.extend(move(group, machine, places[id_], is_sliced=machine.is_sliced, now=now))
     return tuple(effects)
 
 
@@ -94,12 +96,12 @@ def settle_newcomer(state: RoutingState, group: Group, machine: Machine, *, now:
     pin = pin_of(state.pins, machine.worker)
     ready = plan.available(group)
     if pin in ready:
-        return move(machine, pin, is_sliced=False, now=now) if machine.destination != pin else ()
+        return move(group, machine, pin, is_sliced=False, now=now) if machine.destination != pin else ()
     if machine.destination in ready or not ready:
         return ()
     shares = plan.shares_of(group, total_hs=group.total_hs, now=now)
     best = max(shares, key=lambda name: shares[name] - _crowd(group, name), default=ready[0])
-    return move(machine, best, is_sliced=machine.is_sliced, now=now)
+    return move(group, machine, best, is_sliced=machine.is_sliced, now=now)
 
 
 def obey_pins(state: RoutingState, group: Group, *, now: int) -> tuple[RoutingEffect, ...]:
@@ -113,7 +115,7 @@ def obey_pins(state: RoutingState, group: Group, *, now: int) -> tuple[RoutingEf
         if account is None or account.state != "ready" or is_waiting(machine, now=now):
             continue
         if machine.destination != pin and may_reconnect(state, machine, now=now):
-            effects.extend(move(machine, pin, is_sliced=False, now=now))
+            effects.extend(move(group, machine, pin, is_sliced=False, now=now))
     return tuple(effects)
 
 
@@ -133,7 +135,7 @@ def cut_slices(
         name = slices.next_place(machine, debts)
         if name:
             debts[name] -= known[id_] * length_s
-            effects.extend(move(machine, name, is_sliced=True, now=now))
+            effects.extend(move(group, machine, name, is_sliced=True, now=now))
     return tuple(effects)
 
 

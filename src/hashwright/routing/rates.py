@@ -38,3 +38,9 @@ def rates(group: Group, *, now: int) -> dict[int, float]:
     measured = [rate for rate in known.values() if rate is not None]
     mean = sum(measured) / len(measured) if measured else 1.0
     return {id_: mean if rate is None else rate for id_, rate in known.items()}
+
+
+def total_of(group: Group, known: dict[int, float], *, now: int) -> float:
+    """Return the rate of all machines [H/s], or 0 while none is known."""
+    is_measured = any(rate_of(machine, now=now) is not None for machine in group.machines.values())
+    return sum(known.values()) if is_measured else 0.0

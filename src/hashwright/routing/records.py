@@ -36,6 +36,7 @@ class Machine(msgspec.Struct, array_like=True):
     slice_work: int = 0
     share_work: int = 0
     is_sliced: bool = False
+    is_quick: bool = False
     wish: str = ""
     wish_at: int = 0
 
@@ -90,9 +91,11 @@ class Group(msgspec.Struct, array_like=True):
     planned_at: int = 0
     review_at: int = 0
     reviews: int = 0
+    reviewed_at: int = 0
     booked_at: int = 0
     fresh: int = 0
     total_hs: float = 0.0
+    is_split: bool = False
     hurry_until: int = 0
 
 

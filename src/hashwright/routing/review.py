@@ -14,6 +14,8 @@ REGULAR_MS = 600_000
 HURRY_MS = 60_000
 NEWCOMER_MS = 30_000
 MOVED_PART_MAX = 0.1
+GAP_MS = 20_000
+"""Reviews that only an error asks for come no closer."""
 
 
 def hurry(group: Group, *, now: int) -> None:
@@ -29,15 +31,25 @@ def note_newcomer(group: Group, *, now: int) -> None:
         group.review_at, group.reviews = now + NEWCOMER_MS, 0
 
 
+def is_off(group: Group, *, now: int) -> bool:
+    """Tell whether the split is so far from the plan that it should not wait for the next regular review."""
+    if now - group.reviewed_at < GAP_MS:
+        return False
+    asked = sum(account.asked for account in group.accounts.values())
+    return any(abs(account.debt) > assignment.TOLERANCE * asked for account in group.accounts.values())
+
+
 def arrange(
     state: RoutingState, group: Group, *, now: int, part_max: float = MOVED_PART_MAX
 ) -> tuple[RoutingEffect, ...]:
     """Bring the machines nearer to the arrangement that fits the plan now, at most a part of them at once."""
     group.review_at = now + (REVIEWS_MS[group.reviews] if group.reviews < len(REVIEWS_MS) else REGULAR_MS)
     group.reviews += 1
+    group.reviewed_at = now
     shares = plan.shares_of(group, total_hs=group.total_hs, now=now)
     if not shares or not group.machines:
         return ()
+    group.is_split = len(shares) > 1
     known = rates.rates(group, now=now)
     goals = assignment.goals_of(group, shares, sum(known.values()), now=now)
     fixed = {id_ for id_, it in group.machines.items() if _is_fixed(state, group, it, goals, now=now)}
@@ -64,16 +76,13 @@ def _carry_out(group: Group, wanted: assignment.Arrangement, most: int, *, now: 
     moved = 0
     for id_ in wanted.sliced:
         machine = group.machines[id_]
-        effects.extend(moves.move(machine, machine.destination, is_sliced=True, now=now))
+        effects.extend(moves.move(group, machine, machine.destination, is_sliced=True, now=now))
     for id_, name in wanted.whole.items():
         machine = group.machines[id_]
-        if name == (machine.wish or machine.destination):
-            if machine.is_sliced and not machine.wish:
-                effects.extend(moves.move(machine, name, is_sliced=False, now=now))
-            continue
-        if moved >= most:
-            group.review_at = min(group.review_at, now + 1)
-            continue
-        moved += 1
-        effects.extend(moves.move(machine, name, is_sliced=False, now=now))
+        if name != (machine.wish or machine.destination):
+            if moved >= most:
+                group.review_at = min(group.review_at, now + 1)
+                continue
+            moved += 1
+        effects.extend(moves.move(group, machine, name, is_sliced=False, now=now))
     return tuple(effects)

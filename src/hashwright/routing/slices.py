@@ -1,6 +1,6 @@
 """Time slices: a machine that fits nowhere whole works for one destination after the other.
 
-A slice lasts at least five seconds and four shares' worth of work, because each change costs the time of one way to the
+A slice lasts at least five seconds and three shares' worth of work, because each change costs the time of one way to the
 machine and back. Then the machine goes to the destination that is owed most, counted in work and not in time, so that
 no error adds up. The longer a plan has run, the longer slices may be for the same relative error: four thousandths of
 its age, up to two minutes.
@@ -11,7 +11,7 @@ from hashwright.routing.records import Group, Machine
 SLICE_MIN_MS = 5_000
 SLICE_MAX_MS = 120_000
 SLICE_PART = 0.004
-SLICE_SHARES = 4
+SLICE_SHARES = 3
 SILENT_MAX_MS = 60_000
 """A machine that finds nothing in a minute is not held for it."""
 

@@ -266,13 +266,13 @@ def _tick_group(state: RoutingState, group: Group, *, now: int) -> tuple[Routing
         effects.extend(_fail(state, group, "the plan has run out", now=now))
     effects.extend(_watch_health(group, now=now))
     known = rates.rates(group, now=now)
-    group.total_hs = sum(known.values()) if any(it.shares for it in group.machines.values()) else 0.0
+    group.total_hs = rates.total_of(group, known, now=now)
     shares = plan.shares_of(group, total_hs=group.total_hs, now=now)
     accounts.ask(group, shares)
     accounts.bound_debts(group)
     effects.extend(accounts.book(group, now=now))
     effects.extend(moves.obey_pins(state, group, now=now))
-    if now >= group.review_at:
+    if now >= group.review_at or review.is_off(group, now=now):
         effects.extend(review.arrange(state, group, now=now))
     effects.extend(moves.cut_slices(group, shares, known, now=now))
     return tuple(effects)
