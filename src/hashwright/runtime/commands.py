@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hashwright.pool.records import Destination
-from hashwright.runtime import destinations
+from hashwright.runtime import destinations, setups
 from hashwright.runtime.control import Command
 from hashwright.runtime.destination_checks import check_destination
+from hashwright.runtime.destinations import DestinationSettings
 
 if TYPE_CHECKING:
     from hashwright.runtime.wiring import Hashwright
@@ -25,13 +26,14 @@ def table(app: "Hashwright") -> dict[str, Command]:
         return workers_of(app)
 
     async def pool_add(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        settings = destinations.parse_destination(arguments["destination"])
+        settings = setups.parse_setup(arguments["destination"])
         app.set_destination(settings)
         saved = app.writer.put_setting(
             destinations.KIND, settings.name, dict(arguments["destination"]), now=app.clock.now()
         )
         await asyncio.wrap_future(saved)
-        return {"destination": settings.name, "pays": settings.address}
+        pays = settings.address if isinstance(settings, DestinationSettings) else settings.user
+        return {"destination": settings.name, "pays": pays}
 
     async def pool_remove(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         name = str(arguments["name"])
@@ -81,7 +83,7 @@ def status_of(app: "Hashwright") -> dict[str, Any]:
         "listeners": [
             {
                 "algorithm": listener.algorithm,
-                "url": f"stratum+tcp://{listener.host}:{listener.port}",
+                "url": listener.url,
                 "connections": len(listener.connections),
                 "refused": dict(listener.refused),
             }

@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 
 from hashwright.chain.proof import ALGORITHMS
-from hashwright.errors import Finding, InvariantBroken
+from hashwright.errors import Finding, InvariantBroken, OperatorError
 from hashwright.pool import judge
 from hashwright.pool.duplicates import Duplicates
 from hashwright.pool.events import ShareHashed
@@ -92,6 +92,7 @@ def state_of(snapshot: bytes) -> Engines:
 def recover(reader: JournalReader) -> Recovered:
     """Rebuild the state from the newest snapshot and the tail of the journal."""
     snapshot = reader.load_snapshot()
+    _refuse_older(snapshot)
     state = Engines() if snapshot is None else state_of(snapshot.blob)
     known_seq = last_seq = 0 if snapshot is None else snapshot.seq
     events = 0
@@ -104,6 +105,15 @@ def recover(reader: JournalReader) -> Recovered:
             events += 1
         last_seq = max(last_seq, batch.last_seq)
     return Recovered(state=state, last_seq=last_seq, events=events, snapshot_seq=known_seq)
+
+
+def _refuse_older(snapshot: Snapshot | None) -> None:
+    if snapshot is not None and snapshot.schema_version < SCHEMA_VERSION:
+        raise OperatorError(
+            f"This data folder is of a version before the first release (form {snapshot.schema_version}).",
+            code="HW-603",
+            hint="Its tables can still be read by that version. Start with a new --data-dir.",
+        )
 
 
 def remember_share(state: Engines, event: EngineEvent, mark: str, *, now: int) -> None:

@@ -9,6 +9,7 @@ import concurrent.futures
 import itertools
 import os
 import signal
+import ssl
 from collections.abc import Callable
 
 import msgspec
@@ -32,7 +33,7 @@ from hashwright.runtime.live import LiveShell
 from hashwright.runtime.node_link import NodeLink, StoredBlock
 from hashwright.runtime.supervisor import Supervisor
 from hashwright.runtime.system import SystemClock, system_rng
-from hashwright.runtime.tcp import Limits, StratumListener
+from hashwright.runtime.tcp import Limits, StratumListener, tls_context
 from hashwright.runtime.upstream import Upstream, UpstreamLimits
 from hashwright.runtime.upstream_settings import UpstreamSettings, event_of_upstream
 from hashwright.signals import Alert, ProcessStarted
@@ -76,6 +77,7 @@ class Hashwright:
         self._build_node = build_node or (lambda settings: destinations.build_node(settings, clock=self.clock))
         self._executor = concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="hash")
         self._control: ControlServer | None = None
+        self._tls: ssl.SSLContext | None = None
 
     # ---------------------------------------------------------------- start
 
@@ -230,9 +232,12 @@ class Hashwright:
         ]
 
     async def _listen(self) -> None:
-        for address in self.config.listen:
+        config = self.config
+        if any(address.is_tls for address in config.listen):
+            self._tls = tls_context(config.tls_certificate, config.tls_key)
+        for address in config.listen:
             listener = StratumListener(str(address), address.algorithm, self.shell, limits=self.limits)
-            await listener.start(address.host, address.port)
+            await listener.start(address.host, address.port, self._tls if address.is_tls else None)
             self.shell.listeners.append(listener)
             log.info(
                 "machines connect here",
@@ -319,7 +324,7 @@ class Hashwright:
             self.supervisor.fail(
                 InvariantBroken(
                     f"The journal could not be synced: {failure.detail}",
-                    code="HW-605",
+                    code="HW-616",
                     hint="Check the disk before the next start.",
                 )
             )
@@ -348,15 +353,17 @@ class Hashwright:
     # ---------------------------------------------------------------- reload
 
     def reload(self) -> None:
-        """Bring destinations and routes in line with the database again (SIGHUP); no machine is disconnected.
+        """Bring destinations, routes and the certificate in line again (SIGHUP); no machine is disconnected.
 
         What cannot be read fails the plan, and the safe destination takes over until a route is set.
         """
         try:
             setups.reload(self)
+            if self._tls is not None and self.config.tls_certificate is not None:
+                self._tls.load_cert_chain(self.config.tls_certificate, self.config.tls_key)
             log.info("settings were read again")
-        except HashwrightError as error:
-            log.error("the settings could not be read again", problem=str(error), code=error.code)
+        except (HashwrightError, OSError) as error:
+            log.error("the settings could not be read again", problem=str(error))
             self.kernel.handle(PlanFailed("", f"reload: {error}"[:200]))
 
 
