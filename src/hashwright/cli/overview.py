@@ -177,8 +177,11 @@ def mode_of(destinations: Sequence[Mapping[str, Any]]) -> str:
         return "DRY RUN: no destination yet, nothing is mined"
     if all(item["is_practice"] for item in destinations):
         return "PRACTICE: blocks of no value on a chain inside this process"
-    real = [f"{item['coin']} {item['network']}" for item in destinations if not item["is_practice"]]
-    return f"LIVE: own pool on {', '.join(dict.fromkeys(real))}"
+    real = [item for item in destinations if not item["is_practice"]]
+    own = [f"own pool on {item['coin']} {item['network']}" for item in real if item["kind"] == "own node"]
+    others = [item["destination"] for item in real if item["kind"] == "upstream"]
+    parts = [*dict.fromkeys(own), *([f"machines work for {', '.join(others)}"] if others else [])]
+    return f"LIVE: {'; '.join(parts)}"
 
 
 def time_text(at_ms: int) -> str:

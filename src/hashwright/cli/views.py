@@ -40,8 +40,8 @@ def destinations_table(destinations: Sequence[Mapping[str, Any]]) -> Table:
     rows = tuple(
         (
             item["destination"],
-            f"{item['coin']} {item['network']}",
-            "PRACTICE" if item["is_practice"] else "own node",
+            f"{item['coin'] or item['algorithm']} {item['network']}",
+            "PRACTICE" if item["is_practice"] else item["kind"],
             item["node"]["state"] + (f": {item['node']['detail']}" if item["node"]["detail"] else ""),
             UNKNOWN if item["height"] is None else str(item["height"]),
             age_text(item["job_age_ms"]),
@@ -49,7 +49,7 @@ def destinations_table(destinations: Sequence[Mapping[str, Any]]) -> Table:
         )
         for item in destinations
     )
-    heads = ("destination", "coin", "kind", "node", "next height", "job age", "machines")
+    heads = ("destination", "coin", "kind", "node or pool", "next height", "job age", "machines")
     empty = "No destination yet. Add one: hw pool add --help"
     return Table(heads=heads, rows=rows, right=frozenset(heads[4:]), empty=empty)
 

@@ -1,9 +1,9 @@
 """Time slices: a machine that fits nowhere whole works for one destination after the other.
 
-A slice lasts at least five seconds and three shares' worth of work, because each change costs the time of one way to the
-machine and back. Then the machine goes to the destination that is owed most, counted in work and not in time, so that
-no error adds up. The longer a plan has run, the longer slices may be for the same relative error: four thousandths of
-its age, up to two minutes.
+A slice lasts at least five seconds and three shares' worth of work, because each change costs the time of one way to
+the machine and back. Then the machine goes to the destination that is owed most, counted in work and not in time, so
+that no error adds up. The longer a plan has run, the longer slices may be for the same relative error: four
+thousandths of its age, up to two minutes.
 """
 
 from hashwright.routing.records import Group, Machine

@@ -104,6 +104,8 @@ def destination_of(app: "Hashwright", name: str, destination: Destination) -> di
         "network": settings.network,
         "algorithm": settings.algorithm,
         "is_practice": settings.is_practice,
+        "kind": "own node" if destination.is_own else "upstream",
+        "state": destination.state,
         "node": {"state": destination.node_state, "detail": destination.node_detail},
         "machines": len(destination.working),
         "height": None if job is None else job.height,
@@ -123,7 +125,7 @@ def workers_of(app: "Hashwright") -> list[dict[str, Any]]:
             "destination": session.destination,
             "peer": session.peer,
             "agent": session.agent,
-            "difficulty": session.difficulty,
+            "difficulty": session.difficulty if session.terms is None else session.terms.difficulty,
             "connected_ms": now - session.opened_at,
             "last_share_ms": now - session.pace.last_share,
         }

@@ -61,9 +61,17 @@ def test_outcomes_are_summed_good_ones_first():
         (
             [
                 {"is_practice": True, "coin": "bitcoin", "network": "regtest"},
-                {"is_practice": False, "coin": "litecoin", "network": "main"},
+                {"is_practice": False, "coin": "litecoin", "network": "main", "kind": "own node"},
             ],
             "LIVE: own pool on litecoin main",
+        ),
+        (
+            [
+                {"is_practice": False, "coin": "bitcoin", "network": "main", "kind": "own node", "destination": "home"},
+                {"is_practice": False, "coin": "", "network": "main", "kind": "upstream", "destination": "big"},
+                {"is_practice": False, "coin": "", "network": "main", "kind": "upstream", "destination": "small"},
+            ],
+            "LIVE: own pool on bitcoin main; machines work for big, small",
         ),
     ],
 )
