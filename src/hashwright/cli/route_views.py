@@ -55,11 +55,17 @@ def _algorithm_parts(item: Mapping[str, Any], window: Mapping[str, Any], key: st
 
 
 def plan_parts(item: Mapping[str, Any]) -> list[Part]:
-    """Say when the plan is not followed, and why."""
-    plan = item.get("plan") or {}
-    if not plan.get("problem"):
-        return []
-    return [("failed", f"The route is not followed: {plan['problem']}. The safe destination has the machines.")]
+    """Say when the route is not followed, or somebody is left out of it, and why."""
+    plan = item["plan"]
+    parts: list[Part] = []
+    if plan["fault"]:
+        parts.append(("failed", f"Routing is off until the next start, machines stay where they are: {plan['fault']}"))
+    if plan["problem"]:
+        problem = clean(plan["problem"])
+        parts.append(("failed", f"The route is not followed, the safe destination has the machines: {problem}"))
+    for name, why in plan["degraded"].items():
+        parts.append(("warning", f"{name} is left out for a while: {clean(why)}"))
+    return parts
 
 
 def route_text(route: Mapping[str, Any] | None) -> str:

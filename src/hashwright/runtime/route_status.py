@@ -25,6 +25,7 @@ from hashwright.pool.events import UpstreamSet
 from hashwright.pool.payees import SOLO_SHARE_MIN
 from hashwright.pool.records import Channel, Coinbase, Destination
 from hashwright.routing.pins import fits
+from hashwright.routing.plan import shares_of
 from hashwright.runtime.route_settings import PIN_KIND, ROUTE_KIND
 from hashwright.runtime.route_test import outputs_of
 from hashwright.signals import Delivery
@@ -185,10 +186,26 @@ def _algorithm_of(app: "Hashwright", algorithm: str, windows: Mapping[str, Windo
     return {
         "algorithm": algorithm,
         "route": route,
+        "plan": _plan_of(app, algorithm),
         "destinations": [
             {**_destination_of(app, name, item), "windows": _windows_of(name, mine, windows)}
             for name, item in mine.items()
         ],
+    }
+
+
+def _plan_of(app: "Hashwright", algorithm: str) -> dict[str, Any]:
+    """Say how the routing engine sees it: why the route is not followed, who is left out, and who gets how much now."""
+    engines = app.kernel.engines
+    group = engines.routing.groups.get(algorithm)
+    if group is None:
+        return {"problem": "", "fault": engines.routing_fault, "degraded": {}, "wanted_percent": {}}
+    wanted = shares_of(group, total_hs=group.total_hs, now=app.clock.now())
+    return {
+        "problem": group.failed,
+        "fault": engines.routing_fault,
+        "degraded": {name: item.health.why for name, item in group.accounts.items() if item.health.is_degraded},
+        "wanted_percent": {name: 100 * share for name, share in wanted.items()},
     }
 
 

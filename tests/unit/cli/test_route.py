@@ -9,7 +9,7 @@ from hashwright.cli import route as module
 from hashwright.cli.route import algorithm_of
 from hashwright.cli.terminal import Terminal
 from hashwright.clock import Instant
-from hashwright.runtime import route_test
+from hashwright.runtime import route_status, route_test
 from hashwright.runtime.route_commands import table
 from hashwright.store.sqlite import SqliteStore
 from unit.cli.world import hw
@@ -104,6 +104,20 @@ def test_what_is_wrong_is_said(capsys, tmp_path, app):
     said = run(capsys, tmp_path, "status", "--plain")
     assert "failed  The journal cannot be written: nothing is credited" in said.out
     assert "failed  ltc is disabled: its address is damaged" in said.out
+
+
+def test_a_route_that_is_not_followed_says_why(capsys, tmp_path, monkeypatch, app):
+    plan = {
+        "problem": "reload: broken",
+        "fault": "ClockTicked: KeyError",
+        "degraded": {"far": "it refused 9 of the last 50 shares"},
+        "wanted_percent": {},
+    }
+    monkeypatch.setattr(route_status, "_plan_of", lambda app, algorithm: plan)
+    lines = run(capsys, tmp_path, "status", "--plain").out.splitlines()
+    assert "failed  Routing is off until the next start, machines stay where they are: ClockTicked: KeyError" in lines
+    assert "failed  The route is not followed, the safe destination has the machines: reload: broken" in lines
+    assert "warning far is left out for a while: it refused 9 of the last 50 shares" in lines
 
 
 def test_an_upstream_that_pays_somebody_else_is_said(capsys, tmp_path, monkeypatch, app):

@@ -7,6 +7,8 @@ from hashwright.clock import ManualClock
 from hashwright.pool.events import DestinationSet, UpstreamSet
 from hashwright.pool.extranonce import Prefixes
 from hashwright.pool.records import Channel, Coinbase, Destination, Job, PoolState
+from hashwright.routing.records import RoutingState
+from hashwright.runtime.engines import Engines
 from hashwright.store.sqlite import AskedTotal, DeliveryTotal, WorkTotal
 from unit.runtime.route_pool import OTHER_SCRIPT, OUR_SCRIPT
 
@@ -133,7 +135,8 @@ def make_app(*, script=OUR_SCRIPT, boot=2):
             for id_, (worker, ok) in names.items()
         }
     )
-    kernel = SimpleNamespace(pool=pool, routing=None, handle=lambda event: happened.append(event))
+    engines = Engines(pool=pool, routing=RoutingState())
+    kernel = SimpleNamespace(pool=pool, engines=engines, handle=lambda event: happened.append(event))
     return SimpleNamespace(
         clock=ManualClock(NOW), store=store, writer=FakeWriter(store, happened), kernel=kernel, happened=happened,
         upstreams={"far": FakeUpstream()}, broken={}, write_state="ok",

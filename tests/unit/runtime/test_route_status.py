@@ -4,7 +4,10 @@ import asyncio
 
 import pytest
 
+from hashwright.routing.events import PlanFailed, RouteSet, Target
+from hashwright.routing.step import step as routing_step
 from hashwright.runtime.route_status import coinbase_document, read_status
+from hashwright.signals import DestinationChanged
 from unit.runtime.route_app import NOW, OTHER_SCRIPT, UNIT, coinbase, make_app, own, upstream
 from unit.runtime.route_pool import OUR_ADDRESS
 
@@ -153,3 +156,26 @@ def test_an_upstream_that_does_not_run_is_down(app):
     app.kernel.pool.destinations["far"].channels.clear()
     (far,) = read(app)["upstreams"]
     assert (far["state"], far["links"], far["channels"]) == ("down", [], [])
+
+
+def test_the_plan_says_who_gets_how_much_now_and_who_is_left_out(app):
+    (_, sha256d) = read(app)["algorithms"]
+    assert sha256d["plan"] == {"problem": "", "fault": "", "degraded": {}, "wanted_percent": {}}
+    routing = app.kernel.engines.routing
+    for name in ("far", "home"):
+        routing_step(routing, DestinationChanged(name, "sha256d", "ready", ""), now=NOW)
+    targets = (Target("far", "share", 70.0), Target("home", "share", 30.0))
+    routing_step(routing, RouteSet("sha256d", targets, (), "home", 0, ""), now=NOW)
+    (_, sha256d) = read(app)["algorithms"]
+    assert sha256d["plan"]["wanted_percent"] == {"far": pytest.approx(70.0), "home": pytest.approx(30.0)}
+    routing.groups["sha256d"].accounts["far"].health.is_degraded = True
+    routing.groups["sha256d"].accounts["far"].health.why = "it refused 9 of the last 50 shares"
+    routing_step(routing, PlanFailed("sha256d", "reload: broken"), now=NOW)
+    app.kernel.engines.routing_fault = "ClockTicked: KeyError"
+    (_, sha256d) = read(app)["algorithms"]
+    assert sha256d["plan"] == {
+        "problem": "reload: broken",
+        "fault": "ClockTicked: KeyError",
+        "degraded": {"far": "it refused 9 of the last 50 shares"},
+        "wanted_percent": {"home": 100.0},
+    }
