@@ -21,9 +21,9 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).parent))
 import route_split
-
 from hashwright.testing.miner import MinerOptions, mine
-from stratum import HERE, Load, Machine, Server, machine_line, percentile
+from route_switch import SHARE, measure
+from stratum import EASY, HERE, Load, Machine, Server, machine_line, percentile
 
 SETTLE_S = 2.0
 
@@ -31,16 +31,18 @@ SETTLE_S = 2.0
 class Router(Server):
     """The process under test."""
 
-    def __init__(self, *upstreams):
+    def __init__(self, *upstreams, difficulty=EASY, is_split=False):
         arguments = [f"up{number}={server.port}" for number, server in enumerate(upstreams)]
-        self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "route_server.py"), *arguments], stdout=subprocess.PIPE, text=True
-        )
-        self.port = int(self.process.stdout.readline().split()[1])
+        command = [sys.executable, str(HERE / "route_server.py"), str(difficulty), *arguments, "split" * is_split]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        _, port, self.folder = self.process.stdout.readline().split()
+        self.port = int(port)
 
 
 class Movable(Machine):
-    """A machine that takes a new extranonce, and notes when its first clean job came after a moment."""
+    """A machine that takes a new extranonce; half of the upstream's eight bytes are left to it."""
+
+    extranonce2 = "00000001"
 
     def connection_made(self, transport):
         super().connection_made(transport)
@@ -69,7 +71,7 @@ async def proxied(connections, *, seconds, rate=None):
     upstream = Server()
     router = Router(upstream)
     try:
-        load = Load(router.port)
+        load = MovableLoad(router.port)
         await load.connect(connections)
         if rate:
             await load.at_rate(1.0, rate)
@@ -124,19 +126,20 @@ async def failover(connections):
         second.stop()
 
 
-def main_line():
-    return machine_line()
-
-
 async def switch(seconds):
     """Mine over a router that moves the machine every five seconds; count what is refused or lost."""
-    from route_switch import measure
-
-    return await measure(seconds, mine, MinerOptions)
+    first, second = Server(), Server()
+    router = Router(first, second, difficulty=SHARE, is_split=True)
+    try:
+        return await measure(seconds, mine, MinerOptions, folder=router.folder, port=router.port)
+    finally:
+        router.stop()
+        first.stop()
+        second.stop()
 
 
 async def main(options):
-    print(json.dumps(main_line()), flush=True)
+    print(json.dumps(machine_line()), flush=True)
     seconds = 5 if options.quick else 10
     plan = [
         ("proxied", lambda: proxied(500, seconds=seconds)),

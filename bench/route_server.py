@@ -1,6 +1,7 @@
 """The router under test: the real Hashwright with upstreams, started by bench/route.py as its own process.
 
-Arguments: NAME=PORT of each upstream (on loopback), first the one that gets all; further ones are warm stand-bys.
+Arguments: DIFFICULTY, then NAME=PORT of each upstream (on loopback): the first gets all and the others are warm
+stand-bys, unless the last argument is `split`: then all get the same.
 """
 
 import asyncio
@@ -16,10 +17,8 @@ from hashwright.runtime.config import load_config
 from hashwright.runtime.upstream_settings import parse_upstream
 from hashwright.runtime.wiring import Hashwright
 
-EASY = 2.0**-32
 
-
-async def main(upstreams):
+async def main(difficulty, upstreams, *, is_split):
     with tempfile.TemporaryDirectory(dir=Path.cwd() / "build") as folder:
         config = load_config(environ={}, file=None, flags={"data_dir": folder, "listen": "sha256d=127.0.0.1:0"})
         app = Hashwright(config)
@@ -31,20 +30,20 @@ async def main(upstreams):
                         "name": name,
                         "urls": [f"stratum+tcp://127.0.0.1:{port}"],
                         "user": "bench.router",
-                        "password": f"d={EASY:.12f}",
-                        "start_difficulty": EASY,
+                        "password": f"d={difficulty:.12f}",
+                        "start_difficulty": difficulty,
                         "minimum_difficulty": 1e-12,
                     }
                 )
             )
         names = [name for name, _ in upstreams]
-        targets = (Target(names[0], "share", 1.0),)
+        targets = tuple(Target(name, "share", 1.0) for name in (names if is_split else names[:1]))
         app.kernel.handle(RouteSet("sha256d", targets, tuple(names[1:]), "", 0, "bench"))
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, app.supervisor.stop)
         while not all(app.kernel.pool.destinations[name].state == "ready" for name in names):
             await asyncio.sleep(0.01)
-        print("port", app.shell.listeners[0].port, flush=True)
+        print("port", app.shell.listeners[0].port, folder, flush=True)
         await app.supervisor.wait()
         await app.stop()
 
@@ -59,4 +58,6 @@ if __name__ == "__main__":
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     Path("build").mkdir(exist_ok=True)
-    uvloop.run(main([(name, int(port)) for name, _, port in (argument.partition("=") for argument in sys.argv[1:])]))
+    difficulty, *rest = sys.argv[1:]
+    pairs = [argument.partition("=") for argument in rest if "=" in argument]
+    uvloop.run(main(float(difficulty), [(name, int(port)) for name, _, port in pairs], is_split="split" in rest))

@@ -30,6 +30,8 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 class Machine(asyncio.Protocol):
     """One session: counts answers, notes when jobs come."""
 
+    extranonce2 = "0000000000000001"
+
     def __init__(self, load, number):
         self.load, self.number = load, number
         self.transport = None
@@ -74,8 +76,8 @@ class Machine(asyncio.Protocol):
         nonce = self.nonce - 1 if is_bad else self.nonce
         self.sent[number] = time.monotonic()
         self.transport.write(
-            b'{"id":%d,"method":"mining.submit","params":["farm.r%05d","%s","0000000000000001","%s","%08x"]}\n'
-            % (number, self.number, self.job, self.ntime, nonce)
+            b'{"id":%d,"method":"mining.submit","params":["farm.r%05d","%s","%s","%s","%08x"]}\n'
+            % (number, self.number, self.job, self.extranonce2.encode(), self.ntime, nonce)
         )
 
 

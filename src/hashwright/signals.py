@@ -118,6 +118,7 @@ class ReturnWork(Effect, frozen=True, array_like=True, tag=True, gc=False):
 
     `target_be` is the upstream's own share target; for `lost` shares that were never sent, the machine's. `reason` is
     the upstream's or ours, short and printable. `latency_ms` is from submit to answer, -1 where there was none.
+    `submitted` names no worker: what a worker sent is the sum of its answers, and a row of the books less a share.
     """
 
     destination: str

@@ -173,7 +173,7 @@ def forward(state: PoolState, found: tuple[Job, Terms], event: ShareHashed, work
     destination = state.destinations.get(job.destination)
     channel = destination.channels.get(job.channel) if destination is not None else None
     if destination is None or channel is None:
-        return (ReturnWork(job.destination, worker, job.upstream_target_be, "lost", "its connection is gone"),)
+        return (ReturnWork(job.destination, worker, job.upstream_target_be, "late", "its connection is gone"),)
     channel.shares_sent += 1
     effects: list[PoolEffect] = []
     if len(channel.open) >= OPEN_MAX:
@@ -194,7 +194,7 @@ def forward(state: PoolState, found: tuple[Job, Terms], event: ShareHashed, work
             version_bits=event.version_bits,
         )
     )
-    effects.append(ReturnWork(job.destination, worker, job.upstream_target_be, "submitted", ""))
+    effects.append(ReturnWork(job.destination, "", job.upstream_target_be, "submitted", ""))
     return tuple(effects)
 
 

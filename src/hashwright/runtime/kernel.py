@@ -100,6 +100,7 @@ class Kernel:
         self._rows = Accumulator()
         self._flights: deque[Flight] = deque()
         self._is_timed = False
+        self._is_closed = False
         self._last_commit = float("-inf")
         self.tap: Callable[[int, EngineEvent, tuple[EngineEffect, ...]], None] | None = None
         """Sees each event with its effects; for tests that compare live with replay."""
@@ -130,7 +131,9 @@ class Kernel:
         return self.last_seq - self._durable_seq
 
     def handle(self, event: EngineEvent) -> None:
-        """Take one event: step, note, perform."""
+        """Take one event: step, note, perform. After `close` nothing is taken: it could not be kept."""
+        if self._is_closed:
+            return
         now = self._clock.now()
         effects, mark = self._step(event, now)
         encode_entry(self._buffer, now, event, mark)
@@ -177,6 +180,11 @@ class Kernel:
         self._first_seq, self._crc, self._held = self._next_seq, 0, []
         self._buffer.clear()
         self._writer.submit(batch)
+
+    def close(self) -> None:
+        """Send the last batch, and take no more events."""
+        self.commit_now()
+        self._is_closed = True
 
     def _step(self, event: EngineEvent, now: int) -> tuple[tuple[EngineEffect, ...], str]:
         try:

@@ -64,8 +64,10 @@ def restore_routes(app: "Hashwright") -> None:
         HashwrightError: one cannot be read.
     """
     routing = app.kernel.routing
-    for raw in app.store.settings(ROUTE_KIND).values():
-        route = event_of_route(parse_route(raw))
+    routes = {raw["algorithm"]: event_of_route(parse_route(raw)) for raw in app.store.settings(ROUTE_KIND).values()}
+    for algorithm in [name for name, group in routing.groups.items() if group.plan is not None and name not in routes]:
+        app.kernel.handle(RouteSet(algorithm, (), (), "", 0, ""))
+    for route in routes.values():
         if plan_of(routing, route.algorithm) != route:
             app.kernel.handle(route)
     stored = {raw["pattern"]: event_of_pin(parse_pin(raw)) for raw in app.store.settings(PIN_KIND).values()}

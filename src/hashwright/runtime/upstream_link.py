@@ -116,6 +116,7 @@ class UpstreamLink(asyncio.Protocol):
         self._owner, self._password, self._opens_with_job = owner, password, opens_with_job
         self._loop = asyncio.get_running_loop()
         self._session = ClientSession(agent=AGENT)
+        self._is_flushing = False
         self._transport: asyncio.Transport | None = None
         self._prefix, self.extranonce2_size, self._mask = b"", 0, 0
         self._difficulty = NO_DIFFICULTY
@@ -175,7 +176,14 @@ class UpstreamLink(asyncio.Protocol):
         """The send buffer is full: an upstream that does not read is let go."""
         self.close("it does not read what we send")
 
+    def _flush_soon(self) -> None:
+        """Write once for all shares of this round of the loop: each write costs more than the share."""
+        if not self._is_flushing:
+            self._is_flushing = True
+            self._loop.call_soon(self._flush)
+
     def _flush(self) -> None:
+        self._is_flushing = False
         output = self._session.output
         if not output:
             return
@@ -369,7 +377,7 @@ class UpstreamLink(asyncio.Protocol):
             self._session.authorize(name, self._password)
         if not self.names.hold(name, share):
             self._send(share, name)
-        self._flush()
+        self._flush_soon()
 
     def _send(self, share: SubmitUpstream, name: str) -> None:
         bits = share.version_bits if self._mask else None

@@ -280,7 +280,7 @@ class Hashwright:
         for upstream in self.upstreams.values():
             await upstream.aclose()
         if hasattr(self, "kernel"):
-            self.kernel.commit_now()
+            self.kernel.close()
             if self.supervisor.failure is None:
                 self._snapshot()
             await asyncio.to_thread(self.writer.close, STOP_S / 2)
