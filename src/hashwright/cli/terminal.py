@@ -9,14 +9,15 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hashwright.errors import HashwrightError
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.text import Text
 
     from hashwright.runtime.config import Config
 
@@ -36,6 +37,10 @@ class Table:
     right: frozenset[str] = frozenset()
     empty: str = ""
     """What is said instead of a table without rows: what is missing, and one way on."""
+
+
+TEXT_COLUMN_MIN = 14
+"""A column of text is folded no narrower than this: below, a table is no table any more."""
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -134,8 +139,24 @@ class Terminal:
             self.draw(Text(f"{' ' * 8 if self.is_plain else '     '}{clean(fix)}", style="dim"))
 
 
+class Drawing:
+    """A table for the eye; where it does not fit, its rows as pairs of head and value."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+
+    def __rich_console__(self, _console: "Console", options: "ConsoleOptions") -> "Iterator[RenderableType]":
+        """Choose the shape that fits."""
+        fits = width_of(self.table) <= options.max_width
+        yield _columns(self.table) if fits else folded(self.table, width=options.max_width)
+
+
 def drawn(table: Table) -> "RenderableType":
     """Return a table for the eye: no frames, heads dim, numbers to the right."""
+    return Drawing(table)
+
+
+def _columns(table: Table) -> "RenderableType":
     from rich.table import Table as RichTable
     from rich.text import Text
 
@@ -146,6 +167,39 @@ def drawn(table: Table) -> "RenderableType":
     for row in table.rows:
         shape.add_row(*[Text(clean(cell), style=style_of(cell)) for cell in row])
     return shape
+
+
+def width_of(table: Table) -> int:
+    """Return the columns that a drawn table needs at least; texts may be folded to a third of themselves."""
+    width = 0
+    for column, head in enumerate(table.heads):
+        longest = max(len(row[column]) for row in (table.heads, *table.rows))
+        width += 3 + (longest if head in table.right else max(min(longest, TEXT_COLUMN_MIN), longest // 3))
+    return width
+
+
+def folded(table: Table, *, width: int) -> "RenderableType":
+    """Return a table for a narrow screen: each row as its name and `head value` pairs, as many a line as fit."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts = []
+    for row in table.rows:
+        parts.append(Text(clean(row[0]), style="bold"))
+        parts += _pairs(table.heads[1:], row[1:], width=width)
+    return Group(*parts)
+
+
+def _pairs(heads: tuple[str, ...], cells: tuple[str, ...], *, width: int) -> "list[Text]":
+    from rich.text import Text
+
+    lines = [Text(" ")]
+    for head, cell in zip(heads, cells, strict=True):
+        pair = Text.assemble(" ", (head, "dim"), " ", (clean(cell), style_of(cell)), "  ")
+        if len(lines[-1]) > 1 and len(lines[-1]) + len(pair) > width:
+            lines.append(Text(" "))
+        lines[-1].append_text(pair)
+    return lines
 
 
 def style_of(cell: str) -> str:

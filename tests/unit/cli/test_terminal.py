@@ -1,6 +1,9 @@
-import pytest
+import io
 
-from hashwright.cli.terminal import Table, Terminal, clean, error_document, error_lines, listed, sentence
+import pytest
+from rich.console import Console
+
+from hashwright.cli.terminal import Table, Terminal, clean, drawn, error_document, error_lines, listed, sentence
 from hashwright.errors import ConfigError, Finding, Unavailable
 
 ESCAPE_SEQUENCE = "kai\x1b[2J\x1b[31m.r01"
@@ -94,3 +97,32 @@ def test_a_sentence_ends(text, ended):
 def test_words_are_joined_as_people_do():
     assert listed(["a", "b", "c"]) == "a, b and c"
     assert listed(["a"]) == "a"
+
+
+WIDE_TABLE = Table(
+    heads=("destination", "state", "asked", "delivered", "machines"),
+    rows=(("big", "ready", "70.00 %", "71.62 %", "2 (1 sliced)"), ("small", "ready", "30.00 %", "28.38 %", "0")),
+    right=frozenset(("asked", "delivered", "machines")),
+)
+
+
+def drawn_at(width, table=WIDE_TABLE):
+    console = Console(width=width, file=io.StringIO(), no_color=True)
+    console.print(drawn(table))
+    return console.file.getvalue().splitlines()
+
+
+def test_a_table_that_fits_has_columns():
+    lines = drawn_at(90)
+    assert len(lines) == 3
+    assert lines[0].split() == ["destination", "state", "asked", "delivered", "machines"]
+
+
+def test_a_table_that_does_not_fit_is_folded_and_loses_nothing():
+    lines = drawn_at(40)
+    assert lines[0].strip() == "big"
+    assert max(map(len, lines)) <= 40
+    text = " ".join(" ".join(lines).split())
+    for row in WIDE_TABLE.rows:
+        for head, cell in zip(WIDE_TABLE.heads[1:], row[1:], strict=True):
+            assert f"{head} {cell}" in text
