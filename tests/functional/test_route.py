@@ -3,7 +3,6 @@
 import contextlib
 import signal
 import subprocess
-import threading
 import time
 
 import pytest
@@ -103,7 +102,6 @@ def test_an_upstream_is_killed_and_the_machine_goes_on_elsewhere(tmp_path):
             a.start(port=a.port)
             at_a = booked(a)
             until(lambda: booked(a) > at_a, seconds=90, what="work at the first again")
-        assert "error" not in router.log.read_text().lower() or True
 
 
 def test_a_restart_while_slicing_keeps_targets_and_books(tmp_path):
@@ -176,4 +174,4 @@ def test_sighup_reads_the_routes_again_without_dropping_a_session(tmp_path):
             before = booked(a)
             until(lambda: booked(a) > before, what="work after the reload")
             assert router.json("status")["listeners"][0]["connections"] == connected == 1
-            assert threading.active_count() >= 1
+            assert '"settings were read again"' in router.log.read_text()
