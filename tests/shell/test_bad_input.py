@@ -244,3 +244,17 @@ async def fuzz_one(app, seed, cut):
 )
 def test_an_address_is_a_host_or_a_64(host, group):
     assert address_group(host) == group
+
+
+def test_a_login_and_a_share_may_come_in_one_piece(tmp_path):
+    async def together(app):
+        wire = await Wire.connect(app)
+        await wire.login("first.r01", "d=0.0000000002")
+        session = next(item for item in app.kernel.pool.sessions.values() if item.worker == "first.r01")
+        job = list(session.sent)[-1]
+        wire.send("mining.authorize", "second.r01", "x", id=51)
+        wire.send("mining.submit", "second.r01", job, "00" * 8, f"{1_800_000_000:08x}", "00000002", id=52)
+        assert await wire.answer(52) == {"id": 52, "result": True, "error": None}
+        await wire.close()
+
+    story(together, tmp_path)

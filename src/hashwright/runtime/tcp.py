@@ -148,7 +148,7 @@ class Connection(asyncio.Protocol):
         """Pass on what the machine said."""
         session = self.session
         desk = self.listener.desk
-        for message in session.receive_data(data):
+        for message in session.messages(data):
             if self.is_closed:
                 return
             desk.heard(self, message)

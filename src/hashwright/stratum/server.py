@@ -14,7 +14,7 @@ Rules
 Must not know: jobs, accounts, difficulty rules, the time, the socket.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from hashwright.stratum import replies, requests, states
 from hashwright.stratum.framing import LINE_LIMIT_NEW, LINE_LIMIT_WORKING, LineSplitter
@@ -108,18 +108,24 @@ class ServerSession:
 
     def receive_data(self, data: bytes) -> list[Message]:
         """Take bytes as they came and return the messages that they complete. Never raises on any bytes."""
-        messages: list[Message] = []
+        return list(self.messages(data))
+
+    def messages(self, data: bytes) -> Iterator[Message]:
+        """Take bytes as they came and give one message after the other, each line read only when it is its turn.
+
+        So an answer that is given to one message holds for the next, also where both came in one piece: a machine may
+        send its login and its first share together.
+        """
         if self.should_close:
-            return messages
+            return
         for line in self._lines.feed(data):
             if self.should_close:
                 break
             message = self._receive_line(line)
             if message is not None:
-                messages.append(message)
+                yield message
         if self._lines.is_overflowing:
             self.close(f"a line was longer than {self._lines.limit} bytes")
-        return messages
 
     def close(self, reason: str) -> None:
         """End the session; the first reason stays."""
