@@ -8,7 +8,7 @@ for an own node wait for the journal, because there nobody else could say yes; b
 These shares are numbered below zero, so that an answer to one of them is never taken for one of the engine's.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hashwright.pool import effects as do
 from hashwright.pool import judge
@@ -24,6 +24,17 @@ OPEN_MAX = 20_000
 """Shares on their way at once; beyond it the oldest gets no answer."""
 
 
+LOST_CODE = 20
+
+
+class Passed(NamedTuple):
+    """A share that was sent on: whose it is, and by which connection."""
+
+    session: int
+    request: RequestId
+    channel: int
+
+
 class PassThrough:
     """Sends shares on and relays the answers, while `is_on`."""
 
@@ -32,7 +43,7 @@ class PassThrough:
         self.relayed = 0
         self._shell = shell
         self._numbers = 0
-        self._open: dict[int, tuple[int, RequestId]] = {}
+        self._open: dict[int, Passed] = {}
 
     def take(self, session: int, found: tuple[Job, Terms] | None, submit: said.Submit) -> bool:
         """Send a share on; False where it is not for an upstream, and must go the usual way."""
@@ -44,16 +55,16 @@ class PassThrough:
         self._numbers -= 1
         if len(self._open) >= OPEN_MAX:
             self._open.pop(next(iter(self._open)))
-        self._open[self._numbers] = (session, submit.request)
+        self._open[self._numbers] = Passed(session, submit.request, job.channel)
         desk = self._shell.upstreams.get(job.destination)
         if desk is not None:
             desk.submit(self._effect(job, terms, submit))
         return True
 
     @property
-    def relayed_any(self) -> bool:
-        """Tell whether answers may come that are not the engine's."""
-        return bool(self._open)
+    def waiting(self) -> int:
+        """Count the shares without an answer."""
+        return len(self._open)
 
     def relay(self, event: SharesAnswered) -> SharesAnswered | None:
         """Answer the machines whose shares were sent on; return what is left for the engine, if anything."""
@@ -65,16 +76,21 @@ class PassThrough:
         rest = tuple(verdict for verdict in event.verdicts if verdict.share >= 0)
         return SharesAnswered(event.destination, event.channel, rest) if rest else None
 
+    def lose(self, channel: int) -> None:
+        """Answer the machines whose shares were on a connection that is gone."""
+        for number in [number for number, share in self._open.items() if share.channel == channel]:
+            self._answer(ShareVerdict(number, False, LOST_CODE, "the pool's connection was lost", -1))
+
     def _answer(self, verdict: ShareVerdict) -> None:
-        asked = self._open.pop(verdict.share, None)
-        connection = None if asked is None else self._shell.connections.get(asked[0])
-        if asked is None or connection is None:
+        share = self._open.pop(verdict.share, None)
+        connection = None if share is None else self._shell.connections.get(share.session)
+        if share is None or connection is None:
             return
         self.relayed += 1
         if verdict.is_accepted:
-            connection.send(connection.session.true(asked[1]))
+            connection.send(connection.session.true(share.request))
         else:
-            connection.send(connection.session.refused(asked[1], verdict.code, verdict.reason))
+            connection.send(connection.session.refused(share.request, verdict.code, verdict.reason))
 
     def _effect(self, job: Job, terms: Terms, submit: said.Submit) -> do.SubmitUpstream:
         return do.SubmitUpstream(

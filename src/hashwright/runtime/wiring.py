@@ -20,7 +20,7 @@ from hashwright.adapters.nodes.base import Node
 from hashwright.chain.coin import Coin
 from hashwright.clock import Clock, Instant
 from hashwright.errors import HashwrightError, InvariantBroken
-from hashwright.pool.events import BlockAnswered, DestinationRemoved, DestinationSet, SharesAnswered
+from hashwright.pool.events import BlockAnswered, ChannelClosed, DestinationRemoved, DestinationSet, SharesAnswered
 from hashwright.routing.events import PlanFailed, PlanRestored
 from hashwright.runtime import commands, destinations, replay, route_commands, setups
 from hashwright.runtime.breather import Breather
@@ -343,11 +343,14 @@ class Hashwright:
 
     def tell(self, event: EngineEvent) -> None:
         """Take an event from a command, a node or an upstream."""
-        if type(event) is SharesAnswered and self.shell.passing.relayed_any:
-            rest = self.shell.passing.relay(event)
-            if rest is None:
-                return
-            event = rest
+        if self.shell.passing.waiting:
+            if type(event) is ChannelClosed:
+                self.shell.passing.lose(event.channel)
+            elif type(event) is SharesAnswered:
+                rest = self.shell.passing.relay(event)
+                if rest is None:
+                    return
+                event = rest
         self.kernel.handle(event)
 
     # ---------------------------------------------------------------- reload
