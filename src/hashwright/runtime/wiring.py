@@ -32,7 +32,7 @@ from hashwright.runtime.kernel import Kernel
 from hashwright.runtime.live import LiveShell
 from hashwright.runtime.node_link import NodeLink, StoredBlock
 from hashwright.runtime.supervisor import Supervisor
-from hashwright.runtime.system import SystemClock, system_rng
+from hashwright.runtime.system import SteadyClock, system_rng
 from hashwright.runtime.tcp import Limits, StratumListener, tls_context
 from hashwright.runtime.upstream import Upstream, UpstreamLimits
 from hashwright.runtime.upstream_settings import UpstreamSettings, event_of_upstream
@@ -58,7 +58,7 @@ class Hashwright:
 
     def __init__(self, config: Config, *, clock: Clock | None = None, build_node: NodeBuilder | None = None) -> None:
         self.config = config
-        self.clock = clock or SystemClock()
+        self.clock = clock or SteadyClock()
         self.rng = system_rng()
         self.supervisor = Supervisor(self.rng)
         self.write_state = "ok"

@@ -484,3 +484,16 @@ def test_a_tick_asks_for_the_next():
     farm = Farm("a")
     assert farm.do(ClockTicked("routing-tick"))[0] == WakeAt(NOW + 1000, "routing-tick")
     assert farm.do(ClockTicked("routing-other")) == ()
+
+
+def test_a_clock_that_jumps_forward_moves_nobody_for_nothing():
+    farm = Farm("a", "b")
+    farm.plan(a=50, b=50)
+    for session in range(40):
+        farm.join(session, "ab"[session % 2])
+    farm.run(300)
+    farm.moves.clear()
+    farm.now += 3 * 3_600_000
+    farm.run(60)
+    assert len(farm.moves) <= 2
+    assert farm.part("a") == pytest.approx(0.5, abs=0.01)
