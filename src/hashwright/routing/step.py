@@ -37,7 +37,7 @@ def step(state: RoutingState, event: RoutingEvent, *, now: int) -> tuple[Routing
     """Take one event and return what is to be done."""
     match event:
         case CreditWork():
-            group = state.groups.get(state.where.get(event.session, ""))
+            group = state.groups.get(state.where.get(event.session, "")) or _group_of(state, event.destination)
             if group is not None:
                 accounts.take_credit(group, event, now=now)
             return ()
@@ -276,6 +276,11 @@ def _tick_group(state: RoutingState, group: Group, *, now: int) -> tuple[Routing
         effects.extend(review.arrange(state, group, now=now))
     effects.extend(moves.cut_slices(group, shares, known, now=now))
     return tuple(effects)
+
+
+def _group_of(state: RoutingState, destination: str) -> Group | None:
+    """Return the group of a destination: a machine that was asked to reconnect is forgotten, and still works for it."""
+    return next((group for group in state.groups.values() if destination in group.accounts), None)
 
 
 def _group(state: RoutingState, algorithm: str, *, now: int) -> Group:

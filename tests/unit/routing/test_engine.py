@@ -422,10 +422,18 @@ def test_work_that_was_refused_is_owed_again_and_late_work_never_counted():
     assert farm.account("a").counted == 0, "never below nothing"
 
 
-def test_shares_of_nobody_count_for_nobody():
+def test_a_machine_that_is_about_to_reconnect_still_works_for_its_destination():
+    farm = Farm("a", "b")
+    farm.join(1, "a", free=False)
+    farm.do(MachineGone(1))
+    farm.credit(1, 1000, where="a")
+    assert farm.account("a").counted > 0
+
+
+def test_unknown_names_change_nothing():
     farm = Farm("a")
-    assert farm.do(CreditWork("w", "a", b"\xff" * 32, "accepted", 99)) == ()
-    assert farm.do(CreditWork("w", "nowhere", b"\xff" * 32, "stale", 1)) == ()
+    assert farm.do(CreditWork("w", "nowhere", b"\xff" * 32, "accepted", 1)) == ()
+    assert farm.do(CreditWork("w", "a", b"\xff" * 32, "stale", 1)) == ()
     assert farm.do(MachineGone(99)) == ()
     assert farm.answer("nowhere", "rejected") == ()
     assert farm.account("a").counted == 0
