@@ -1,20 +1,20 @@
 """Whatever happens in whatever order: routing does not raise, sums hold, nobody is left where nothing is."""
 
-import msgspec
+import math
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashwright.routing.events import PinSet, PlanFailed, PlanRestored, RouteSet, Target
 from hashwright.routing.plan import available
-from hashwright.routing.records import RoutingState
 from hashwright.signals import MachineGone, ProcessStarted
-from unit.routing.routing_world import SHA, Farm
+from unit.routing.routing_world import SHA, Farm, written_and_read
 
 NAMES = ("a", "b", "c")
 names = st.sampled_from(NAMES)
 numbers = st.integers(1, 6)
 states = st.sampled_from(("ready", "ready", "waiting", "down", "removed"))
-values = st.sampled_from((0.0, 1.0, 70.0, 1e12, 5e12, 1e300))
+values = st.sampled_from((0.0, 1.0, 70.0, 1e12, 5e12, 1e300, 1e-300, -1.0, math.nan, math.inf))
 kinds = st.sampled_from(("share", "share", "rate", "floor", "cap"))
 targets = st.lists(st.builds(Target, names, kinds, values), max_size=5).map(tuple)
 
@@ -88,7 +88,7 @@ def test_a_snapshot_goes_on_the_same_way(before, after):
     for step in before:
         play(farm, step)
     other = Farm()
-    other.state = msgspec.msgpack.decode(msgspec.msgpack.encode(farm.state), type=RoutingState)
+    other.state = written_and_read(farm.state)
     other.now, other.where, other.rate, other.free = farm.now, dict(farm.where), dict(farm.rate), dict(farm.free)
     farm.effects, other.effects = [], []
     for step in after:
@@ -108,4 +108,4 @@ def test_asked_is_counted_and_the_split_is_met(rates, parts):
     accounts = farm.group().accounts
     assert sum(it.asked for it in accounts.values()) == sum(it.counted for it in accounts.values())
     for name, part in zip(NAMES, parts, strict=False):
-        assert abs(farm.part(name) - part / sum(parts)) < 0.015
+        assert abs(farm.part(name) - part / sum(parts)) < 0.02

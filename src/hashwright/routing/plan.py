@@ -14,6 +14,8 @@ from hashwright.routing.health import refill_factor
 from hashwright.routing.records import Group
 
 TINY = 1e-12
+LARGEST = 1e30
+"""More hashes a second than there will be."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -60,14 +62,19 @@ def _wants(targets: tuple[Target, ...]) -> dict[str, Want]:
         want = wants.setdefault(target.destination, Want())
         match target.kind:
             case "share":
-                want.part = max(target.value, 0.0)
+                want.part = _bounded(target.value)
             case "rate":
-                want.rate = max(target.value, 0.0)
+                want.rate = _bounded(target.value)
             case "floor":
-                want.floor = max(target.value, 0.0)
+                want.floor = _bounded(target.value)
             case "cap":
-                want.cap = max(target.value, 0.0)
+                want.cap = _bounded(target.value)
     return wants
+
+
+def _bounded(value: float) -> float:
+    """Keep a value within what sums and products can hold; what is no number is nothing."""
+    return min(max(value, 0.0), LARGEST) if value == value else 0.0
 
 
 def _with_fallbacks(plan: RouteSet, wants: dict[str, Want], ready: list[str]) -> dict[str, Want]:
@@ -103,7 +110,7 @@ def _water_fill(wants: dict[str, Want], rest: float) -> dict[str, float]:
     open_ = dict(wants)
     while open_:
         parts = sum(want.part for want in open_.values())
-        share = {name: rest * want.part / parts if parts > 0 else 0.0 for name, want in open_.items()}
+        share = {name: rest * (want.part / parts) if parts > 0 else 0.0 for name, want in open_.items()}
         low = {name: want.floor - share[name] for name, want in open_.items() if share[name] < want.floor}
         high = {name: share[name] - want.cap for name, want in open_.items() if share[name] > want.cap}
         if not low and not high:

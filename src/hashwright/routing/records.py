@@ -1,8 +1,8 @@
 """The routing engine's memory: machines, destinations with what they were asked for and did, plans and pins.
 
 Everything is by algorithm: machines of one cannot help another. Work is a whole number of hashes; rates, shares and
-ages are floats and integers of milliseconds, because nothing is paid by them. Plain data only, so that a snapshot is
-one call.
+ages are floats and integers of milliseconds, because nothing is paid by them. Plain data only; sums outgrow the 64 bits
+of MessagePack within a day, so a snapshot seals them (`snapshot.py`).
 
 Must not know: jobs, extranonces, sockets, who is paid.
 """
@@ -33,8 +33,8 @@ class Machine(msgspec.Struct, array_like=True):
     decayed: float = 0.0
     decayed_at: int = 0
     shares: int = 0
-    slice_work: int = 0
-    share_work: int = 0
+    slice_work: float = 0.0
+    share_work: float = 0.0
     is_sliced: bool = False
     is_quick: bool = False
     wish: str = ""
@@ -108,9 +108,13 @@ class Tries(msgspec.Struct, array_like=True):
 
 
 class RoutingState(msgspec.Struct, array_like=True):
-    """Everything the routing engine knows. `groups` by algorithm; `where` is the algorithm of each session."""
+    """Everything the routing engine knows. `groups` by algorithm; `where` is the algorithm of each session.
+
+    `sealed` holds the sums while the state is in a snapshot (`snapshot.py`), and is empty otherwise.
+    """
 
     groups: dict[str, Group] = msgspec.field(default_factory=dict)
     pins: dict[str, str] = msgspec.field(default_factory=dict)
     where: dict[int, str] = msgspec.field(default_factory=dict)
     tries: dict[str, Tries] = msgspec.field(default_factory=dict)
+    sealed: bytes = b""

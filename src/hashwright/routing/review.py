@@ -62,7 +62,7 @@ def _is_fixed(state: RoutingState, group: Group, machine: Machine, goals: dict[s
     if moves.is_waiting(machine, now=now):
         return True
     pin = pin_of(state.pins, machine.worker)
-    if pin in goals or (pin and pin == machine.destination):
+    if pin in goals or (pin == machine.destination and pin in plan.available(group)):
         return True
     if machine.destination not in goals:
         return not moves.may_reconnect(state, machine, now=now)

@@ -17,6 +17,7 @@ from hashwright.errors import Finding, InvariantBroken, OperatorError
 from hashwright.pool import judge
 from hashwright.pool.duplicates import Duplicates
 from hashwright.pool.events import ShareHashed
+from hashwright.routing.snapshot import open_sealed, sealed
 from hashwright.runtime.engines import EngineEffect, EngineEvent, Engines, step
 from hashwright.runtime.kernel import POISONED, poisoned_effects, share_mark
 from hashwright.store.journal import SCHEMA_VERSION, Snapshot, StoredBatch
@@ -68,7 +69,8 @@ def snapshot_of(state: Engines) -> bytes:
     pool = state.pool
     duplicates, pool.duplicates = pool.duplicates, Duplicates()
     try:
-        return _encode_state(state)
+        with sealed(state.routing):
+            return _encode_state(state)
     finally:
         pool.duplicates = duplicates
 
@@ -80,8 +82,10 @@ def state_of(snapshot: bytes) -> Engines:
         InvariantBroken: the snapshot is damaged.
     """
     try:
-        return _decode_state(snapshot)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        state = _decode_state(snapshot)
+        open_sealed(state.routing)
+        return state
+    except (msgspec.DecodeError, ValueError) as error:
         raise InvariantBroken(
             f"A snapshot cannot be read: {error}.",
             code="HW-607",

@@ -1,7 +1,10 @@
 """A routing engine with destinations and machines, and the moves that came out of it."""
 
+import msgspec
+
 from hashwright.routing.events import PinSet, RouteSet, Target
 from hashwright.routing.records import RoutingState
+from hashwright.routing.snapshot import open_sealed, sealed
 from hashwright.routing.step import TICK_KEY, step
 from hashwright.signals import (
     ClockTicked,
@@ -99,3 +102,12 @@ class Farm:
 
     def at(self, name):
         return sorted(session for session, where in self.where.items() if where == name)
+
+
+def written_and_read(state):
+    """A state as it comes back from a snapshot."""
+    with sealed(state):
+        blob = msgspec.msgpack.encode(state)
+    again = msgspec.msgpack.decode(blob, type=RoutingState)
+    open_sealed(again)
+    return again

@@ -2,14 +2,13 @@
 
 import itertools
 
-import msgspec
 import pytest
 
 from hashwright.routing.effects import AskWork
 from hashwright.routing.events import PlanFailed, PlanRestored, RouteSet, Target
 from hashwright.routing.pins import fits, pin_of
 from hashwright.routing.plan import shares_of
-from hashwright.routing.records import RoutingState
+from hashwright.routing.snapshot import open_sealed
 from hashwright.routing.step import place
 from hashwright.signals import (
     Alert,
@@ -21,7 +20,7 @@ from hashwright.signals import (
     ProcessStarted,
     WakeAt,
 )
-from unit.routing.routing_world import NOW, SHA, Farm
+from unit.routing.routing_world import NOW, SHA, Farm, written_and_read
 
 # ---------------------------------------------------------------- plans to shares
 
@@ -478,7 +477,7 @@ def test_a_snapshot_goes_on_the_same_way():
         farm.join(session, "abc"[session % 3], rate=1e12 * (session + 1))
     farm.run(100)
     other = Farm()
-    other.state = msgspec.msgpack.decode(msgspec.msgpack.encode(farm.state), type=RoutingState)
+    other.state = written_and_read(farm.state)
     other.now, other.where, other.rate = farm.now, dict(farm.where), dict(farm.rate)
     other.free, other.effects = dict(farm.free), []
     farm.effects = []
@@ -505,3 +504,23 @@ def test_a_clock_that_jumps_forward_moves_nobody_for_nothing():
     farm.run(60)
     assert len(farm.moves) <= 2
     assert farm.part("a") == pytest.approx(0.5, abs=0.01)
+
+
+def test_sums_of_years_fit_in_a_snapshot():
+    farm = Farm("a", "b")
+    farm.plan(a=1, b=1)
+    farm.join(1, "a")
+    farm.credit(1, 2**120)
+    farm.run(1)
+    again = written_and_read(farm.state)
+    assert again == farm.state
+    assert farm.account("a").counted > 2**119
+    assert again.groups[SHA].accounts["a"].debt == farm.account("a").debt < -(2**100)
+
+
+def test_a_snapshot_with_too_few_sums_is_refused():
+    farm = Farm("a")
+    again = written_and_read(farm.state)
+    again.sealed = b"\x00" * 5
+    with pytest.raises(ValueError, match="sums"):
+        open_sealed(again)
