@@ -3,11 +3,16 @@
 import os
 import pathlib
 
+import hypothesis
 import pytest
 import structlog
 
 DATA = os.environ.get("HW_TEST_DATA", "")
 
+
+# `make test` tries the same examples each time, so that what fails is the change; plain `pytest` looks for new ones.
+hypothesis.settings.register_profile("steady", derandomize=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 # structlog's own tracebacks draw every local variable in a box: one fault in a loop would take minutes to print
 structlog.configure(
