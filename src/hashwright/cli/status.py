@@ -91,7 +91,8 @@ def _show_source(terminal: Terminal, overview: "Overview") -> None:
     terminal.line(f"{mode_of(state['destinations'])}. Running for {age_text(state['now'] - state['started_at'])}.")
     terminal.line(headline(overview))
     if state["journal"]["state"] != "ok":
-        terminal.tick("failed", "The journal cannot be written: no share is acknowledged or credited. (HW-605)")
+        text = "The journal cannot be written: nothing is credited. Shares for upstreams pass through, others wait."
+        terminal.tick("failed", f"{text} (HW-605)")
     for listener in state["listeners"]:
         terminal.line(f"  {listener['url']}  {listener['algorithm']}, {listener['connections']} connected")
 

@@ -78,6 +78,7 @@ def status_of(app: "Hashwright") -> dict[str, Any]:
             "events": app.kernel.events,
             "unwritten": app.kernel.unwritten,
             "poisoned": app.kernel.poisoned,
+            "passed": app.shell.passing.passed,
         },
         "poisoned": app.kernel.poisoned,
         "listeners": [

@@ -114,8 +114,6 @@ class LiveShell:
     def _take_share(self, connection: Connection, submit: said.Submit) -> None:
         state = self.kernel.pool
         found = judge.find_job(state, connection.id, submit.job)
-        if self.passing.is_on and self.passing.take(connection.id, found, submit):
-            return
         if found is None or not judge.check_sizes(found[1], submit.extranonce2):
             self._judge(connection.id, submit, b"")
             return
@@ -136,27 +134,28 @@ class LiveShell:
             self._hashing -= 1
             if not done.cancelled():
                 self._judge(session, submit, done.result())
-            self._ease()
+            self.ease()
 
         future.add_done_callback(judge_it)
         if self._hashing > HASHES_WAITING_MAX:
             self._hold_back()
 
     def _judge(self, session: int, submit: said.Submit, hash_le: bytes) -> None:
-        self.kernel.handle(
-            seen.ShareHashed(
-                session,
-                submit.request,
-                submit.worker,
-                submit.job,
-                submit.extranonce2,
-                submit.ntime,
-                submit.nonce,
-                submit.version_bits,
-                hash_le,
-            )
+        event = seen.ShareHashed(
+            session,
+            submit.request,
+            submit.worker,
+            submit.job,
+            submit.extranonce2,
+            submit.ntime,
+            submit.nonce,
+            submit.version_bits,
+            hash_le,
         )
-        if self.kernel.is_congested:
+        if self.passing.has_work and self.passing.take(event):
+            return
+        self.kernel.handle(event)
+        if self._is_congested:
             self._hold_back()
 
     # ---------------------------------------------------------------- bounds
@@ -169,8 +168,14 @@ class LiveShell:
             for listener in self.listeners:
                 listener.pause()
 
-    def _ease(self) -> None:
-        if self._is_paused and self._hashing < HASHES_WAITING_MAX // 2 and not self.kernel.is_congested:
+    @property
+    def _is_congested(self) -> bool:
+        """Tell whether the journal has too much to write; while shares pass through, `passing` deals with that."""
+        return self.kernel.is_congested and not self.passing.is_on
+
+    def ease(self) -> None:
+        """Read the machines again, when there is room."""
+        if self._is_paused and self._hashing < HASHES_WAITING_MAX // 2 and not self._is_congested:
             self._is_paused = False
             for listener in self.listeners:
                 listener.resume()
@@ -184,7 +189,7 @@ class LiveShell:
     def committed(self, last_seq: int) -> None:
         """Let go what waited for a commit."""
         self.kernel.committed(last_seq)
-        self._ease()
+        self.ease()
 
     def _table(self) -> dict[type, Callable[..., None]]:
         return {
@@ -245,6 +250,7 @@ class LiveShell:
             connection.send(connection.session.true(effect.request))
 
     def _send_difficulty(self, effect: do.SendDifficulty) -> None:
+        self.passing.raised.pop(effect.session, None)
         connection = self.connections.get(effect.session)
         if connection is not None:
             connection.send(wire.set_difficulty_line(effect.difficulty))
@@ -252,6 +258,8 @@ class LiveShell:
     def _send_job(self, effect: do.SendJob) -> None:
         connection = self.connections.get(effect.session)
         if connection is not None:
+            if self.passing.is_on:
+                self.passing.adjust(effect.session, effect.job)
             connection.send(notify_of(self.kernel.pool.jobs[effect.job], clean=effect.clean))
 
     def _broadcast_job(self, effect: do.BroadcastJob) -> None:
@@ -262,6 +270,8 @@ class LiveShell:
         for session_id in tuple(self.kernel.pool.destinations[effect.destination].channels[job.channel].working):
             connection = connections.get(session_id)
             if connection is not None:
+                if self.passing.is_on:
+                    self.passing.adjust(session_id, job.id)
                 connection.send_now(line)
 
     def _send_extranonce(self, effect: do.SendExtranonce) -> None:
@@ -313,7 +323,11 @@ class LiveShell:
     def _wake_at(self, effect: do.WakeAt) -> None:
         delay_s = max(effect.at - self._clock.now(), 0) / 1000
         loop = asyncio.get_running_loop()
-        loop.call_later(delay_s, self.kernel.handle, seen.ClockTicked(effect.key))
+        loop.call_later(delay_s, self._wake, seen.ClockTicked(effect.key))
+
+    def _wake(self, event: seen.ClockTicked) -> None:
+        if not self.passing.holds_tick(event):
+            self.kernel.handle(event)
 
 
 def header_of(found: tuple[Job, Terms], submit: said.Submit) -> bytes:

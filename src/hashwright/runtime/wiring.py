@@ -21,7 +21,7 @@ from hashwright.chain.coin import Coin
 from hashwright.clock import Clock, Instant
 from hashwright.errors import HashwrightError, InvariantBroken
 from hashwright.pool.events import BlockAnswered, ChannelClosed, DestinationRemoved, DestinationSet, SharesAnswered
-from hashwright.routing.events import PlanFailed, PlanRestored
+from hashwright.routing.events import PlanFailed
 from hashwright.runtime import commands, destinations, replay, route_commands, setups
 from hashwright.runtime.breather import Breather
 from hashwright.runtime.config import Config
@@ -49,7 +49,6 @@ KEEP_JOURNAL_MS = 3 * 3600 * 1000
 KNOWN_BLOCKS = 1000
 STOP_S = 4.0
 """SIGTERM to end: 5 s are promised."""
-JOURNAL_FAULT = "the journal cannot be written"
 NodeBuilder = Callable[[DestinationSettings], Node]
 
 
@@ -291,8 +290,9 @@ class Hashwright:
     async def _keep_snapshots(self) -> None:
         while True:
             await asyncio.sleep(SNAPSHOT_S)
-            self._snapshot()
-            self.writer.prune(Instant(self.clock.now() - KEEP_JOURNAL_MS))
+            if self.write_state == "ok":  # else it would fill the memory, and the writer's queue
+                self._snapshot()
+                self.writer.prune(Instant(self.clock.now() - KEEP_JOURNAL_MS))
 
     def _snapshot(self) -> None:
         """Write the state whole, behind the batch that holds its last event."""
@@ -309,8 +309,7 @@ class Hashwright:
         if self.write_state != "ok":
             self.write_state = "ok"
             log.warning("the journal can be written again; shares are acknowledged again")
-            self.shell.passing.is_on = False
-            self.kernel.handle(PlanRestored(""))
+            self.shell.passing.end()
         self.shell.committed(last_seq)
 
     def _write_failed(self, failure: WriteFailure) -> None:
@@ -338,8 +337,7 @@ class Hashwright:
                 )
             )
             if was_ok:
-                self.shell.passing.is_on = True
-                self.kernel.handle(PlanFailed("", JOURNAL_FAULT))
+                self.shell.passing.begin()
 
     def tell(self, event: EngineEvent) -> None:
         """Take an event from a command, a node or an upstream."""
@@ -362,6 +360,8 @@ class Hashwright:
         """
         try:
             setups.reload(self)
+            if self.shell.passing.is_on:
+                self.shell.passing.go_safe()
             if self._tls is not None and self.config.tls_certificate is not None:
                 self._tls.load_cert_chain(self.config.tls_certificate, self.config.tls_key)
             log.info("settings were read again")
