@@ -30,6 +30,7 @@ soak:           ## run the long tests
 bench:          ## measure speed and memory; prints figures, judges nothing
 	@scripts/environment test
 	@"$(VENV)/bin/python" bench/stratum.py
+	@"$(VENV)/bin/python" bench/route.py
 
 docs:           ## write the generated pages of docs/reference
 	@scripts/environment test
