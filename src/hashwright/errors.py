@@ -164,6 +164,9 @@ CODES: Final[dict[str, ErrorCode]] = {
         "It is far from the node's, or before this program was written.",
         "Set it: timedatectl set-ntp true.",
     ),
+    "HW-711": _code("Python too old", "Hashwright needs a newer one.", "Use Python 3.11 or newer."),
+    "HW-712": _code("Library missing", "The environment is not complete.", "Set it up again: make run."),
+    "HW-713": _code("Certificate ends", "The one that machines are shown has ended, or does so soon.", "Renew it."),
     # 9xx: our own faults
     "HW-901": _code("Internal error", "A fault of ours; the event is marked and skipped.", "Report it."),
     "HW-902": _code("Protocol broken", "A peer broke the rules of the wire.", "None, unless it repeats."),

@@ -15,11 +15,13 @@ from typing import Any
 import msgspec
 
 from hashwright import registry
+from hashwright.cli.checkup_routes import check_routes
 from hashwright.cli.overview import ask_process, open_readonly
 from hashwright.errors import HashwrightError
 from hashwright.runtime.config import Config
 from hashwright.runtime.destination_checks import Check, check_destination
 from hashwright.runtime.destinations import KIND
+from hashwright.runtime.route_settings import PIN_KIND, ROUTE_KIND
 from hashwright.runtime.system import SystemClock
 from hashwright.store.checks import database_findings
 from hashwright.store.connection import connect_readonly
@@ -53,7 +55,7 @@ async def examine(config: Config) -> list[Section]:
         Section(
             title=f"Data folder {config.data_dir}", checks=(*_folder(config.data_dir), *_database(config.data_dir))
         ),
-        Section(title="Process and ports", checks=(*process, *_ports(config, status))),
+        Section(title="Process and ports", checks=(*process, *_ports(config, status), *_tls(config))),
         *await _destinations(config, status),
     ]
 
@@ -64,17 +66,17 @@ async def examine(config: Config) -> list[Section]:
 def _python() -> list[Check]:
     version = ".".join(str(part) for part in sys.version_info[:3])
     if sys.version_info[:2] < PYTHONS[0]:
-        return [_failed(f"Python {version} is too old", "HW-705", "Use Python 3.11 or newer.")]
+        return [_failed(f"Python {version} is too old", "HW-711", "Use Python 3.11 or newer.")]
     missing = [name for name in _requirements() if not _has(name)]
     if missing:
         text = f"missing libraries: {', '.join(missing)}"
-        return [_ok(f"Python {version}"), _failed(text, "HW-707", "Set the environment up again: make run.")]
+        return [_ok(f"Python {version}"), _failed(text, "HW-712", "Set the environment up again: make run.")]
     return [_ok(f"Python {version}"), _ok(f"SQLite {sqlite3.sqlite_version}, all libraries are there")]
 
 
 def _requirements() -> list[str]:
     return ["alembic", "click", "httpx", "msgspec", "platformdirs", "pyzmq", "rich", "rich-click", "sqlalchemy",
-            "structlog", "tomlkit"]  # fmt: skip
+            "structlog", "tomlkit", "uvloop"]  # fmt: skip
 
 
 def _has(name: str) -> bool:
@@ -184,19 +186,31 @@ def _port(title: str, host: str, port: int) -> Check:
     return _ok(f"{title} is free")
 
 
+def _tls(config: Config) -> list[Check]:
+    """Look at the certificate for machines, where a listener shows one; the files are those of this computer's user."""
+    if not any(address.is_tls for address in config.listen):
+        return []
+    from hashwright.runtime.tls_checks import check_tls
+
+    return check_tls(config.tls_certificate, config.tls_key, clock=SystemClock())
+
+
 async def _destinations(config: Config, status: Mapping[str, Any] | None) -> list[Section]:
     try:
         store = open_readonly(config.data_dir)
     except (HashwrightError, sqlite3.Error):
         return []  # said above already
-    stored = {} if store is None else store.settings(KIND)
+    stored, routes, pins = [{} if store is None else store.settings(kind) for kind in (KIND, ROUTE_KIND, PIN_KIND)]
     if store is not None:
         store.close()
+    found = check_routes(stored, routes, pins)
+    routed = [Section(title="Routes", checks=tuple(found))] if found else []
     if not stored:
         text = "no destination yet: nothing is mined. Add one: hw pool add --help"
-        return [Section(title="Destinations", checks=(_skipped(text),))]
+        return [Section(title="Destinations", checks=(_skipped(text),)), *routed]
     ask = _checker(config.data_dir, status)
-    return [Section(title=f"Destination {name}", checks=tuple(await ask(raw))) for name, raw in stored.items()]
+    sections = [Section(title=f"Destination {name}", checks=tuple(await ask(raw))) for name, raw in stored.items()]
+    return [*sections, *routed]
 
 
 def _checker(data_dir: Path, status: Mapping[str, Any] | None) -> Callable[[Mapping[str, Any]], Awaitable[list[Check]]]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @pass_terminal
 def doctor(terminal: Terminal) -> None:
-    """Check clock, ports, disk, database, nodes and addresses.
+    """Check clock, ports, disk, database, nodes, pools, addresses, routes and the certificate.
 
     Changes nothing. Each cross comes with its fix; exit 1 when there is one.
 

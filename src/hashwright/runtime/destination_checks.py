@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from hashwright.adapters.nodes.base import Node
+from hashwright.adapters.nodes.base import Node, NodeProbe
 from hashwright.chain.address import script_of_address
 from hashwright.chain.template import template_of_gbt
 from hashwright.clock import Clock
@@ -16,6 +16,7 @@ from hashwright.errors import ConfigError, HashwrightError
 from hashwright.runtime import destinations
 from hashwright.runtime.checks import Check, failed, ok, shortened, titled
 from hashwright.runtime.destinations import DestinationSettings
+from hashwright.runtime.node_group import NodeGroup
 from hashwright.runtime.upstream_checks import check_upstream
 
 NODE_TIMEOUT_S = 15.0
@@ -56,6 +57,26 @@ async def check_destination(raw: Mapping[str, Any], *, clock: Clock) -> list[Che
 
 
 async def _check_node(node: Node, settings: DestinationSettings, script: bytes, *, clock: Clock) -> list[Check]:
+    checks = await _member_checks(node)
+    return [*checks, *await _whole_checks(node, settings, script, clock=clock)]
+
+
+async def _member_checks(node: Node) -> list[Check]:
+    """Look at each node of a group: any of them may have to stand in, the one that has failed silently too."""
+    if not isinstance(node, NodeGroup):
+        return []
+    return [_member_check(name, probe) for name, probe in await node.probes()]
+
+
+def _member_check(name: str, probe: NodeProbe) -> Check:
+    if probe.state == "ready":
+        return ok(f"{name} is ready: {probe.version}, {probe.network}, height {probe.height}")
+    text = f"{name} is {probe.state}" + (f": {probe.detail}" if probe.detail else "")
+    fix = "Look at this node; until it is back the others stand in for it."
+    return Check(state="warning", title=text.rstrip("."), code="HW-414", fix=fix)
+
+
+async def _whole_checks(node: Node, settings: DestinationSettings, script: bytes, *, clock: Clock) -> list[Check]:
     probe = await node.probe()
     if probe.state == "unreachable":
         return [
