@@ -61,7 +61,7 @@ _set_help_style()
 @pass_terminal
 @click.pass_context
 def cli(context: click.Context, terminal: Terminal) -> None:
-    """One address for every mining machine, on your own node.
+    """One address for every mining machine: your own node and other pools, in the shares you set.
 
     `hw` alone shows the state and what to do next. The global flags may stand before or after a command.
 
