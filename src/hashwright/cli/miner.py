@@ -42,7 +42,7 @@ def miner(terminal: Terminal, /, **flags: Any) -> None:  # noqa: ANN401 (the opt
     end = f"for {options.max_seconds:g} s" if options.max_seconds else "until Ctrl-C"
     threads = f"{options.threads} thread{'s' * (options.threads > 1)} of this computer"
     who = f"as {clean(options.user)} at {clean(options.url)}"
-    terminal.note(f"Mining {options.algorithm} on {threads}, {end}, {who}.")
+    click.echo(f"Mining {options.algorithm} on {threads}, {end}, {who}.", err=True)  # also with --quiet: it never hides
     _run(terminal, options)
 
 
