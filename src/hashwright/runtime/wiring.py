@@ -241,7 +241,7 @@ class Hashwright:
             log.info(
                 "machines connect here",
                 algorithm=address.algorithm,
-                url=f"stratum+tcp://{listener.host}:{listener.port}",
+                url=listener.url,
             )
         verbs = commands.table(self) | route_commands.table(self)
         self._control = ControlServer(socket_path(self.config.data_dir), verbs)
