@@ -289,7 +289,7 @@ def test_the_doctor_finds_no_cross_in_a_running_program(program):
     [
         (("pool", "remove", "toy"), 5, "HW-704 "),
         (("miner", "--url", "stratum+tcp://127.0.0.1:1", "--user", "kai.r01"), 5, "Mining "),
-        (("miner", "--url", "ftp://x", "--user", "kai.r01", "--quiet"), 1, "HW-104 "),
+        (("miner", "--url", "ftp://x", "--user", "kai.r01", "--quiet"), 1, "Mining "),
         (("up", "--listen", "sha256d=nowhere"), 3, "HW-701 "),
         (("up", "--log-level", "loud"), 2, "Invalid value"),
         (("admin", "replay", "--verify"), 1, "HW-612 "),
