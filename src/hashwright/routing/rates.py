@@ -15,7 +15,7 @@ def count(machine: Machine, work: int, *, now: int) -> None:
     machine.decayed_at = now
     machine.shares += 1
     machine.slice_work += work
-    machine.share_work = work
+    machine.share_work = float(work)  # a whole one may outgrow the 64 bits of a snapshot
 
 
 def rate_of(machine: Machine, *, now: int) -> float | None:

@@ -518,6 +518,14 @@ def test_sums_of_years_fit_in_a_snapshot():
     assert again.groups[SHA].accounts["a"].debt == farm.account("a").debt < -(2**100)
 
 
+@pytest.mark.parametrize("work", [2**63, 2**70, 2**200])
+def test_a_share_of_any_work_fits_in_a_snapshot(work):
+    farm = Farm("a")
+    farm.join(1, "a")
+    farm.credit(1, work)
+    assert written_and_read(farm.state) == farm.state
+
+
 def test_a_snapshot_with_too_few_sums_is_refused():
     farm = Farm("a")
     again = written_and_read(farm.state)
