@@ -7,7 +7,6 @@ new extranonce reconnects, and where it lands is not certain: after three tries 
 from hashwright.routing import plan, rates, slices
 from hashwright.routing.assignment import spread
 from hashwright.routing.effects import RoutingEffect
-from hashwright.routing.pins import pin_of
 from hashwright.routing.records import Group, Machine, RoutingState, Tries
 from hashwright.signals import Alert, MoveMachine
 
@@ -67,9 +66,9 @@ def note_try(state: RoutingState, machine: Machine, *, now: int) -> tuple[Routin
 
 def leave(state: RoutingState, group: Group, destination: str, *, now: int) -> tuple[RoutingEffect, ...]:
     """Move every machine away from a destination that is gone, at once, so that the shares hold over the others."""
-    there = [
-        id_ for id_, machine in group.machines.items() if destination in (machine.wish, machine.destination)
-    ]  # fmt: skip
+    there = {
+        id_: machine for id_, machine in group.machines.items() if destination in (machine.wish, machine.destination)
+    }
     shares = plan.shares_of(group, total_hs=group.total_hs, now=now)
     shares.pop(destination, None)
     if not there or not shares:
@@ -80,10 +79,9 @@ def leave(state: RoutingState, group: Group, destination: str, *, now: int) -> t
     for id_, machine in group.machines.items():
         if id_ not in there and machine.destination in load:
             load[machine.destination] += known[id_]
-    places = spread(there, {name: share * total for name, share in shares.items()}, load, known)
+    places = spread(list(there), {name: share * total for name, share in shares.items()}, load, known)
     effects: list[RoutingEffect] = []
-    for id_ in there:
-        machine = group.machines[id_]
+    for id_, machine in there.items():
         machine.wish = ""
         effects.extend(move(group, machine, places[id_], is_sliced=machine.is_sliced, now=now))
     return tuple(effects)
@@ -93,7 +91,7 @@ def settle_newcomer(state: RoutingState, group: Group, machine: Machine, *, now:
     """Send a machine that came to the wrong place on: pinned elsewhere, or to a destination that is away."""
     if is_waiting(machine, now=now) or not may_reconnect(state, machine, now=now):
         return ()
-    pin = pin_of(state.pins, machine.worker)
+    pin = machine.pin
     ready = plan.available(group)
     if pin in ready:
         return move(group, machine, pin, is_sliced=False, now=now) if machine.destination != pin else ()
@@ -110,8 +108,8 @@ def obey_pins(state: RoutingState, group: Group, *, now: int) -> tuple[RoutingEf
     if not state.pins:
         return ()
     for machine in group.machines.values():
-        pin = pin_of(state.pins, machine.worker)
-        account = group.accounts.get(pin)
+        pin = machine.pin
+        account = group.accounts.get(pin) if pin else None
         if account is None or account.state != "ready" or is_waiting(machine, now=now):
             continue
         if machine.destination != pin and may_reconnect(state, machine, now=now):

@@ -20,7 +20,8 @@ class Machine(msgspec.Struct, array_like=True):
     """One machine. `since` is when it came to its destination, `moved_at` when it last moved as a whole.
 
     `decayed` is its work, weighed by age; `slice_work` and `share_work` [hashes] are of the present slice and of its
-    newest share. `wish` is where it was told to go and has not arrived, since `wish_at`.
+    newest share. `wish` is where it was told to go and has not arrived, since `wish_at`. `pin` is where its name
+    belongs: looked up when it comes and when pins change, for there may be many patterns and a tick comes each second.
     """
 
     session: int
@@ -39,6 +40,7 @@ class Machine(msgspec.Struct, array_like=True):
     is_quick: bool = False
     wish: str = ""
     wish_at: int = 0
+    pin: str = ""
 
 
 class Health(msgspec.Struct, array_like=True):

@@ -6,7 +6,6 @@ every ten minutes. At most a tenth of the machines move in one tick; the rest fo
 
 from hashwright.routing import assignment, moves, plan, rates
 from hashwright.routing.effects import RoutingEffect
-from hashwright.routing.pins import pin_of
 from hashwright.routing.records import Group, Machine, RoutingState
 
 REVIEWS_MS = (30_000, 60_000, 120_000, 240_000)
@@ -61,7 +60,7 @@ def _is_fixed(state: RoutingState, group: Group, machine: Machine, goals: dict[s
     """Tell whether a machine stays where it is: on its way, pinned, of unknown rate, or not to be moved."""
     if moves.is_waiting(machine, now=now):
         return True
-    pin = pin_of(state.pins, machine.worker)
+    pin = machine.pin
     if pin in goals or (pin == machine.destination and pin in plan.available(group)):
         return True
     if machine.destination not in goals:

@@ -15,6 +15,7 @@ Must not know: jobs, sockets, accounts of people, prices.
 from hashwright.routing import accounts, health, moves, plan, rates, review
 from hashwright.routing.effects import RoutingEffect
 from hashwright.routing.events import PinSet, PlanFailed, PlanRestored, RouteSet, RoutingEvent
+from hashwright.routing.pins import pin_of
 from hashwright.routing.records import Account, Group, Health, Machine, RoutingState
 from hashwright.signals import (
     Alert,
@@ -146,6 +147,8 @@ def _set_pin(state: RoutingState, event: PinSet, *, now: int) -> tuple[RoutingEf
         state.pins.pop(event.pattern, None)
     effects: list[RoutingEffect] = []
     for group in state.groups.values():
+        for machine in group.machines.values():
+            machine.pin = pin_of(state.pins, machine.worker)
         review.hurry(group, now=now)
         effects.extend(moves.obey_pins(state, group, now=now))
     return tuple(effects)
@@ -237,6 +240,7 @@ def _take_machine(state: RoutingState, event: MachineReady, *, now: int) -> tupl
     elif machine.destination != event.destination:
         machine.destination, machine.since, machine.slice_work = event.destination, now, 0
     machine.worker, machine.moves_freely = event.worker, event.moves_freely
+    machine.pin = pin_of(state.pins, event.worker)
     if machine.wish == machine.destination:
         machine.wish = ""
     return moves.settle_newcomer(state, group, machine, now=now)
