@@ -91,17 +91,28 @@ def _with_fallbacks(plan: RouteSet, wants: dict[str, Want], ready: list[str]) ->
 
 
 def _fill(wants: dict[str, Want], total: float) -> dict[str, float]:
-    """Return each destination's rate: fixed ones, then parts within their bounds. They sum to at most the total."""
+    """Return each destination's rate: fixed ones, then parts within their bounds. They sum to at most the total.
+
+    A fall-back that stands in for a rate keeps its own part, within what its bounds still leave.
+    """
     fixed = {name: min(want.rate, want.cap) for name, want in wants.items() if want.rate > 0}
     scale = min(1.0, total / sum(fixed.values())) if sum(fixed.values()) > 0 else 1.0
     rates = {name: rate * scale for name, rate in fixed.items()}
     rest = max(total - sum(rates.values()), 0.0)
-    shared = {name: want for name, want in wants.items() if name not in rates}
+    shared = {
+        name: dataclasses.replace(
+            want, floor=max(want.floor - rates.get(name, 0.0), 0.0), cap=max(want.cap - rates.get(name, 0.0), 0.0)
+        )
+        for name, want in wants.items()
+        if want.part > 0 or name not in rates
+    }
     floors = sum(want.floor for want in shared.values())
     if floors >= rest:
         squeeze = rest / floors if floors > 0 else 0.0
-        return rates | {name: want.floor * squeeze for name, want in shared.items()}
-    return rates | _water_fill(shared, rest)
+        more = {name: want.floor * squeeze for name, want in shared.items()}
+    else:
+        more = _water_fill(shared, rest)
+    return {name: rates.get(name, 0.0) + more.get(name, 0.0) for name in wants}
 
 
 def _water_fill(wants: dict[str, Want], rest: float) -> dict[str, float]:

@@ -82,6 +82,17 @@ def test_the_part_of_one_that_is_away_goes_to_the_first_fall_back_that_is_there(
     assert shares(farm) == {"b": 0.3, "d": 0.7}
 
 
+def test_a_fall_back_that_stands_in_for_a_rate_keeps_its_own_part():
+    farm = Farm("a", "b", "c")
+    wanted = (Target("a", "rate", 10.0), Target("b", "share", 1.0), Target("c", "share", 1.0))
+    farm.do(RouteSet(SHA, wanted, ("b",), "", 0, "t"))
+    assert shares(farm) == {"a": 0.1, "b": 0.45, "c": 0.45}
+    farm.set("a", "down")
+    assert shares(farm) == {"b": 0.55, "c": 0.45}
+    farm.do(RouteSet(SHA, (*wanted, Target("b", "cap", 30.0)), ("b",), "", 0, "t"))
+    assert shares(farm) == {"b": 0.3, "c": 0.7}
+
+
 def test_without_fall_backs_the_others_share_it():
     farm = Farm("a", "b", "c")
     farm.plan(a=50, b=30, c=20)
