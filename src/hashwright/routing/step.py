@@ -164,26 +164,26 @@ def _change_destination(state: RoutingState, event: DestinationChanged, *, now: 
         account = group.accounts[event.destination] = Account(
             destination=event.destination, state="waiting", reason="", health=Health()
         )
+    before = plan.shares_of(group, total_hs=group.total_hs, now=now)
     had = account.state
     account.state, account.reason = event.state, event.reason
-    review.hurry(group, now=now)
     if event.state == "ready":
-        return _welcome(group, account, had_others=len(plan.available(group)) > 1, now=now)
-    if had == "ready":
+        _welcome(group, account, had_others=len(plan.available(group)) > 1, now=now)
+    elif had == "ready":
         account.was_down, account.debt = True, 0
     if event.state == "removed":
         del group.accounts[event.destination]
     _choose_primary(group)
-    return moves.leave(state, group, event.destination, now=now)
+    if plan.shares_of(group, total_hs=group.total_hs, now=now) != before:
+        review.hurry(group, now=now)  # one that has no part in the route may come and go unnoticed
+    return () if event.state == "ready" else moves.leave(state, group, event.destination, now=now)
 
 
-def _welcome(group: Group, account: Account, *, had_others: bool, now: int) -> tuple[RoutingEffect, ...]:
+def _welcome(group: Group, account: Account, *, had_others: bool, now: int) -> None:
     """Fill a destination that comes back slowly, unless it is the only one."""
     if account.was_down and had_others:
         health.forgive(account, now=now)
     account.was_down = False
-    _choose_primary(group)
-    return ()
 
 
 def _choose_primary(group: Group) -> None:
@@ -203,6 +203,7 @@ def _take_return(state: RoutingState, event: ReturnWork, *, now: int) -> tuple[R
 
 def _watch_health(group: Group, *, now: int) -> tuple[RoutingEffect, ...]:
     effects: list[RoutingEffect] = []
+    shares = plan.shares_of(group, total_hs=group.total_hs, now=now)
     for account in group.accounts.values():
         trouble = health.trouble_of(account.health, now=now)
         if health.may_try_again(account.health, now=now):
@@ -214,7 +215,8 @@ def _watch_health(group: Group, *, now: int) -> tuple[RoutingEffect, ...]:
             text = f"{account.destination} is emptied for a while: {trouble}."
             effects.append(Alert(level="warning", code="HW-442", text=text))
             _choose_primary(group)
-        if account.refilled_at and now - account.refilled_at <= health.REFILL_MS:
+        is_filling = account.refilled_at and now - account.refilled_at <= health.REFILL_MS
+        if is_filling and account.destination in shares:
             review.hurry(group, now=now)
     return tuple(effects)
 

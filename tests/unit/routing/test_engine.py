@@ -179,6 +179,23 @@ def test_a_destination_that_comes_back_is_filled_slowly():
     assert 45 <= len(farm.at("a")) <= 55
 
 
+def test_one_that_has_no_part_in_the_route_comes_and_goes_unnoticed():
+    farm = Farm("a", "b", "x")
+    farm.plan(a=60, b=40)
+    for session in range(20):
+        farm.join(session, "aaabb"[session % 5], rate=1e12 * (session + 1))
+    farm.run(600)
+    group = farm.group()
+    settled = (group.review_at, group.reviews, group.hurry_until)
+    for state in ("down", "ready", "waiting", "ready"):
+        farm.set("x", state)
+        assert (group.review_at, group.reviews, group.hurry_until) == settled
+    farm.run(1)
+    assert group.hurry_until == settled[2]
+    farm.set("b", "down")
+    assert group.hurry_until > farm.now
+
+
 def test_a_newcomer_at_a_dead_destination_is_sent_on():
     farm = Farm("a", "b")
     farm.plan(a=1, b=1)
