@@ -44,10 +44,12 @@ class Machine(msgspec.Struct, array_like=True):
 
 
 class Health(msgspec.Struct, array_like=True):
-    """What an upstream's answers say about it. `answers` holds one bit for each of the newest, 1 for a refusal."""
+    """What an upstream's answers say about it: how many there were and how many of them were refusals, in the present
+    window and in the one before. `restored_at` is when it was tried again after it was degraded, 0 before that.
+    """
 
     answers: int = 0
-    count: int = 0
+    refusals: int = 0
     sent_since_yes: int = 0
     first_sent_at: int = 0
     is_degraded: bool = False
@@ -55,6 +57,9 @@ class Health(msgspec.Struct, array_like=True):
     rest_ms: int = 0
     why: str = ""
     latency_ms: float = -1.0
+    answers_before: int = 0
+    refusals_before: int = 0
+    restored_at: int = 0
 
 
 class Account(msgspec.Struct, array_like=True):

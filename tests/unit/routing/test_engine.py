@@ -1,6 +1,7 @@
 """Who mines where: plans, failover, slices, pins, health, and what keeps it all calm."""
 
 import itertools
+import random
 
 import pytest
 
@@ -9,7 +10,7 @@ from hashwright.routing.events import PlanFailed, PlanRestored, RouteSet, Target
 from hashwright.routing.pins import fits, pin_of
 from hashwright.routing.plan import shares_of
 from hashwright.routing.snapshot import open_sealed
-from hashwright.routing.step import place
+from hashwright.routing.step import TICK_KEY, place
 from hashwright.signals import (
     Alert,
     ClockTicked,
@@ -386,6 +387,46 @@ def test_a_destination_that_refuses_much_is_emptied_and_tried_again_later():
     assert "HW-442" in [it.code for it in farm.effects if isinstance(it, Alert)]
     farm.run(600)
     assert 8 <= len(farm.at("a")) <= 12
+
+
+def test_a_pool_that_always_refuses_a_few_is_not_emptied_by_chance():
+    rng = random.Random(1)
+    farm = Farm("a", "b")
+    farm.plan(a=50, b=50)
+    for _ in range(20_000):
+        farm.answer("a", "stale" if rng.random() < 0.03 else "accepted")
+        farm.now += 1000
+        if not farm.now % 5000:
+            farm.do(ClockTicked(TICK_KEY))
+    assert "HW-442" not in [it.code for it in farm.effects if isinstance(it, Alert)]
+    for _ in range(60):
+        farm.answer("a", "rejected")
+    farm.run(1)
+    assert farm.account("a").health.is_degraded, "but one that begins to refuse is found out within sixty answers"
+
+
+def test_shares_without_an_answer_are_no_refusals():
+    farm = Farm("a", "b")
+    farm.plan(a=50, b=50)
+    for _ in range(60):
+        farm.answer("a", "lost", reason="one connection of many closed")
+        farm.answer("a", "late")
+    farm.run(1)
+    assert not farm.account("a").health.is_degraded
+
+
+def test_a_rest_doubles_only_for_one_that_fails_again_within_the_hour():
+    farm = Farm("a", "b")
+    farm.plan(a=50, b=50)
+    rests = []
+    for pause_s in (0, 1000, 6000):
+        farm.run(pause_s, works=False)
+        assert not farm.account("a").health.is_degraded
+        for _ in range(60):
+            farm.answer("a", "rejected")
+        farm.run(1, works=False)
+        rests.append(farm.account("a").health.rest_ms // 60_000)
+    assert rests == [5, 10, 5]
 
 
 def test_silence_after_many_shares_is_trouble_too():
