@@ -64,13 +64,27 @@ def note_try(state: RoutingState, machine: Machine, *, now: int) -> tuple[Routin
     return (Alert(level="warning", code="HW-443", text=f"{text} Its firmware takes no new extranonce while it runs."),)
 
 
-def leave(state: RoutingState, group: Group, destination: str, *, now: int) -> tuple[RoutingEffect, ...]:
+def leave(group: Group, destination: str, *, now: int) -> tuple[RoutingEffect, ...]:
     """Move every machine away from a destination that is gone, at once, so that the shares hold over the others."""
     there = {
         id_: machine for id_, machine in group.machines.items() if destination in (machine.wish, machine.destination)
     }
+    return _send(group, there, now=now)
+
+
+def rescue(group: Group, *, now: int) -> tuple[RoutingEffect, ...]:
+    """Move everybody who has nothing to do at once, because there is work again; those that must reconnect follow."""
+    ready = plan.available(group)
+    stranded = {
+        id_: machine
+        for id_, machine in group.machines.items()
+        if machine.moves_freely and (machine.wish or machine.destination) not in ready
+    }
+    return _send(group, stranded, now=now)
+
+
+def _send(group: Group, there: dict[int, Machine], *, now: int) -> tuple[RoutingEffect, ...]:
     shares = plan.shares_of(group, total_hs=group.total_hs, now=now)
-    shares.pop(destination, None)
     if not there or not shares:
         return ()
     known = rates.rates(group, now=now)

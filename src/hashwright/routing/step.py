@@ -176,7 +176,9 @@ def _change_destination(state: RoutingState, event: DestinationChanged, *, now: 
     _choose_primary(group)
     if plan.shares_of(group, total_hs=group.total_hs, now=now) != before:
         review.hurry(group, now=now)  # one that has no part in the route may come and go unnoticed
-    return () if event.state == "ready" else moves.leave(state, group, event.destination, now=now)
+    if event.state == "ready":
+        return () if before else moves.rescue(group, now=now)
+    return moves.leave(group, event.destination, now=now)
 
 
 def _welcome(group: Group, account: Account, *, had_others: bool, now: int) -> None:

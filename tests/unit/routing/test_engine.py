@@ -180,6 +180,19 @@ def test_a_destination_that_comes_back_is_filled_slowly():
     assert 45 <= len(farm.at("a")) <= 55
 
 
+def test_everybody_has_work_in_the_step_in_which_there_is_some_again():
+    farm = Farm("a")
+    farm.set("b", "waiting")
+    farm.plan(a=1, fallbacks=("b",))
+    for session in range(200):
+        farm.join(session, "a")
+    farm.set("a", "down")
+    farm.run(5, works=False)
+    assert len(farm.at("a")) == 200
+    farm.set("b", "ready")
+    assert len(farm.at("b")) == 200
+
+
 def test_one_that_has_no_part_in_the_route_comes_and_goes_unnoticed():
     farm = Farm("a", "b", "x")
     farm.plan(a=60, b=40)
