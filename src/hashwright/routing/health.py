@@ -4,8 +4,8 @@ Degraded is: more than a tenth of the newest answers were refusals, or it has sa
 minutes. Fifty answers are enough to judge by, and up to four hundred are looked at, so that a pool that always refuses
 two or three of a hundred, as some do, is not emptied by chance. A share without an answer is none: where a connection
 broke, that is seen elsewhere. A degraded destination is emptied; after a rest, which doubles when it fails again within
-the hour, it is tried again. One that comes back, from this or from being down, is filled slowly: whatever was wrong may
-still be.
+the hour, it is tried again. So does one that comes and goes all the time: each time would move all its machines twice.
+One that comes back, from this or from being down, is filled slowly: whatever was wrong may still be.
 """
 
 from hashwright.routing.records import Account, Health
@@ -19,6 +19,9 @@ SILENT_MS = 120_000
 ANSWERS = ("accepted", "rejected", "stale")
 REST_MS = 300_000
 REST_MAX_MS = 3_600_000
+FALLS_MAX = 3
+FALLS_SPAN_MS = 900_000
+"""One that goes away three times, each within a quarter of an hour of the last, is left alone for a rest."""
 REFILL_MS = 120_000
 REFILL_FIRST = 0.1
 """A destination that comes back gets a tenth of its share at first, and all of it after two minutes."""
@@ -55,6 +58,17 @@ def trouble_of(health: Health, *, now: int) -> str:
     if health.sent_since_yes >= SILENT_SHARES and now - health.first_sent_at >= SILENT_MS:
         return f"it said yes to none of {health.sent_since_yes} shares"
     return ""
+
+
+def note_fall(account: Account, *, now: int) -> None:
+    """Count that a destination went away."""
+    account.falls = account.falls + 1 if now - account.fell_at < FALLS_SPAN_MS else 1
+    account.fell_at = now
+
+
+def is_restless(account: Account, *, now: int) -> bool:
+    """Tell whether a destination came and went so often that it should rest before machines go there again."""
+    return account.falls >= FALLS_MAX and now - account.fell_at < FALLS_SPAN_MS
 
 
 def degrade(health: Health, why: str, *, now: int) -> None:

@@ -65,7 +65,8 @@ class Health(msgspec.Struct, array_like=True):
 class Account(msgspec.Struct, array_like=True):
     """One destination: how it is, and its work. `debt` is what it is owed by the present plan [hashes].
 
-    `refilled_at` is when it began to be filled slowly again; 0 where it is not.
+    `refilled_at` is when it began to be filled slowly again; 0 where it is not. `falls` is how often it went away in
+    short order, the last time at `fell_at`.
     """
 
     destination: str
@@ -80,6 +81,8 @@ class Account(msgspec.Struct, array_like=True):
     unbooked: int = 0
     was_down: bool = False
     refilled_at: int = 0
+    falls: int = 0
+    fell_at: int = 0
 
 
 class Group(msgspec.Struct, array_like=True):

@@ -167,25 +167,37 @@ def _change_destination(state: RoutingState, event: DestinationChanged, *, now: 
     before = plan.shares_of(group, total_hs=group.total_hs, now=now)
     had = account.state
     account.state, account.reason = event.state, event.reason
+    alerts: tuple[RoutingEffect, ...] = ()
     if event.state == "ready":
-        _welcome(group, account, had_others=len(plan.available(group)) > 1, now=now)
+        alerts = _welcome(group, account, had_others=len(plan.available(group)) > 1, now=now)
     elif had == "ready":
         account.was_down, account.debt = True, 0
+        health.note_fall(account, now=now)
     if event.state == "removed":
         del group.accounts[event.destination]
     _choose_primary(group)
     if plan.shares_of(group, total_hs=group.total_hs, now=now) != before:
         review.hurry(group, now=now)  # one that has no part in the route may come and go unnoticed
     if event.state == "ready":
-        return () if before else moves.rescue(group, now=now)
+        return alerts if before else (*alerts, *moves.rescue(group, now=now))
     return moves.leave(group, event.destination, now=now)
 
 
-def _welcome(group: Group, account: Account, *, had_others: bool, now: int) -> None:
-    """Fill a destination that comes back slowly, unless it is the only one."""
-    if account.was_down and had_others:
-        health.forgive(account, now=now)
-    account.was_down = False
+def _welcome(group: Group, account: Account, *, had_others: bool, now: int) -> tuple[RoutingEffect, ...]:
+    """Fill a destination that comes back slowly, unless it is the only one; let one that comes and goes rest first."""
+    was_down, account.was_down = account.was_down, False
+    if not was_down or not had_others or account.health.is_degraded:
+        return ()
+    if health.is_restless(account, now=now):
+        return _empty(account, f"it went away {account.falls} times in short order", now=now)
+    health.forgive(account, now=now)
+    return ()
+
+
+def _empty(account: Account, why: str, *, now: int) -> tuple[RoutingEffect, ...]:
+    health.degrade(account.health, why, now=now)
+    text = f"{account.destination} is emptied for a while: {why}."
+    return (Alert(level="warning", code="HW-442", text=text),)
 
 
 def _choose_primary(group: Group) -> None:
@@ -212,10 +224,8 @@ def _watch_health(group: Group, *, now: int) -> tuple[RoutingEffect, ...]:
             health.forgive(account, now=now)
             review.hurry(group, now=now)
         elif trouble and not account.health.is_degraded:
-            health.degrade(account.health, trouble, now=now)
+            effects.extend(_empty(account, trouble, now=now))
             review.hurry(group, now=now)
-            text = f"{account.destination} is emptied for a while: {trouble}."
-            effects.append(Alert(level="warning", code="HW-442", text=text))
             _choose_primary(group)
         is_filling = account.refilled_at and now - account.refilled_at <= health.REFILL_MS
         if is_filling and account.destination in shares:

@@ -453,6 +453,32 @@ def test_silence_after_many_shares_is_trouble_too():
     assert farm.account("a").health.is_degraded
 
 
+def test_one_that_comes_and_goes_is_left_alone_for_a_while():
+    farm = Farm("a", "b")
+    farm.plan(a=50, b=50)
+    for session in range(20):
+        farm.join(session, "ab"[session % 2])
+    for _ in range(6):
+        farm.set("b", "down")
+        farm.run(10)
+        farm.set("b", "ready")
+        farm.run(50)
+    assert not farm.at("b")
+    assert [it.code for it in farm.effects if isinstance(it, Alert)] == ["HW-442"]
+    farm.run(1200)
+    assert 8 <= len(farm.at("b")) <= 12
+
+
+def test_one_that_falls_once_a_day_is_taken_back_at_once():
+    farm = Farm("a", "b")
+    farm.plan(a=50, b=50)
+    for _ in range(4):
+        farm.set("b", "down")
+        farm.set("b", "ready")
+        assert not farm.account("b").health.is_degraded
+        farm.now += 86_400_000
+
+
 def test_the_only_destination_is_used_however_it_is():
     farm = Farm("a")
     farm.join(1, "a")
