@@ -7,7 +7,9 @@ A machine fits where it does not lift the destination more than half a percent o
 machines nobody is sliced, and with few at most one less than there are destinations. Goals are the shares, corrected by
 what was delivered too much or too little so far.
 
-Pinned machines, those whose rate is not known yet, and those that cannot move stay where they are and count.
+Pinned machines, those whose rate is not known yet, and those that cannot move stay where they are and count. Machines
+of old firmware come last: each change is a reconnect. They are moved where a destination has far too much and nobody
+else can go, only as far as that helps, and they are never sliced.
 """
 
 import dataclasses
@@ -15,6 +17,8 @@ import dataclasses
 from hashwright.routing.records import Group, Machine
 
 TOLERANCE = 0.005
+OLD_TOLERANCE = 0.02
+"""An excess for which machines of old firmware are asked to reconnect."""
 DWELL_MS = 30 * 60_000
 """A whole machine is moved at most every half an hour to correct the split: two moves an hour."""
 HORIZON_MIN_MS = 120_000
@@ -75,9 +79,18 @@ def goals_of(group: Group, shares: dict[str, float], total_hs: float, *, now: in
 
 
 def arrange(
-    group: Group, goals: dict[str, float], rates: dict[int, float], fixed: set[int], *, now: int
+    group: Group, goals: dict[str, float], rates: dict[int, float], fixed: set[int], old: list[int], *, now: int
 ) -> Arrangement:
-    """Give every machine a place. `goals` are rates by destination; `fixed` machines stay where they are."""
+    """Give every machine a place.
+
+    Args:
+        group: the machines.
+        goals: rates by destination [H/s].
+        rates: rates by session [H/s].
+        fixed: machines that stay where they are.
+        old: those of the fixed that may be asked to reconnect.
+        now: the time [ms since 1970].
+    """
     tolerance = TOLERANCE * sum(rates.values())
     board = Board(goals=goals, rates=rates, load=dict.fromkeys(goals, 0.0), whole={}, tolerance=tolerance)
     free: list[int] = []
@@ -90,7 +103,21 @@ def arrange(
     for name in goals:
         free += _release(board, name, fixed)
     sliced = [session for session in _by_size(free, rates) if not _place(group, board, session, now=now)]
+    if len(goals) > 1:
+        _ask_old(board, _by_size(old, rates))
     return Arrangement(whole=board.whole, sliced=tuple(sliced))
+
+
+def _ask_old(board: Board, old: list[int]) -> None:
+    """Take old firmware from where there is far too much: the largest first, none so large that it overshoots."""
+    least = OLD_TOLERANCE * sum(board.rates.values())
+    for session in old:
+        name = board.whole[session]
+        target = board.hungriest(list(board.goals))
+        gap = min(board.excess(name), -board.excess(target)) if name in board.goals else 0.0
+        if gap > least and board.rates[session] <= gap:
+            board.take(session)
+            board.put(session, target)
 
 
 def spread(ids: list[int], goals: dict[str, float], load: dict[str, float], rates: dict[int, float]) -> dict[int, str]:

@@ -52,7 +52,8 @@ def arrange(
     known = rates.rates(group, now=now)
     goals = assignment.goals_of(group, shares, sum(known.values()), now=now)
     fixed = {id_ for id_, it in group.machines.items() if _is_fixed(state, group, it, goals, now=now)}
-    wanted = assignment.arrange(group, goals, known, fixed, now=now)
+    old = [id_ for id_ in fixed if _may_be_asked(state, group, group.machines[id_], now=now)]
+    wanted = assignment.arrange(group, goals, known, fixed, old, now=now)
     return _carry_out(group, wanted, max(int(len(group.machines) * part_max), 1), now=now)
 
 
@@ -68,6 +69,19 @@ def _is_fixed(state: RoutingState, group: Group, machine: Machine, goals: dict[s
     if not machine.moves_freely:
         return True
     return len(goals) > 1 and rates.rate_of(machine, now=now) is None
+
+
+def _may_be_asked(state: RoutingState, group: Group, machine: Machine, *, now: int) -> bool:
+    """Tell whether a machine of old firmware may be asked to reconnect: soon after a change, else twice an hour."""
+    if machine.moves_freely or machine.pin or moves.is_waiting(machine, now=now):
+        return False
+    if rates.rate_of(machine, now=now) is None or not moves.may_reconnect(state, machine, now=now):
+        return False
+    if now < group.hurry_until:
+        return True
+    tries = state.tries.get(machine.worker)
+    is_fresh = tries is not None and now - tries.since < assignment.DWELL_MS
+    return not is_fresh and assignment.may_leave(group, machine, now=now)
 
 
 def _carry_out(group: Group, wanted: assignment.Arrangement, most: int, *, now: int) -> tuple[RoutingEffect, ...]:

@@ -329,6 +329,46 @@ def test_old_firmware_is_never_sliced():
     assert not [move for move in farm.moves if move.is_sliced]
 
 
+@pytest.mark.parametrize("newer", [0, 20])
+def test_old_firmware_follows_a_new_route_and_then_stays(newer):
+    farm = Farm("a", "b")
+    farm.plan(a=70, b=30)
+    for session in range(100):
+        farm.join(session, "a" if session < 70 else "b", free=session >= 100 - newer)
+    farm.run(600)
+    farm.plan(a=20, b=80)
+    farm.run(300)
+    assert 18 <= len(farm.at("a")) <= 22
+    farm.moves.clear()
+    farm.run(3600)
+    assert not [move for move in farm.moves if not farm.free[move.session][0]]
+
+
+def test_old_firmware_that_must_reconnect_comes_near_the_new_route_in_few_tries():
+    farm = Farm("a", "b", obeys=False)
+    numbers = itertools.count(1)
+
+    def come(worker):
+        number = next(numbers)
+        farm.join(number, place(farm.state, SHA, number=number), free=False, worker=worker)
+
+    farm.plan(a=70, b=30)
+    for machine in range(100):
+        come(f"old.{machine}")
+    farm.run(300)
+    farm.plan(a=20, b=80)
+    asked = []
+    for _ in range(3 * 3600 // 5):
+        before = len(farm.moves)
+        farm.run(5)
+        for session in {move.session for move in farm.moves[before:]}:
+            asked.append(farm.free[session][1])
+            farm.leave(session)
+            come(asked[-1])
+    assert 15 <= len(farm.at("a")) <= 25
+    assert max(asked.count(worker) for worker in asked) <= 3 * 3
+
+
 def test_old_firmware_is_asked_three_times_an_hour_at_most():
     farm = Farm("a", "b", obeys=False)
     farm.plan(b=1)
