@@ -100,9 +100,7 @@ def _fill(wants: dict[str, Want], total: float) -> dict[str, float]:
     rates = {name: rate * scale for name, rate in fixed.items()}
     rest = max(total - sum(rates.values()), 0.0)
     shared = {
-        name: dataclasses.replace(
-            want, floor=max(want.floor - rates.get(name, 0.0), 0.0), cap=max(want.cap - rates.get(name, 0.0), 0.0)
-        )
+        name: want if name not in rates else _beside(want, rates[name])
         for name, want in wants.items()
         if want.part > 0 or name not in rates
     }
@@ -113,6 +111,11 @@ def _fill(wants: dict[str, Want], total: float) -> dict[str, float]:
     else:
         more = _water_fill(shared, rest)
     return {name: rates.get(name, 0.0) + more.get(name, 0.0) for name in wants}
+
+
+def _beside(want: Want, rate: float) -> Want:
+    """Return what is wanted beside a rate that is served already."""
+    return Want(part=want.part, floor=max(want.floor - rate, 0.0), cap=max(want.cap - rate, 0.0))
 
 
 def _water_fill(wants: dict[str, Want], rest: float) -> dict[str, float]:

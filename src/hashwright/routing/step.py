@@ -222,14 +222,14 @@ def _watch_health(group: Group, *, now: int) -> tuple[RoutingEffect, ...]:
         trouble = health.trouble_of(account.health, now=now)
         if health.may_try_again(account.health, now=now):
             health.forgive(account, now=now)
-            review.hurry(group, now=now)
         elif trouble and not account.health.is_degraded:
             effects.extend(_empty(account, trouble, now=now))
-            review.hurry(group, now=now)
             _choose_primary(group)
         is_filling = account.refilled_at and now - account.refilled_at <= health.REFILL_MS
         if is_filling and account.destination in shares:
             review.hurry(group, now=now)
+    if plan.shares_of(group, total_hs=group.total_hs, now=now) != shares:
+        review.hurry(group, now=now)
     return tuple(effects)
 
 
