@@ -149,6 +149,12 @@ CODES: Final[dict[str, ErrorCode]] = {
         "It could not promise to keep what was written, so the process ended.",
         "Check the disk before the next start.",
     ),
+    "HW-620": _code("Entry not sound", "An entry of the books does not balance.", "Report it: a fault of ours."),
+    "HW-621": _code("Books do not hold", "An invariant of the ledger is broken.", "Do not pay; hw ledger check."),
+    "HW-622": _code("Payouts are stopped", "The wallet, the chain and the books do not agree.", "hw ledger reconcile."),
+    "HW-623": _code("Payout not possible", "Funds, a limit or an address forbid it.", "Read the reason."),
+    "HW-624": _code("Wallet refused", "The wallet is locked, short of funds, or says no.", "Read its reason."),
+    "HW-625": _code("Reserve too low", "Paying per share would go below the reserve's floor.", "Fill the reserve."),
     # 7xx: settings, commands, plug-ins, this computer
     "HW-701": _code("Settings not usable", "A value is wrong, or a key is unknown.", "Each problem names its place."),
     "HW-702": _code("Secret not found", "The file, variable or credential is missing.", "Name an existing one."),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from hashwright.errors import NotSupported
+from hashwright.money import Currency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,11 @@ class Coin:
             known = ", ".join(self.networks)
             raise NotSupported(f"{self.title} has no network {name!r}.", code="HW-204", hint=f"Choose one of: {known}.")
         return self.networks[name]
+
+    def currency(self, network: str) -> Currency:
+        """Return the money of one of its networks. Play money has a name of its own: LTC, but LTCREGTEST."""
+        suffix = "" if network == "main" else self.network(network).name.upper()
+        return Currency(f"{self.ticker}{suffix}"[:12], self.decimals)
 
     def halving_interval_blocks(self, network: str) -> int:
         """Return the blocks between two halvings of the subsidy."""
