@@ -13,7 +13,8 @@ from hashwright.errors import Finding, HashwrightError, InvariantBroken
 from hashwright.store.commands import snapshot_digest
 from hashwright.store.connection import Connection
 from hashwright.store.hashchain import ANCHOR, read_chain, read_link
-from hashwright.store.migrations import has_delivery
+from hashwright.store.ledger import ledger_findings
+from hashwright.store.migrations import has_delivery, has_ledger
 from hashwright.store.projections import CREDITED, work_of_row
 
 RESTORE_HINT = "Restore the last good backup: hw admin restore."
@@ -40,6 +41,7 @@ def database_findings(connection: Connection, *, deep: bool) -> list[Finding]:
         _work_findings,
         _delivery_findings,
         _answer_findings,
+        _ledger_findings,
     ]
     findings: list[Finding] = []
     for check in checks:
@@ -107,6 +109,11 @@ def _answer_findings(connection: Connection, deep: bool) -> Iterator[Finding]:
             yield _finding(
                 f"delivery {destination}", f"{destination} answered {answered} shares, but {submitted} were sent to it."
             )
+
+
+def _ledger_findings(connection: Connection, _deep: bool) -> Iterator[Finding]:
+    if has_ledger(connection):
+        yield from ledger_findings(connection)
 
 
 def _wrong_work(kind: str, shares: int, work: str) -> str:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     event,
 )
 
+from hashwright.store import ledger_schema
 from hashwright.store.reasons import REASON_CHARACTERS
 
 WORK_DIGITS = 39
@@ -220,3 +221,5 @@ def _create_triggers(_target: MetaData, connection: Connection, **_options: obje
 
 
 event.listen(metadata, "after_create", _create_triggers)
+ledger_schema.add_tables(metadata, number)
+ledger_schema.listen(metadata)

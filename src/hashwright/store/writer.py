@@ -165,6 +165,13 @@ class GroupCommitWriter:
 
         return self._ask(delete, 0)
 
+    def transact(self, apply: Callable[[Connection], None], *, size: int = 0) -> "Future[None]":
+        """Queue a function that writes within the transaction: all that it wrote stands, or nothing where it raises.
+
+        The future is done when it is durable.
+        """
+        return self._ask(lambda connection: _whole(connection, apply), size)
+
     def close(self, timeout: float) -> bool:
         """Commit what is queued, end the thread, release the database. Return whether all was committed in time [s]."""
         with self._changed:
@@ -320,6 +327,17 @@ class GroupCommitWriter:
                 hint="Report this with the log and what hw admin replay --verify says.",
             )
         commands.write_snapshot(connection, seq, self._at_ms, blob)
+
+
+def _whole(connection: Connection, apply: Callable[[Connection], None]) -> None:
+    connection.execute("SAVEPOINT command")
+    try:
+        apply(connection)
+    except Exception:
+        with suppress(Exception):  # the transaction may be gone already; then nothing of it stands
+            connection.execute("ROLLBACK TO command")
+        raise
+    connection.execute("RELEASE command")
 
 
 def is_refusal(problem: Exception) -> bool:
