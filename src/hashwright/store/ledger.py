@@ -183,7 +183,7 @@ def _rows(connection: Connection, after: int) -> Iterator[tuple[int, Head, bytes
             if pending[0] == row[0]:
                 lines.append((pending[1], pending[2], pending[3]))
             pending = next(postings, None)
-        yield row[0], tuple(row[1:7]), bytes(row[7]), bytes(row[8]), lines  # type: ignore[misc]
+        yield row[0], tuple(row[1:7]), bytes(row[7]), bytes(row[8]), lines
 
 
 def _lines(entry: Entry) -> list[Line]:

@@ -7,35 +7,66 @@ that nobody may overdraw cannot be overdrawn.
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, Connection, Index, LargeBinary, MetaData, Table, Text, event
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    event,
+)
 
 LARGEST = 2**62
 OWED = ("liability:member:", "liability:immature:", "liability:escrow:", "liability:payout:")
 """As `ledger.accounts.NEVER_NEGATIVE`; a test compares them."""
 
 
-def add_tables(metadata: MetaData, number: Any) -> tuple[Table, ...]:
-    """Describe the tables; `number` is the type of 64-bit integers."""
-    strict: dict[str, Any] = {"sqlite_strict": True}
-    packed: dict[str, Any] = {**strict, "sqlite_with_rowid": False}
+number = BigInteger().with_variant(Integer(), "sqlite")
+STRICT: dict[str, Any] = {"sqlite_strict": True}
+PACKED: dict[str, Any] = {"sqlite_strict": True, "sqlite_with_rowid": False}
 
-    def whole(name: str, **options: Any) -> Column[int]:
-        return Column(name, number, **options)
 
-    def text(name: str, **options: Any) -> Column[str]:
-        return Column(name, Text, **{"nullable": False, **options})
+def whole(name: str, *, key: bool = False, nullable: bool = False) -> Column[int]:
+    """Describe a column of 64-bit integers."""
+    if key:
+        return Column(name, number, primary_key=True, autoincrement=False)
+    return Column(name, number, nullable=nullable)
 
-    def within(name: str, lowest: int = 0) -> CheckConstraint:
-        return CheckConstraint(f"{name} BETWEEN {lowest} AND {LARGEST}", name=f"{name}_range")
 
-    currency = Table("currency", metadata, text("code", primary_key=True), whole("exponent", nullable=False), **packed)
+def text(name: str, *, key: bool = False, unique: bool = False) -> Column[str]:
+    """Describe a column of text."""
+    return Column(name, Text, primary_key=True) if key else Column(name, Text, nullable=False, unique=unique or None)
+
+
+def within(name: str, lowest: int = 0) -> CheckConstraint:
+    """Bound an integer column."""
+    return CheckConstraint(f"{name} BETWEEN {lowest} AND {LARGEST}", name=f"{name}_range")
+
+
+def add_tables(metadata: MetaData) -> None:
+    """Describe all tables of the books."""
+    add_entries(metadata)
+    add_balances(metadata)
+    add_payouts(metadata)
+    add_transactions(metadata)
+    add_addresses(metadata)
+
+
+def add_entries(metadata: MetaData) -> None:
+    """Describe what is posted."""
+    Table("currency", metadata, text("code", key=True), whole("exponent"), **PACKED)
     entry = Table(
         "entry",
         metadata,
-        whole("id", primary_key=True, autoincrement=False),
+        whole("id", key=True),
         text("source", unique=True),
         text("kind"),
-        whole("at_ms", nullable=False),
+        whole("at_ms"),
         text("text"),
         text("link"),
         text("facts"),
@@ -44,48 +75,56 @@ def add_tables(metadata: MetaData, number: Any) -> tuple[Table, ...]:
         within("id", 1),
         within("at_ms"),
         CheckConstraint("length(previous_digest) = 32 AND length(digest) = 32", name="digest_size"),
-        **strict,
+        **STRICT,
     )
     Index("entry_at_ms", entry.c.at_ms)
     Index("entry_link", entry.c.link)
     posting = Table(
         "posting",
         metadata,
-        whole("entry", primary_key=True, autoincrement=False),
-        whole("line", primary_key=True, autoincrement=False),
+        whole("entry", key=True),
+        whole("line", key=True),
         text("account"),
         text("currency"),
-        whole("minor", nullable=False),
+        whole("minor"),
         CheckConstraint(f"minor BETWEEN -{LARGEST} AND {LARGEST} AND minor <> 0", name="minor_range"),
-        **packed,
+        **PACKED,
     )
     Index("posting_account", posting.c.account)
-    balance = Table(
+
+
+def add_balances(metadata: MetaData) -> None:
+    """Describe the sums that the triggers keep."""
+    Table(
         "balance",
         metadata,
-        text("account", primary_key=True),
-        text("currency", primary_key=True),
-        whole("minor", nullable=False),
+        text("account", key=True),
+        text("currency", key=True),
+        whole("minor"),
         CheckConstraint(f"minor BETWEEN -{LARGEST} AND {LARGEST}", name="minor_range"),
         CheckConstraint(
             "minor <= 0 OR NOT (" + " OR ".join(f"account LIKE '{prefix}%'" for prefix in OWED) + ")",
             name="not_overdrawn",
         ),
-        **packed,
+        **PACKED,
     )
+
+
+def add_payouts(metadata: MetaData) -> None:
+    """Describe intents to pay, and whom they pay."""
     payout = Table(
         "payout",
         metadata,
-        text("id", primary_key=True),
+        text("id", key=True),
         text("pool"),
         text("wallet"),
         text("currency"),
         text("state"),
         text("fee_payer"),
-        whole("total", nullable=False),
-        whole("fee_limit", nullable=False),
-        whole("created_ms", nullable=False),
-        whole("changed_ms", nullable=False),
+        whole("total"),
+        whole("fee_limit"),
+        whole("created_ms"),
+        whole("changed_ms"),
         text("detail"),
         CheckConstraint("state IN ('planned', 'signed', 'sent', 'settled', 'cancelled')", name="state_known"),
         CheckConstraint("fee_payer IN ('members', 'pool')", name="fee_payer_known"),
@@ -93,66 +132,72 @@ def add_tables(metadata: MetaData, number: Any) -> tuple[Table, ...]:
         within("fee_limit"),
         within("created_ms"),
         within("changed_ms"),
-        **packed,
+        **PACKED,
     )
     Index("payout_state", payout.c.state)
-    payout_part = Table(
+    Table(
         "payout_part",
         metadata,
-        text("payout", primary_key=True),
-        text("member", primary_key=True),
+        text("payout", key=True),
+        text("member", key=True),
         text("address"),
-        whole("minor", nullable=False),
+        whole("minor"),
         within("minor", 1),
-        **packed,
+        **PACKED,
     )
-    payout_transaction = Table(
+
+
+def add_transactions(metadata: MetaData) -> None:
+    """Describe what was signed, and what it spends."""
+    Table(
         "payout_transaction",
         metadata,
-        text("payout", primary_key=True),
-        whole("attempt", primary_key=True, autoincrement=False),
+        text("payout", key=True),
+        whole("attempt", key=True),
         text("txid"),
         Column("raw", LargeBinary, nullable=False),
-        whole("fee", nullable=False),
-        whole("signed_ms", nullable=False),
+        whole("fee"),
+        whole("signed_ms"),
         within("fee"),
         within("attempt", 1),
-        **packed,
+        **PACKED,
     )
-    payout_input = Table(
+    Table(
         "payout_input",
         metadata,
-        text("wallet", primary_key=True),
-        text("txid", primary_key=True),
-        whole("output", primary_key=True, autoincrement=False),
+        text("wallet", key=True),
+        text("txid", key=True),
+        whole("output", key=True),
         text("payout"),
-        **packed,
+        **PACKED,
     )
-    member_address = Table(
+
+
+def add_addresses(metadata: MetaData) -> None:
+    """Describe where members want their money, and what a person explained."""
+    Table(
         "member_address",
         metadata,
-        text("pool", primary_key=True),
-        text("member", primary_key=True),
-        whole("asked_ms", primary_key=True, autoincrement=False),
+        text("pool", key=True),
+        text("member", key=True),
+        whole("asked_ms", key=True),
         text("address"),
-        whole("active_ms", nullable=False),
-        whole("cancelled_ms"),
+        whole("active_ms"),
+        whole("cancelled_ms", nullable=True),
         within("asked_ms"),
         within("active_ms"),
-        **packed,
+        **PACKED,
     )
-    explained = Table(
+    Table(
         "explained",
         metadata,
-        text("wallet", primary_key=True),
-        text("txid", primary_key=True),
+        text("wallet", key=True),
+        text("txid", key=True),
         text("reason"),
-        whole("at_ms", nullable=False),
+        whole("at_ms"),
         within("at_ms"),
-        **packed,
+        **PACKED,
     )
-    tables = (currency, entry, posting, balance, payout, payout_part, payout_transaction, payout_input)
-    return (*tables, member_address, explained)
 
 
 IMMUTABLE = ("entry", "posting", "currency", "payout_part", "payout_transaction")
@@ -200,7 +245,7 @@ def sqlite_triggers() -> list[str]:
 
 def postgresql_triggers() -> list[str]:
     """Return the statements that make the same triggers on PostgreSQL."""
-    statements = []
+    statements: list[str] = []
 
     def refuse(name: str, when: str, condition: str, words: str) -> None:
         body = f"IF {condition} THEN RAISE EXCEPTION '{words}' USING ERRCODE = '23514'; END IF;"

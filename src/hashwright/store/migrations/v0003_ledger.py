@@ -18,7 +18,7 @@ depends_on = None
 def upgrade() -> None:
     """Create the tables of the books; earlier tables stay as they are."""
     metadata = sa.MetaData()
-    ledger_schema.add_tables(metadata, sa.BigInteger().with_variant(sa.Integer(), "sqlite"))
+    ledger_schema.add_tables(metadata)
     metadata.create_all(op.get_bind(), checkfirst=False)
     ledger_schema.create_triggers(op.get_bind())
 

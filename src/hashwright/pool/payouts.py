@@ -1,0 +1,238 @@
+"""Who is paid, how much, and what that does to the books. Pure: the wallet, the chain and the database are elsewhere.
+
+A payout has five steps, and a crash between any two is harmless (design.md, law 4):
+
+    planned     a row of intent; members' money moves to the account of this payout, in the same transaction
+    signed      the whole transaction, its id and its inputs are stored; nothing was sent so far
+    sent        the wallet's node took it; sending the same bytes again changes nothing
+    settled     the chain holds it deep enough
+    cancelled   it can never confirm any more; the money is the members' again
+
+Rules of this file: nothing is paid that is not owed; an address that is too new waits; a payout that costs too much for
+what it pays waits; the limits of the owner are never passed, and what is above one waits for a person.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from hashwright.ledger import accounts
+from hashwright.ledger.entries import Entry, entry_of
+from hashwright.money import Amount, Currency, apportion
+
+PayoutState = Literal["planned", "signed", "sent", "settled", "cancelled"]
+FeePayer = Literal["members", "pool"]
+PPM = 1_000_000
+DAY_MS = 86_400_000
+ADDRESS_DELAY_MS = 48 * 3_600_000
+"""An address that a thief put in has this long to be noticed (reliability.md W2)."""
+BATCH_MAX = 500
+"""Outputs of one transaction: some 17 kB, well below the 100 kB that nodes relay."""
+SETTLED_DEPTH = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutPolicy:
+    """How a pool pays. Amounts are minor units of its currency.
+
+    `threshold` is the least that is paid to a member; `dust` the least that the network carries. `fee_cap_ppm` bounds
+    the network fee as a part of what is paid. Above `approval_above` a payout waits for a person, and more than
+    `daily_limit` is never paid within 24 hours.
+    """
+
+    pool: str
+    wallet: str
+    currency: Currency
+    threshold: int
+    dust: int = 1_000
+    fee_payer: FeePayer = "members"
+    fee_cap_ppm: int = 20_000
+    batch_max: int = BATCH_MAX
+    daily_limit: int
+    approval_above: int
+    interval_ms: int = DAY_MS
+    depth: int = SETTLED_DEPTH
+    is_live: bool = False
+    is_paused: bool = False
+
+    def __post_init__(self) -> None:
+        if self.threshold < max(1, self.dust):
+            raise ValueError("the threshold is at least what the network carries")
+        if not 1 <= self.batch_max <= BATCH_MAX or not 0 <= self.fee_cap_ppm <= PPM // 2:
+            raise ValueError(f"a batch has 1 to {BATCH_MAX} parts, and costs at most half of what it pays")
+        if self.depth < 1 or self.interval_ms < 0 or self.daily_limit < 0 or self.approval_above < 0:
+            raise ValueError("depth, interval and limits are not negative, and the depth at least 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberAddress:
+    """Where a member wants his money from `active_ms` on; None while it was not taken back."""
+
+    address: str
+    asked_ms: int
+    active_ms: int
+    cancelled_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What one member gets out of a payout, before a fee that members pay."""
+
+    member: str
+    address: str
+    minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Whom to pay now, and why others wait."""
+
+    parts: tuple[Part, ...]
+    waiting: tuple[tuple[str, int, str], ...]
+    """Member, what he is owed, and the reason in words."""
+    problem: str = ""
+    """Why nothing is paid though something could be: a limit."""
+
+    @property
+    def total(self) -> int:
+        """Return what is paid in all."""
+        return sum(part.minor for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payout:
+    """A payout as it stands in the database."""
+
+    id: str
+    pool: str
+    wallet: str
+    currency: Currency
+    state: PayoutState
+    fee_payer: FeePayer
+    total: int
+    fee_limit: int
+    created_ms: int
+    detail: str
+    parts: tuple[Part, ...]
+
+
+def address_in_force(history: Sequence[MemberAddress], *, now: int) -> str:
+    """Return the newest address whose delay is over and that was not taken back; an empty string where none is."""
+    active = [it for it in history if it.active_ms <= now and (it.cancelled_ms is None or it.cancelled_ms > now)]
+    return max(active, key=lambda it: (it.active_ms, it.asked_ms)).address if active else ""
+
+
+def asked_address(history: Sequence[MemberAddress], address: str, *, now: int, delay_ms: int) -> MemberAddress:
+    """Take a member's wish for an address. The first one counts at once: there is none before it to protect."""
+    is_first = not any(it.active_ms <= now for it in history)
+    return MemberAddress(address=address, asked_ms=now, active_ms=now if is_first else now + delay_ms)
+
+
+def plan(
+    policy: PayoutPolicy,
+    owed: Mapping[str, int],
+    addresses: Mapping[str, str],
+    *,
+    paid_today: int,
+    is_approved: bool = False,
+) -> Plan:
+    """Choose whom to pay: the largest first, up to the batch's size. `owed` is by member, `paid_today` of 24 hours."""
+    parts: list[Part] = []
+    waiting: list[tuple[str, int, str]] = []
+    for member, minor in sorted(owed.items(), key=lambda item: (-item[1], item[0])):
+        reason = _reason_to_wait(policy, minor, addresses.get(member, ""), len(parts))
+        if reason:
+            waiting.append((member, minor, reason))
+        else:
+            parts.append(Part(member=member, address=addresses[member], minor=minor))
+    total = sum(part.minor for part in parts)
+    problem = _limit(policy, total, paid_today=paid_today, is_approved=is_approved)
+    if problem:
+        waiting = [*((part.member, part.minor, problem) for part in parts), *waiting]
+        parts = []
+    return Plan(parts=tuple(parts), waiting=tuple(waiting), problem=problem)
+
+
+def _reason_to_wait(policy: PayoutPolicy, minor: int, address: str, chosen: int) -> str:
+    if minor < policy.threshold:
+        return f"below the threshold of {Amount(policy.threshold, policy.currency)}"
+    if not address:
+        return "no address in force"
+    return "" if chosen < policy.batch_max else "the batch is full; next time"
+
+
+def _limit(policy: PayoutPolicy, total: int, *, paid_today: int, is_approved: bool) -> str:
+    if total and paid_today + total > policy.daily_limit:
+        return f"{Amount(paid_today + total, policy.currency)} within a day is above the daily limit"
+    if total > policy.approval_above and not is_approved:
+        return f"{Amount(total, policy.currency)} waits for a person's approval"
+    return ""
+
+
+def fee_limit(policy: PayoutPolicy, total: int) -> int:
+    """Return the most that a payout's transaction may cost [minor units]."""
+    return total * policy.fee_cap_ppm // PPM
+
+
+def outputs_of(payout: Payout, fee: int) -> tuple[tuple[Part, int], ...]:
+    """Return what each part really receives: where members pay the fee, each bears his part of it, to the last unit.
+
+    Raises:
+        ValueError: the fee is above the payout's limit, or somebody would receive nothing.
+    """
+    if not 0 <= fee <= payout.fee_limit:
+        raise ValueError(f"a fee of {fee} is above the limit of {payout.fee_limit} minor units")
+    if payout.fee_payer == "pool" or not fee:
+        return tuple((part, part.minor) for part in payout.parts)
+    shares = apportion(Amount(fee, payout.currency), [part.minor for part in payout.parts])
+    outputs = tuple((part, part.minor - share.minor) for part, share in zip(payout.parts, shares, strict=True))
+    if any(minor <= 0 for _, minor in outputs):
+        raise ValueError("the fee is more than somebody is paid")
+    return outputs
+
+
+# ---------------------------------------------------------------- what it does to the books
+
+
+def planned_entry(payout: Payout) -> Entry:
+    """Move what members are owed to the account of a payout."""
+    moves = [(accounts.member(payout.pool, part.member), Amount(part.minor, payout.currency)) for part in payout.parts]
+    return entry_of(
+        f"payout:{payout.id}:planned",
+        "payout-planned",
+        payout.created_ms,
+        *moves,
+        (accounts.payout(payout.pool, payout.id), Amount(-payout.total, payout.currency)),
+        text=f"Payout {payout.id} to {len(payout.parts)} members is on its way.",
+        link=f"payout:{payout.id}",
+    )
+
+
+def settled_entry(payout: Payout, *, txid_display: str, fee: int, at_ms: int) -> Entry:
+    """Take the money out of the wallet: the chain says that it is gone."""
+    pays_pool = payout.fee_payer == "pool"
+    spent = payout.total + (fee if pays_pool else 0)
+    return entry_of(
+        f"payout:{payout.id}:settled",
+        "payout-settled",
+        at_ms,
+        (accounts.payout(payout.pool, payout.id), Amount(payout.total, payout.currency)),
+        (accounts.network_fee(payout.wallet), Amount(fee if pays_pool else 0, payout.currency)),
+        (accounts.wallet(payout.wallet), Amount(-spent, payout.currency)),
+        text=f"Payout {payout.id} is confirmed: {txid_display}, network fee {Amount(fee, payout.currency)}.",
+        link=f"payout:{payout.id}",
+    )
+
+
+def cancelled_entry(payout: Payout, *, reason: str, at_ms: int) -> Entry:
+    """Give members back what was on its way, because it can never arrive."""
+    moves = [(accounts.member(payout.pool, part.member), Amount(-part.minor, payout.currency)) for part in payout.parts]
+    return entry_of(
+        f"payout:{payout.id}:cancelled",
+        "payout-cancelled",
+        at_ms,
+        (accounts.payout(payout.pool, payout.id), Amount(payout.total, payout.currency)),
+        *moves,
+        text=f"Payout {payout.id} was cancelled: {reason}"[:500],
+        link=f"payout:{payout.id}",
+    )
