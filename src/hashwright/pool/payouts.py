@@ -208,16 +208,18 @@ def planned_entry(payout: Payout) -> Entry:
     )
 
 
-def settled_entry(payout: Payout, *, txid_display: str, fee: int, at_ms: int) -> Entry:
-    """Take the money out of the wallet: the chain says that it is gone."""
-    pays_pool = payout.fee_payer == "pool"
-    spent = payout.total + (fee if pays_pool else 0)
+def settled_entry(payout: Payout, *, txid_display: str, fee: int, pool_fee: int, at_ms: int) -> Entry:
+    """Take the money out of the wallet: the chain says that it is gone.
+
+    Of the network fee `pool_fee` is on top of the payout, because the pool bears it, or too little to come back.
+    """
+    spent = payout.total + pool_fee
     return entry_of(
         f"payout:{payout.id}:settled",
         "payout-settled",
         at_ms,
         (accounts.payout(payout.pool, payout.id), Amount(payout.total, payout.currency)),
-        (accounts.network_fee(payout.wallet), Amount(fee if pays_pool else 0, payout.currency)),
+        (accounts.network_fee(payout.wallet), Amount(pool_fee, payout.currency)),
         (accounts.wallet(payout.wallet), Amount(-spent, payout.currency)),
         text=f"Payout {payout.id} is confirmed: {txid_display}, network fee {Amount(fee, payout.currency)}.",
         link=f"payout:{payout.id}",

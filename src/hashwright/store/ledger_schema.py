@@ -157,6 +157,7 @@ def add_transactions(metadata: MetaData) -> None:
         text("txid"),
         Column("raw", LargeBinary, nullable=False),
         whole("fee"),
+        whole("pool_fee"),
         whole("signed_ms"),
         within("fee"),
         within("attempt", 1),
@@ -207,9 +208,10 @@ UNBALANCED = (
     " OR EXISTS (SELECT 1 FROM posting WHERE entry = NEW.id GROUP BY currency HAVING sum(minor) <> 0)"
 )
 ADD_TO_BALANCE = (
-    "INSERT INTO balance VALUES (NEW.account, NEW.currency, NEW.minor)"
-    " ON CONFLICT (account, currency) DO UPDATE SET minor = balance.minor + excluded.minor"
+    "INSERT INTO balance VALUES (NEW.account, NEW.currency, 0) ON CONFLICT (account, currency) DO NOTHING;"
+    " UPDATE balance SET minor = minor + NEW.minor WHERE account = NEW.account AND currency = NEW.currency"
 )
+"""Not one upsert: SQLite would check the bound on the part alone, before it is added."""
 
 
 def sqlite_triggers() -> list[str]:

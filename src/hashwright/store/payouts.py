@@ -21,12 +21,16 @@ OPEN = "state IN ('planned', 'signed', 'sent')"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredTransaction:
-    """A transaction that was signed for a payout. `inputs` are (txid as shown, output)."""
+    """A transaction that was signed for a payout. `inputs` are (txid as shown, output).
+
+    `fee` is what the network gets, `pool_fee` the part of it that is on top of the payout.
+    """
 
     attempt: int
     txid_display: str
     raw: bytes
     fee: int
+    pool_fee: int
     inputs: tuple[tuple[str, int], ...]
 
 
@@ -74,8 +78,8 @@ def write_signed(connection: Connection, payout: Payout, signed: StoredTransacti
         [(payout.wallet, txid, output, payout.id) for txid, output in signed.inputs],
     )
     connection.execute(
-        "INSERT INTO payout_transaction VALUES (?, ?, ?, ?, ?, ?)",
-        (payout.id, signed.attempt, signed.txid_display, signed.raw, signed.fee, now),
+        "INSERT INTO payout_transaction VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (payout.id, signed.attempt, signed.txid_display, signed.raw, signed.fee, signed.pool_fee, now),
     )
     _set_state(connection, payout.id, "signed", "", now)
 
@@ -96,12 +100,17 @@ def write_detail(connection: Connection, payout_id: str, *, detail: str, now: in
         _set_state(connection, payout_id, state, detail, now)
 
 
-def write_settled(connection: Connection, payout: Payout, *, txid_display: str, fee: int, now: int) -> None:
+def write_settled(
+    connection: Connection, payout: Payout, stored: StoredTransaction, *, txid_display: str, now: int
+) -> None:
     """Note that the chain holds it deep enough, with the entry that takes it out of the wallet."""
     if _state(connection, payout.id) == "settled":
         return
     _require(connection, payout.id, "signed", "sent")
-    ledger.post(connection, payouts.settled_entry(payout, txid_display=txid_display, fee=fee, at_ms=now))
+    entry = payouts.settled_entry(
+        payout, txid_display=txid_display, fee=stored.fee, pool_fee=stored.pool_fee, at_ms=now
+    )
+    ledger.post(connection, entry)
     _set_state(connection, payout.id, "settled", txid_display, now)
 
 
@@ -133,7 +142,10 @@ def last_payouts(connection: Connection, pool: str, limit: int) -> list[Payout]:
 
 def read_transaction(connection: Connection, payout_id: str) -> StoredTransaction | None:
     """Read what was signed last for a payout."""
-    query = "SELECT attempt, txid, raw, fee FROM payout_transaction WHERE payout = ? ORDER BY attempt DESC LIMIT 1"
+    query = (
+        "SELECT attempt, txid, raw, fee, pool_fee FROM payout_transaction WHERE payout = ?"
+        " ORDER BY attempt DESC LIMIT 1"
+    )
     row = connection.execute(query, (payout_id,)).fetchone()
     if row is None:
         return None
@@ -145,6 +157,7 @@ def read_transaction(connection: Connection, payout_id: str) -> StoredTransactio
         txid_display=row[1],
         raw=bytes(row[2]),
         fee=row[3],
+        pool_fee=row[4],
         inputs=tuple((it[0], it[1]) for it in inputs),
     )
 

@@ -1,0 +1,242 @@
+"""Nobody is paid twice and nobody is forgotten: every step killed before and after, every answer lost."""
+
+import itertools
+import random
+
+import pytest
+
+from hashwright.pool.payouts import ADDRESS_DELAY_MS
+from hashwright.store import ledger
+from hashwright.store import payouts as rows
+from hashwright.store.sqlite import SqliteStore
+from hashwright.testing.wallet import OWN, Transaction
+from unit.runtime.paying import Scene, policy, script_of
+
+POINTS = (
+    "before plan",
+    "after plan",
+    "before sign",
+    "after sign",
+    "before store",
+    "after store",
+    "before broadcast",
+    "after broadcast",
+    "after sent",
+    "before settle",
+    "after settle",
+)
+FAULTS = ("", "answer-lost", "error-but-sent", "not-sent", "hang")
+
+
+@pytest.fixture
+def scene(tmp_path):
+    store = SqliteStore.open(tmp_path)
+    connection = store.connect()
+    yield Scene(connection)
+    connection.close()
+    store.close()
+
+
+def test_members_are_paid_to_the_last_unit(scene):
+    report = scene.tick()
+    assert report.planned == "p-000001"
+    assert [payout.state for payout in report.open] == ["sent"]
+    assert scene.paid() == {"kai": 0, "lea": 0, "mia": 0}
+    scene.finish()
+    stored = rows.read_transaction(scene.connection, "p-000001")
+    assert 0 < stored.fee <= 2_000_000
+    assert sum(scene.paid().values()) == 100_000_000 - stored.fee
+    assert scene.owed() == {"kai": 0, "lea": 0, "mia": 0}
+    scene.check()
+
+
+@pytest.mark.parametrize(("point", "fault"), list(itertools.product(POINTS, FAULTS)))
+def test_killed_at_any_point_with_any_answer_pays_once(scene, point, fault):
+    scene.wallet.faults = [fault]
+    died = 0
+    for _ in range(4):
+        died += scene.tick(killed_at=point) is None
+        scene.chain.mine(3)
+    assert died, "the point was never reached"
+    scene.finish()
+    scene.check()
+    assert scene.owed() == {"kai": 0, "lea": 0, "mia": 0}
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_lives_with_kills_faults_and_reorganisations(scene, seed):
+    chance = random.Random(seed)
+    for _ in range(30):
+        scene.wallet.faults = [chance.choice(FAULTS) for _ in range(chance.randrange(3))]
+        scene.wallet.is_locked = chance.random() < 0.1
+        scene.tick(killed_at=chance.choice(("", *POINTS)))
+        if chance.random() < 0.2:
+            scene.earn(scene.earned + 1)
+        if chance.random() < 0.5:
+            scene.chain.mine(chance.randrange(1, 4))
+        if chance.random() < 0.1:
+            depth = chance.randrange(1, 4)
+            if not any(not it.inputs for block in scene.chain.blocks[-depth:] for it in block):
+                scene.chain.reorganise(depth)
+                scene.chain.mine(depth)
+        scene.now += chance.randrange(2 * 3_600_000)
+    scene.wallet.faults, scene.wallet.is_locked = [], False
+    scene.now += 3_600_000
+    scene.finish(ticks=20)
+    scene.check()
+
+
+def test_the_pool_can_bear_the_fee(tmp_path):
+    store = SqliteStore.open(tmp_path)
+    scene = Scene(store.connect(), fee_payer="pool")
+    scene.finish()
+    assert scene.paid() == {"kai": 50_000_000, "lea": 30_000_000, "mia": 20_000_000}
+    assert ledger.read_balance(scene.connection, "expense:network-fee:hot", "LTCREGTEST") > 0
+    assert ledger.ledger_findings(scene.connection) == []
+    scene.connection.close()
+    store.close()
+
+
+def test_a_payout_that_the_node_forgot_is_sent_again(scene):
+    scene.tick()
+    scene.chain.mempool.clear()
+    scene.tick()
+    assert len(scene.chain.mempool) == 1
+    scene.finish()
+    scene.check()
+
+
+def test_a_reorganisation_that_drops_a_payout_sends_the_same_bytes_again(scene):
+    scene.tick()
+    first = dict(scene.chain.mempool)
+    scene.chain.mine(2)
+    scene.chain.reorganise(2, drops=True)
+    scene.chain.mine(2)
+    scene.tick()
+    assert scene.chain.mempool == first
+    scene.finish()
+    scene.check()
+
+
+def test_a_payout_whose_coins_others_spent_is_given_back(scene):
+    scene.tick()
+    ((_txid, payout),) = scene.chain.mempool.items()
+    scene.chain.mempool.clear()
+    thief = Transaction("f" * 64, payout.inputs, ((b"thief", 5),))
+    scene.chain.take(thief)
+    scene.chain.mine(3)
+    report = scene.tick()
+    assert "1 transactions left the wallet that no payout explains" in report.stopped
+    assert scene.owed() == {"kai": 0, "lea": 0, "mia": 0}, "three blocks are not deep enough to give up"
+    scene.chain.mine(3)
+    scene.tick()
+    assert scene.owed() == {"kai": 50_000_000, "lea": 30_000_000, "mia": 20_000_000}
+    assert rows.last_payouts(scene.connection, "p", 1)[0].state == "cancelled"
+    assert scene.tick().stopped, "no new payout before a person has looked"
+
+
+def test_money_that_left_without_an_intent_stops_payouts_until_explained(scene):
+    coin = next(iter(scene.chain.coins(OWN)))
+    scene.chain.take(Transaction("e" * 64, (coin,), ((b"somebody", 5),)))
+    report = scene.tick()
+    assert report.stopped.endswith("e" * 64)
+    assert report.plan is None
+    rows.explain(scene.connection, "hot", "e" * 64, reason="I paid the rent", now=1)
+    scene.chain.mine()
+    assert "is owed" in scene.tick().stopped, "the rent was the members' money"
+
+
+def test_a_database_of_yesterday_is_noticed(tmp_path):
+    store = SqliteStore.open(tmp_path / "today")
+    scene = Scene(store.connect())
+    store.backup(tmp_path / "yesterday.db")
+    scene.finish()
+    paid = scene.paid()
+    scene.connection.close()
+    store.close()
+    (tmp_path / "restored").mkdir()
+    (tmp_path / "yesterday.db").rename(tmp_path / "restored" / "hashwright.db")
+    restored = SqliteStore.open(tmp_path / "restored")
+    scene.connection = restored.connect()
+    for _ in range(5):
+        scene.now += 3_600_000
+        assert "no payout explains" in scene.tick().stopped
+        scene.chain.mine()
+    assert scene.paid() == paid, "nobody was paid a second time"
+    scene.connection.close()
+    restored.close()
+
+
+def test_a_node_that_fell_back_pauses_payouts(scene):
+    scene.chain.mine(5)
+    scene.tick()
+    scene.chain.reorganise(4)
+    scene.now += 3_600_000
+    assert "is at block" in scene.tick().stopped
+    scene.chain.mine(5)
+    assert scene.tick().stopped == ""
+
+
+def test_an_insolvent_wallet_pays_nobody(scene):
+    scene.chain.blocks[0].clear()
+    report = scene.tick()
+    assert "is owed" in report.stopped
+    assert report.open == ()
+
+
+def test_dry_run_paused_and_watch_only_plan_or_say_why(tmp_path):
+    store = SqliteStore.open(tmp_path)
+    scene = Scene(store.connect(), is_live=False)
+    report = scene.tick()
+    assert report.plan.total == 100_000_000
+    assert (report.planned, report.open, scene.wallet.broadcasts) == ("", (), 0)
+    scene.wallet.is_watch_only = True
+    assert "only watch" in scene.tick().stopped
+    scene.connection.close()
+    store.close()
+
+
+def test_a_locked_wallet_waits_and_says_so(scene):
+    scene.wallet.is_locked = True
+    scene.tick()
+    (payout,) = rows.open_payouts(scene.connection, "p")
+    assert payout.state == "planned"
+    assert "locked" in payout.detail
+    scene.wallet.is_locked = False
+    scene.finish()
+    scene.check()
+
+
+def test_a_wallet_that_signs_something_else_is_refused(scene):
+    sign = scene.wallet.sign
+
+    async def swap(outputs, *, inputs):
+        return await sign([(b"thief", minor) for _, minor in outputs], inputs=inputs)
+
+    scene.wallet.sign = swap
+    scene.tick()
+    (payout,) = rows.open_payouts(scene.connection, "p")
+    assert payout.state == "planned"
+    assert "something else" in payout.detail
+    assert scene.wallet.broadcasts == 0
+
+
+def test_a_new_address_waits_two_days_and_the_old_one_is_paid(scene):
+    scene.set_address("kai", "addr-thief")
+    scene.finish()
+    assert scene.chain.paid(script_of("addr-thief")) == 0
+    assert scene.paid()["kai"] > 0
+    scene.check()
+    scene.now += ADDRESS_DELAY_MS
+    scene.earn(2)
+    scene.finish()
+    assert scene.chain.paid(script_of("addr-thief")) > 0
+
+
+def test_limits_hold(scene):
+    scene.policy = policy(approval_above=1)
+    assert "approval" in scene.tick().plan.problem
+    scene.policy = policy(daily_limit=99_999_999)
+    assert "daily limit" in scene.tick(is_approved=True).plan.problem
+    scene.policy = policy(approval_above=1)
+    assert scene.tick(is_approved=True).planned == "p-000001"
