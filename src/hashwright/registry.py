@@ -40,6 +40,7 @@ class _Source:
 KINDS: Final = {
     "coins": Kind(package="hashwright.chain.coins", attribute="COIN"),
     "nodes": Kind(package="hashwright.adapters.nodes", attribute="PLUGIN"),
+    "schemes": Kind(package="hashwright.pool.schemes", attribute="SCHEME"),
 }
 NOT_PLUGINS: Final = frozenset({"base"})
 """File names that every kind keeps for itself; those with a leading underscore or dot are not plug-ins either."""

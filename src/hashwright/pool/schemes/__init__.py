@@ -1,0 +1,1 @@
+"""One file a payout scheme; the file name is its key."""
