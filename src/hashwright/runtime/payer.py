@@ -40,6 +40,7 @@ from hashwright.store.payouts import StoredTransaction
 log = structlog.get_logger()
 T = TypeVar("T")
 
+MAYBE_DEAD = frozenset(("conflict", "missing-inputs"))
 STEPS_A_TICK = 4
 """From planned to settled, where the chain is already deep enough; more would be a circle."""
 GONE_OUT = frozenset(("accepted", "already-known", "already-mined"))
@@ -254,6 +255,8 @@ class Payer:
             return True
         log.warning("a payout was not taken", payout=payout.id, answer=word, detail=detail)
         await self._note(payout.id, f"{word}: {detail}"[:300], now=now)
+        if word not in MAYBE_DEAD:
+            return False  # the same bytes go out again next time
         return await self._watch(payout, stored, "not taken", now=now)
 
     async def _watch(self, payout: Payout, stored: StoredTransaction, stopped: str, *, now: int) -> bool:
