@@ -24,13 +24,14 @@ COMMANDS = {
     "doctor": "doctor:doctor",
     "pool": "pool:pool",
     "route": "route:route",
+    "ledger": "ledger:ledger",
     "miner": "miner:miner",
     "admin": "admin:admin",
     "completion": "completion:completion",
 }
 PANELS: list[CommandGroupDict] = [
     {"name": "Start", "commands": ["demo", "up"]},
-    {"name": "Look", "commands": ["status", "doctor"]},
+    {"name": "Look", "commands": ["status", "ledger", "doctor"]},
     {"name": "Mine", "commands": ["pool", "route", "miner"]},
     {"name": "Care", "commands": ["admin", "completion"]},
 ]

@@ -135,5 +135,6 @@ def _escaped(letter: str) -> str:
 
 def _plain(item: str) -> str:
     head, *escaped = item.split("%")
+    # allow hex: two digits that `_escaped` wrote
     raw = head.encode() + b"".join(bytes((int(piece[:2], 16),)) + piece[2:].encode() for piece in escaped)
     return raw.decode()

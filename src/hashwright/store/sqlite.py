@@ -8,11 +8,11 @@ start and for offline commands: while a writer runs, its queue takes them.
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import Engine, NullPool, Select, create_engine, event, insert, select
 
@@ -25,6 +25,8 @@ from hashwright.store.folder import DATABASE_NAME, FolderLock, refuse_network_dr
 from hashwright.store.hashchain import ANCHOR, damaged, read_chain, read_link
 from hashwright.store.journal import SCHEMA_VERSION, Snapshot, StoredBatch
 from hashwright.store.projections import MINUTE_MS
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,6 +281,20 @@ class SqliteStore:
             AlertRecord(number=row.id, at_ms=row.at_ms, level=row.level, code=row.code, text=row.text)
             for row in self._read(query)
         ]
+
+    def read_books(self, query: Callable[[Connection], T]) -> T:
+        """Ask the books; every answer of one query is of the same moment.
+
+        Raise OperatorError where the database is of a form that has no books yet.
+        """
+        with self._reading() as connection:
+            if not migrations.has_ledger(connection):
+                raise OperatorError(
+                    "This database is of an older program and has no books yet. Nothing was changed.",
+                    code="HW-603",
+                    hint="Start the program once on it: hw up.",
+                )
+            return query(connection)
 
     # ------------------------------------------------------------ care
 

@@ -1,0 +1,94 @@
+import json
+
+import pytest
+
+from hashwright.ledger import accounts
+from hashwright.ledger.entries import entry_of
+from hashwright.money import Amount, Currency
+from hashwright.store import ledger
+from hashwright.store.sqlite import SqliteStore
+from unit.cli.world import hw
+
+LTC = Currency("LTC", 8)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    data = tmp_path / "data"
+    store = SqliteStore.open(data)
+    connection = store.connect()
+    entry = entry_of(
+        "mature:ab",
+        "block-matured",
+        1_790_000_000_000,
+        (accounts.wallet("hot"), Amount(625_000_000, LTC)),
+        (accounts.member("p", "kai"), Amount(-600_000_000, LTC)),
+        (accounts.fee("p"), Amount(-25_000_000, LTC)),
+        text="=Block 7 matured.",
+        link="block:ab",
+    )
+    ledger.post(connection, entry)
+    connection.close()
+    store.close()
+    return data
+
+
+def test_balances_are_read_as_people_read_them(capsys, folder):
+    said = hw(capsys, "--data-dir", folder, "--plain", "ledger", "balance")
+    assert said.code == 0
+    assert "liability:member:p:kai\twe owe\t6.00000000\tLTC" in said.out
+    assert "income:fee:p\tearned\t0.25000000\tLTC" in said.out
+    only = hw(capsys, "--data-dir", folder, "--json", "ledger", "balance", "asset")
+    (row,) = json.loads(only.out)["balances"]
+    assert (row["account"], row["amount"]) == ("asset:wallet:hot", "6.25000000")
+
+
+def test_a_day_sums_what_was_earned_and_credited(capsys, folder):
+    said = hw(capsys, "--data-dir", folder, "--json", "ledger", "day")
+    (row,) = json.loads(said.out)["days"]
+    assert row["day"] == "2026-09-21"
+    assert (row["earned"], row["credited to members"], row["paid out"]) == ("0.25000000", "6.00000000", "0.00000000")
+
+
+@pytest.mark.parametrize("name", ["1", "mature:ab", "block:ab", "ab"])
+def test_a_story_is_found_by_any_of_its_names(capsys, folder, name):
+    said = hw(capsys, "--data-dir", folder, "--plain", "ledger", "explain", name)
+    assert said.code == 0
+    assert "mature:ab" in said.out
+    assert "-6.00000000" in said.out
+
+
+def test_what_is_not_there_is_said(capsys, folder):
+    said = hw(capsys, "--data-dir", folder, "ledger", "explain", "nothing")
+    assert said.code == 1
+    assert said.err.startswith("HW-626 ")
+
+
+def test_exports_are_whole_and_harmless(capsys, folder):
+    said = hw(capsys, "--data-dir", folder, "ledger", "export", "--format", "json")
+    document = json.loads(said.out)
+    assert sum(int(it["minor"]) for it in document["postings"]) == 0
+    said = hw(capsys, "--data-dir", folder, "ledger", "export", "--format", "csv")
+    assert len(said.out.splitlines()) == 4
+    assert ",'=Block 7 matured.," in said.out
+
+
+@pytest.mark.parametrize("deep", [[], ["--deep"]])
+def test_a_check_proves_and_finds(capsys, folder, deep):
+    good = hw(capsys, "--data-dir", folder, "ledger", "check", *deep)
+    assert (good.code, good.out) == (0, "The books hold: 1 entries proved from their raw rows.\n")
+    store = SqliteStore.open(folder)
+    connection = store.connect()
+    connection.execute("UPDATE balance SET minor = minor + 1 WHERE account = 'asset:wallet:hot'")
+    connection.close()
+    store.close()
+    bad = hw(capsys, "--data-dir", folder, "ledger", "check", *deep)
+    assert bad.code == 1
+    assert "HW-621" in bad.out
+
+
+def test_empty_books_say_so(capsys, tmp_path):
+    SqliteStore.open(tmp_path).close()
+    said = hw(capsys, "--data-dir", tmp_path, "--plain", "ledger", "balance")
+    assert "The books are empty" in said.out + said.err
+    assert hw(capsys, "--data-dir", tmp_path, "ledger", "export", "--format", "csv").code == 4
