@@ -77,6 +77,16 @@ class Alert(Effect, frozen=True, array_like=True, tag=True, gc=False):
     text: str
 
 
+class PostEntry(Effect, frozen=True, array_like=True, tag=True, gc=False):
+    """Write an entry of the books. Postings are account, currency, its exponent, and minor units (debit positive)."""
+
+    source: str
+    kind: str
+    postings: tuple[tuple[str, str, int, int], ...]
+    text: str
+    link: str
+
+
 # ---------------------------------------------------------------- from pool to routing
 
 

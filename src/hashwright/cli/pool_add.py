@@ -20,6 +20,7 @@ NODE_ONLY = {
     "address": "--address", "node": "--node", "rpc_url": "--rpc-url", "cookie_file": "--cookie-file",
     "rpc_user": "--rpc-user", "rpc_password_from": "--rpc-password-from", "fallback_rpc_url": "--fallback-rpc-url",
     "zmq": "--zmq", "tag": "--tag", "block_interval": "--block-interval",
+    "scheme": "--scheme", "pool_fee": "--pool-fee", "pplns_window": "--pplns-window",
 }  # fmt: skip
 UPSTREAM_ONLY = {
     "user": "--user", "password": "--password", "password_from": "--password-from", "algorithm": "--algo",
@@ -44,6 +45,15 @@ UPSTREAM_ONLY = {
 )
 @click.option("--zmq", metavar="URL", help="The node's zmqpubhashblock, to hear of new blocks at once.")
 @click.option("--tag", metavar="TEXT", help="Own node: text in the coinbase of your blocks. [/Hashwright/]")
+@click.option(
+    "--scheme", type=click.Choice(["solo", "pplns"]),
+    help="Own node: how blocks are divided among members, who are the part of a worker's name before its first dot.",
+)  # fmt: skip
+@click.option("--pool-fee", type=click.FloatRange(0, 50), metavar="PERCENT", help="With --scheme: the pool's part. [1]")
+@click.option(
+    "--pplns-window", type=click.FloatRange(0.01, 100), metavar="BLOCKS",
+    help="With --scheme pplns: how many blocks' worth of work shares in a block. [2]",
+)  # fmt: skip
 @click.option("--block-interval", type=float, metavar="SECONDS", help="Practice only: time between blocks. [15]")
 @click.option(
     "--upstream", metavar="URL", multiple=True, help="Somebody else's pool; repeated: its fall-backs, in order."
@@ -140,8 +150,17 @@ def _node_of(flags: dict[str, Any]) -> dict[str, Any]:
         "fallback_nodes": [_fallback_node(node, own, url) for url in flags["fallback_rpc_url"]] or None,
         "coinbase_tag": flags["tag"],
         "start_difficulty": 1e-5 if is_practice else None,
+        "scheme": flags["scheme"],
+        "scheme_settings": _scheme_settings(flags) or None,
     }
     return {key: value for key, value in settings.items() if value is not None}
+
+
+def _scheme_settings(flags: dict[str, Any]) -> dict[str, int]:
+    """Write percent and blocks as the whole numbers of the scheme: no share of money is a float."""
+    fee, window = flags["pool_fee"], flags["pplns_window"]
+    settings = {} if fee is None else {"fee_ppm": round(fee * 10_000)}
+    return settings if window is None else {**settings, "window_percent": round(window * 100)}
 
 
 def _node_settings(flags: dict[str, Any], coin: str, *, is_practice: bool) -> dict[str, Any]:

@@ -4,13 +4,20 @@
 it was: a refusal is written down as such, but only another block at our height, seen deep enough, makes an orphan.
 """
 
+from hashwright.ledger.entries import Entry
+from hashwright.money import Amount
+from hashwright.pool import members, recipes
 from hashwright.pool.effects import Alert, BlockChanged, PoolEffect
-from hashwright.pool.events import BlockAnswered, BlockRecovered, BlockSeen
+from hashwright.pool.events import BlockAnswered, BlockRecovered, BlockSeen, DestinationSet
 from hashwright.pool.records import BlockRecord, PoolState
+from hashwright.pool.schemes.base import HOUSE
+from hashwright.signals import PostEntry
 
 GOOD_ANSWERS = ("", "duplicate", "inconclusive", "duplicate-inconclusive")
 """Accepted; known already (we or another of our nodes sent it); valid, but not the best chain at this moment."""
 SETTLED_DEPTH = 6
+MATURE_DEPTH = 101
+"""A coinbase can be spent 100 blocks later (Bitcoin's and Litecoin's `COINBASE_MATURITY`)."""
 
 
 def take_answer(state: PoolState, event: BlockAnswered, *, now: int) -> tuple[PoolEffect, ...]:
@@ -40,6 +47,7 @@ def take_recovered(state: PoolState, event: BlockRecovered, *, now: int) -> tupl
         state="submitted",
         found_at=now,
     )
+    divide(state, block)
     text = f"Block {block.height} of {block.destination} is ours by its coinbase; the books did not know it yet."
     return (_changed(block, "submitted", "found in the chain"), Alert(level="warning", code="HW-413", text=text))
 
@@ -50,15 +58,93 @@ def take_sight(state: PoolState, event: BlockSeen, *, now: int) -> tuple[PoolEff
     if block is None or event.confirmations == 0:
         return ()  # no verdict: the node does not know it (yet), or is shorter than it was (reliability.md P7)
     if event.confirmations < 0:
-        if block.state == "orphaned":
-            return ()
-        block.state = "orphaned"
-        text = f"Block {block.height} of {block.destination} is not in the best chain now ({block.block_hash})."
-        return (_changed(block, "orphaned", ""), Alert(level="warning", code="HW-405", text=text))
-    if event.confirmations >= SETTLED_DEPTH:
+        return (*_orphan(block), *_take_out(state, block, now=now))
+    was = block.state, block.depth
+    block.state, block.depth = "confirmed", event.confirmations
+    effects: list[PoolEffect] = list(_enter(state, block, now=now))
+    if was[0] != "confirmed" or min(was[1], SETTLED_DEPTH) != min(block.depth, SETTLED_DEPTH):
+        effects.append(_changed(block, "confirmed", "", confirmations=block.depth))
+    if block.depth >= MATURE_DEPTH:
         del state.blocks[event.block_hash]
-    block.state = "confirmed"
-    return (_changed(block, "confirmed", "", confirmations=event.confirmations),)
+        effects.extend(_mature(state, block, now=now))
+        effects.append(_changed(block, "confirmed", "", confirmations=block.depth))
+    return tuple(effects)
+
+
+def must_be_asked(state: PoolState, block: BlockRecord) -> bool:
+    """Tell whether the chain should be asked about a block now: while it is young, and when it could be spent."""
+    if block.state != "confirmed" or block.depth < SETTLED_DEPTH:
+        return True
+    return _tip_depth(state, block) >= MATURE_DEPTH
+
+
+def divide(state: PoolState, block: BlockRecord) -> None:
+    """Say who gets what of a block, by the work of this moment."""
+    settings = _settings(state, block)
+    if settings is None:
+        return
+    books = state.books.get(block.destination, members.Books())
+    reward = Amount(block.reward, members.currency_of(settings.coin, settings.network))
+    network_work = max(1, int.from_bytes(block.network_work_be, "big"))
+    block.parts = members.divide(books, reward, finder=block.worker, network_work=network_work)
+
+
+def _orphan(block: BlockRecord) -> tuple[PoolEffect, ...]:
+    if block.state == "orphaned":
+        return ()
+    block.state, block.depth = "orphaned", 0
+    text = f"Block {block.height} of {block.destination} is not in the best chain now ({block.block_hash})."
+    return (_changed(block, "orphaned", ""), Alert(level="warning", code="HW-405", text=text))
+
+
+def _enter(state: PoolState, block: BlockRecord, *, now: int) -> tuple[PoolEffect, ...]:
+    settings = _settings(state, block)
+    if block.is_entered or settings is None or not block.parts or not block.reward:
+        return ()
+    currency = members.currency_of(settings.coin, settings.network)
+    entry = recipes.block_confirmed(block, currency, now=now, is_back=block.entries > 0)
+    block.is_entered, block.entries = True, block.entries + 1
+    return (_post(entry),)
+
+
+def _take_out(state: PoolState, block: BlockRecord, *, now: int) -> tuple[PoolEffect, ...]:
+    """Reverse the entry only when the other block is deep: a short reorganisation comes and goes."""
+    settings = _settings(state, block)
+    if not block.is_entered or settings is None or _tip_depth(state, block) < SETTLED_DEPTH:
+        return ()
+    entry = recipes.block_orphaned(block, members.currency_of(settings.coin, settings.network), now=now)
+    block.is_entered, block.entries = False, block.entries + 1
+    return (_post(entry),)
+
+
+def _mature(state: PoolState, block: BlockRecord, *, now: int) -> tuple[PoolEffect, ...]:
+    settings = _settings(state, block)
+    if not block.is_entered or settings is None:
+        return ()
+    currency = members.currency_of(settings.coin, settings.network)
+    wallet = settings.wallet or block.destination
+    has_members = any(name != HOUSE for name, _ in block.parts)
+    return (_post(recipes.block_matured(block, currency, wallet=wallet, has_members=has_members, now=now)),)
+
+
+def _settings(state: PoolState, block: BlockRecord) -> DestinationSet | None:
+    destination = state.destinations.get(block.destination)
+    settings = None if destination is None else destination.settings
+    return settings if isinstance(settings, DestinationSet) else None
+
+
+def _tip_depth(state: PoolState, block: BlockRecord) -> int:
+    """Return how deep the chain is at a block's height, whatever stands there; 0 while it is not known."""
+    destination = state.destinations.get(block.destination)
+    template = None if destination is None else destination.template
+    return 0 if template is None else template.height - block.height
+
+
+def _post(entry: Entry) -> PostEntry:
+    postings = tuple(
+        (it.account, it.amount.currency.code, it.amount.currency.exponent, it.amount.minor) for it in entry.postings
+    )
+    return PostEntry(source=entry.source, kind=entry.kind, postings=postings, text=entry.text, link=entry.link)
 
 
 def _changed(block: BlockRecord, state: str, detail: str, *, confirmations: int = 0) -> BlockChanged:

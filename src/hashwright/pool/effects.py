@@ -11,6 +11,7 @@ from hashwright.signals import Alert as Alert
 from hashwright.signals import CreditWork as CreditWork
 from hashwright.signals import DestinationChanged, Effect, MachineGone, MachineReady
 from hashwright.signals import Outcome as Outcome
+from hashwright.signals import PostEntry as PostEntry
 from hashwright.signals import ReturnWork as ReturnWork
 from hashwright.signals import WakeAt as WakeAt
 
@@ -194,10 +195,11 @@ PoolEffect = (
     | OpenChannel
     | CloseChannel
     | ReturnWork
+    | PostEntry
     | MachineReady
     | MachineGone
     | DestinationChanged
 )
-HELD = frozenset((AnswerShare, CreditWork, BlockChanged, Alert, ReturnWork))
-BOOKED = frozenset((CreditWork, SubmitBlock, BlockChanged, Alert, ReturnWork))
+HELD = frozenset((AnswerShare, CreditWork, BlockChanged, Alert, ReturnWork, PostEntry))
+BOOKED = frozenset((CreditWork, SubmitBlock, BlockChanged, Alert, ReturnWork, PostEntry))
 """Those that change a table."""

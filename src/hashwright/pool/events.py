@@ -18,7 +18,11 @@ RequestId = int | str | None
 
 
 class DestinationSet(Event, frozen=True, array_like=True, tag=True, gc=False):
-    """A destination exists with these settings (again, if it did before)."""
+    """A destination exists with these settings (again, if it did before).
+
+    `scheme` is the payout scheme by which blocks are divided among members, with its settings (JSON); without one they
+    are the owner's. `wallet` names the account where they arrive, the destination's own name where it is empty.
+    """
 
     destination: str
     coin: str
@@ -30,6 +34,9 @@ class DestinationSet(Event, frozen=True, array_like=True, tag=True, gc=False):
     minimum_difficulty: float
     shares_per_minute: float
     is_practice: bool
+    scheme: str = ""
+    scheme_settings: bytes = b""
+    wallet: str = ""
 
 
 class DestinationRemoved(Event, frozen=True, array_like=True, tag=True, gc=False):

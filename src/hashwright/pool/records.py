@@ -13,6 +13,7 @@ import msgspec
 from hashwright.pool.duplicates import Duplicates
 from hashwright.pool.events import DestinationSet, RequestId, TemplateSeen, UpstreamSet
 from hashwright.pool.extranonce import Prefixes
+from hashwright.pool.members import Books
 from hashwright.signals import DestinationState
 
 OWN_CHANNEL = 0
@@ -211,7 +212,11 @@ def len_and_text(text: str) -> tuple[int, str]:
 
 
 class BlockRecord(msgspec.Struct, array_like=True):
-    """A block of ours whose fate the chain has not settled yet."""
+    """A block of ours whose fate the chain has not settled yet.
+
+    `parts` are who gets how much [minor units], as it was divided when it was found. `entries` counts what the books
+    hold of it, `is_entered` tells whether it stands there now, `depth` how deep it was seen last.
+    """
 
     destination: str
     block_hash: str
@@ -220,6 +225,11 @@ class BlockRecord(msgspec.Struct, array_like=True):
     reward: int
     state: str
     found_at: int
+    parts: tuple[tuple[str, int], ...] = ()
+    entries: int = 0
+    is_entered: bool = False
+    depth: int = 0
+    network_work_be: bytes = b""
 
 
 class PoolState(msgspec.Struct, array_like=True):
@@ -234,3 +244,4 @@ class PoolState(msgspec.Struct, array_like=True):
     blocks: dict[str, BlockRecord] = msgspec.field(default_factory=dict)
     prefixes: Prefixes = msgspec.field(default_factory=Prefixes)
     duplicates: Duplicates = msgspec.field(default_factory=Duplicates)
+    books: dict[str, Books] = msgspec.field(default_factory=dict)

@@ -2,7 +2,8 @@
 
 from hashwright.chain.header import hash_display
 from hashwright.chain.proof import sha256d
-from hashwright.pool import channels, jobs, judge, upstreams, vardiff
+from hashwright.chain.target import work_of_target
+from hashwright.pool import blocks, channels, jobs, judge, members, upstreams, vardiff
 from hashwright.pool.effects import AnswerShare, CreditWork, Outcome, PoolEffect, SubmitBlock
 from hashwright.pool.events import ShareHashed
 from hashwright.pool.records import BlockRecord, Job, PoolState, Session, Terms
@@ -27,8 +28,29 @@ def take_share(state: PoolState, event: ShareHashed, *, now: int) -> tuple[PoolE
     if session is not None:
         effects.append(_credit(session, found, event, outcome))
         if found is not None and outcome in ("accepted", "block"):
+            _note_work(state, found[0], effects)
             effects.extend(_follow_pace(state, session, found[1], now=now))
+    _divide_blocks(state, effects)
     return tuple(effects)
+
+
+def _note_work(state: PoolState, job: Job, effects: list[PoolEffect]) -> None:
+    """Count credited work in the window of the pool that the job is of."""
+    books = state.books.get(job.destination)
+    if books is None or not job.is_own:
+        return
+    credit = effects[-1]
+    assert isinstance(credit, CreditWork)
+    work = work_of_target(int.from_bytes(credit.target_be, "big"))
+    network_work = work_of_target(int.from_bytes(job.network_target_be, "big"))
+    members.note_work(books, credit.worker, work, network_work=network_work)
+
+
+def _divide_blocks(state: PoolState, effects: list[PoolEffect]) -> None:
+    """Divide a block that was just found, its own share among the work."""
+    for effect in effects:
+        if type(effect) is SubmitBlock:
+            blocks.divide(state, state.blocks[effect.block_hash])
 
 
 def _pass_on(
@@ -94,6 +116,7 @@ def _submit(state: PoolState, found: tuple[Job, Terms], event: ShareHashed, *, n
         reward=job.reward,
         state="candidate",
         found_at=now,
+        network_work_be=work_of_target(int.from_bytes(job.network_target_be, "big")).to_bytes(32, "big"),
     )
     return SubmitBlock(
         destination=job.destination,

@@ -5,7 +5,7 @@ state is changed in place and only here; the effects are values, performed by `r
 The same state and the same events give the same effects: live, at recovery, and in a replay.
 """
 
-from hashwright.pool import blocks, channels, jobs, sessions, shares, upstreams, vardiff
+from hashwright.pool import blocks, channels, jobs, members, sessions, shares, upstreams, vardiff
 from hashwright.pool.effects import Alert, BroadcastJob, CloseSession, PoolEffect, WakeAt
 from hashwright.pool.events import (
     AuthorizeAsked,
@@ -150,6 +150,12 @@ def _move(state: PoolState, event: MoveMachine, *, now: int) -> tuple[PoolEffect
 
 def _set_destination(state: PoolState, event: DestinationSet, *, now: int) -> tuple[PoolEffect, ...]:
     """Keep the sessions where only settings change; a new payout script or tag must show in the very next job."""
+    if event.scheme:
+        members.begin(
+            state.books.setdefault(event.destination, members.Books()), event.scheme, event.scheme_settings, now=now
+        )
+    else:
+        state.books.pop(event.destination, None)
     known = state.destinations.get(event.destination)
     if known is None or not isinstance(known.settings, DestinationSet):
         removed = _remove_destination(state, DestinationRemoved(event.destination), now=now)

@@ -17,10 +17,12 @@ from hashwright.chain.proof import ALGORITHMS
 from hashwright.clock import Clock
 from hashwright.errors import ConfigError, Finding, HashwrightError, NotSupported
 from hashwright.pool.events import DestinationSet
+from hashwright.pool.members import scheme_of
 
 KIND = "destination"
 DEFAULT_TAG = "/Hashwright/"
 TAG_MAX = 40
+OFFERED_SCHEMES = ("solo", "pplns")
 NODES_MAX = 8
 """A found block is sent to each of them."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
@@ -53,6 +55,11 @@ class DestinationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     minimum_difficulty: float | None = None
     shares_per_minute: float = 6.0
     fallback_nodes: tuple[FallbackNode, ...] = ()
+    scheme: str = ""
+    """solo or pplns: how blocks are divided among members. Without one they are the owner's."""
+    scheme_settings: dict[str, Any] = msgspec.field(default_factory=dict)
+    wallet: str = ""
+    """Name of the account where blocks arrive; without one, the destination's own name."""
 
 
 def parse_destination(raw: Mapping[str, Any]) -> DestinationSettings:
@@ -101,6 +108,9 @@ def event_of(settings: DestinationSettings) -> DestinationSet:
         minimum_difficulty=minimum,
         shares_per_minute=settings.shares_per_minute,
         is_practice=is_practice,
+        scheme=settings.scheme,
+        scheme_settings=msgspec.json.encode(settings.scheme_settings) if settings.scheme else b"",
+        wallet=settings.wallet,
     )
 
 
@@ -180,7 +190,20 @@ def _check_fallbacks(settings: DestinationSettings) -> list[Finding]:
     return []
 
 
-_CHECKS = (_check_name, _check_numbers, _check_coin, _check_fallbacks)
+def _check_scheme(settings: DestinationSettings) -> list[Finding]:
+    """PPS and FPPS owe members before there is a block: without a reserve in the books nobody may promise that."""
+    if not settings.scheme:
+        return [_finding("scheme_settings", "is set, but no scheme is")] if settings.scheme_settings else []
+    if settings.scheme not in OFFERED_SCHEMES:
+        return [_finding("scheme", f"is {settings.scheme!r}, and can be {' or '.join(OFFERED_SCHEMES)}")]
+    try:
+        scheme_of(settings.scheme, settings.scheme_settings)
+    except msgspec.ValidationError as error:
+        return [_finding("scheme_settings", str(error))]
+    return []
+
+
+_CHECKS = (_check_name, _check_numbers, _check_coin, _check_fallbacks, _check_scheme)
 ALGORITHM_NAMES = tuple(ALGORITHMS)
 
 

@@ -385,6 +385,7 @@ def nothing(_: EngineEffect) -> None:
 
 INSIDE: tuple[type, ...] = (
     AskWork,
+    do.PostEntry,
     CreditWork,
     ReturnWork,
     do.BlockChanged,

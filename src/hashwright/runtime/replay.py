@@ -14,7 +14,7 @@ import msgspec
 
 from hashwright.chain.proof import ALGORITHMS
 from hashwright.errors import Finding, InvariantBroken, OperatorError
-from hashwright.pool import judge
+from hashwright.pool import judge, members
 from hashwright.pool.duplicates import Duplicates
 from hashwright.pool.events import ShareHashed
 from hashwright.routing.snapshot import open_sealed, sealed
@@ -68,11 +68,12 @@ def snapshot_of(state: Engines) -> bytes:
     """Encode a state. The duplicate hashes are left out: the journal holds them for their whole window."""
     pool = state.pool
     duplicates, pool.duplicates = pool.duplicates, Duplicates()
+    books, pool.books = pool.books, {name: members.sealed(it) for name, it in pool.books.items()}
     try:
         with sealed(state.routing):
             return _encode_state(state)
     finally:
-        pool.duplicates = duplicates
+        pool.duplicates, pool.books = duplicates, books
 
 
 def state_of(snapshot: bytes) -> Engines:
@@ -84,6 +85,8 @@ def state_of(snapshot: bytes) -> Engines:
     try:
         state = _decode_state(snapshot)
         open_sealed(state.routing)
+        for books in state.pool.books.values():
+            members.unseal(books)
         return state
     except (msgspec.DecodeError, ValueError) as error:
         raise InvariantBroken(

@@ -20,6 +20,7 @@ from hashwright.adapters.nodes.base import Node
 from hashwright.chain.coin import Coin
 from hashwright.clock import Clock, Instant
 from hashwright.errors import HashwrightError, InvariantBroken
+from hashwright.pool.blocks import must_be_asked
 from hashwright.pool.events import BlockAnswered, ChannelClosed, DestinationRemoved, DestinationSet, SharesAnswered
 from hashwright.routing.events import PlanFailed
 from hashwright.runtime import commands, destinations, replay, route_commands, setups
@@ -216,12 +217,14 @@ class Hashwright:
 
     def unsettled(self, name: str) -> list[str]:
         """List our blocks on a destination whose fate is open."""
-        return [block.block_hash for block in self.kernel.pool.blocks.values() if block.destination == name]
+        pool = self.kernel.pool
+        mine = (block for block in pool.blocks.values() if block.destination == name)
+        return [block.block_hash for block in mine if must_be_asked(pool, block)]
 
     def known_blocks(self, name: str) -> set[str]:
         """Return the hashes of all blocks of a destination that the books know."""
         stored = {block.block_hash for block in self.store.blocks(KNOWN_BLOCKS) if block.destination == name}
-        return stored | set(self.unsettled(name))
+        return stored | {block.block_hash for block in self.kernel.pool.blocks.values()}
 
     def _unanswered_blocks(self) -> list[StoredBlock]:
         return [

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from hashwright.chain.target import work_of_target
 from hashwright.clock import Instant
-from hashwright.pool.effects import Alert, BlockChanged, CreditWork, PoolEffect, ReturnWork, SubmitBlock
+from hashwright.pool.effects import Alert, BlockChanged, CreditWork, PoolEffect, PostEntry, ReturnWork, SubmitBlock
 from hashwright.routing.effects import AskWork, RoutingEffect
 from hashwright.store.reasons import ReasonSet
 
@@ -66,12 +66,13 @@ class Rows:
     asked: tuple[tuple[AskedKey, WorkSum], ...] = ()
     blocks: tuple[tuple[Instant, SubmitBlock | BlockChanged], ...] = ()
     alerts: tuple[tuple[Instant, Alert], ...] = ()
+    entries: tuple[tuple[Instant, PostEntry], ...] = ()
 
 
 class Accumulator:
     """Collects effects until the batch is closed."""
 
-    __slots__ = ("_alerts", "_asked", "_blocks", "_reasons", "_returned", "_shares")
+    __slots__ = ("_alerts", "_asked", "_blocks", "_entries", "_reasons", "_returned", "_shares")
 
     def __init__(self) -> None:
         self._shares: dict[tuple[int, str, str, bytes, str], int] = {}
@@ -80,6 +81,7 @@ class Accumulator:
         self._asked: dict[tuple[int, str], int] = {}
         self._blocks: list[tuple[Instant, SubmitBlock | BlockChanged]] = []
         self._alerts: list[tuple[Instant, Alert]] = []
+        self._entries: list[tuple[Instant, PostEntry]] = []
 
     def add(self, now: Instant, effect: PoolEffect | RoutingEffect) -> None:
         """Count one effect; effects that change no table are ignored."""
@@ -101,6 +103,8 @@ class Accumulator:
             self._blocks.append((now, effect))
         elif isinstance(effect, Alert):
             self._alerts.append((now, effect))
+        elif isinstance(effect, PostEntry):
+            self._entries.append((now, effect))
 
     def take(self) -> Rows:
         """Give what was collected and begin anew."""
@@ -110,9 +114,10 @@ class Accumulator:
             asked=tuple((AskedKey(*key), WorkSum(0, work)) for key, work in self._asked.items()),
             blocks=tuple(self._blocks),
             alerts=tuple(self._alerts),
+            entries=tuple(self._entries),
         )
         self._shares, self._returned, self._reasons, self._asked = {}, {}, {}, {}
-        self._blocks, self._alerts = [], []
+        self._blocks, self._alerts, self._entries = [], [], []
         return rows
 
     def _bounded(self, minute: int, destination: str, reason: str) -> str:

@@ -23,7 +23,10 @@ from typing import Literal
 
 from hashwright.clock import Instant
 from hashwright.errors import InvariantBroken, Unavailable
-from hashwright.store import commands
+from hashwright.ledger.entries import Entry, Posting
+from hashwright.money import Amount, Currency
+from hashwright.signals import Alert, PostEntry
+from hashwright.store import commands, ledger
 from hashwright.store.connection import Connection
 from hashwright.store.hashchain import HEAD, read_link
 from hashwright.store.journal import Batch
@@ -316,8 +319,21 @@ class GroupCommitWriter:
         self._next_head = commands.append_journal(connection, batch, self._next_head)
         self._sums.add(connection, batch.rows)
         commands.write_blocks(connection, batch.rows.blocks)
-        commands.write_alerts(connection, batch.rows.alerts)
+        commands.write_alerts(connection, [*batch.rows.alerts, *self._post(connection, batch)])
         self._at_ms = batch.at_ms
+
+    def _post(self, connection: Connection, batch: Batch) -> list[tuple[Instant, Alert]]:
+        """Post a batch's entries. One that the books refuse is told to a person: it must not stop the shares."""
+        refused = []
+        for now, asked in batch.rows.entries:
+            try:
+                _whole(connection, lambda it, now=now, asked=asked: _post_entry(it, now, asked))  # type: ignore[misc]
+            except Exception as problem:
+                if not is_refusal(problem):
+                    raise
+                text = f"An entry of the books was refused, {asked.source}: {problem}"[:500]
+                refused.append((now, Alert(level="critical", code="HW-621", text=text)))
+        return refused
 
     def _snapshot(self, connection: Connection, seq: int, blob: bytes) -> None:
         if seq != self._next_head.seq and not commands.is_row_end(connection, seq):
@@ -327,6 +343,15 @@ class GroupCommitWriter:
                 hint="Report this with the log and what hw admin replay --verify says.",
             )
         commands.write_snapshot(connection, seq, self._at_ms, blob)
+
+
+def _post_entry(connection: Connection, now: Instant, asked: PostEntry) -> None:
+    postings = tuple(
+        Posting(account=account, amount=Amount(minor, Currency(code, exponent)))
+        for account, code, exponent, minor in asked.postings
+    )
+    entry = Entry(source=asked.source, kind=asked.kind, at_ms=now, postings=postings, text=asked.text, link=asked.link)
+    ledger.post(connection, entry)
 
 
 def _whole(connection: Connection, apply: Callable[[Connection], None]) -> None:
