@@ -156,6 +156,7 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-624": _code("Wallet refused", "The wallet is locked, short of funds, or says no.", "Read its reason."),
     "HW-625": _code("Reserve too low", "Paying per share would go below the reserve's floor.", "Fill the reserve."),
     "HW-626": _code("Not in the books", "No entry, block or payout has that name.", "hw ledger balance."),
+    "HW-627": _code("Payout address", "Somebody set where a member is paid.", "Not you? hw pool address --cancel."),
     # 7xx: settings, commands, plug-ins, this computer
     "HW-701": _code("Settings not usable", "A value is wrong, or a key is unknown.", "Each problem names its place."),
     "HW-702": _code("Secret not found", "The file, variable or credential is missing.", "Name an existing one."),

@@ -6,18 +6,10 @@ import pytest
 
 from functional.nodes import litecoin_regtest
 from functional.program import program, until
-from functional.test_payout_litecoind import COIN, LTC, address_of
+from functional.test_payout_litecoind import LTC, address_of
 from hashwright.adapters.nodes._rpc import Login, RpcClient
-from hashwright.adapters.wallets.bitcoind import Config, open_wallet
-from hashwright.chain.address import script_of_address
 from hashwright.ledger import accounts
 from hashwright.money import amount_of
-from hashwright.runtime.payer import Payer
-from hashwright.store import ledger
-from hashwright.store import payouts as rows
-from hashwright.store.payout_checks import payout_findings
-from hashwright.store.sqlite import SqliteStore
-from unit.runtime.paying import PlainBooks, policy
 
 pytestmark = [pytest.mark.functional, pytest.mark.timeout(240)]
 SHARES = {"kai": 12, "lea": 6, "mia": 3}
@@ -39,23 +31,48 @@ def balances(hw, account):
     return {row["account"]: amount_of(row["amount"], LTC).minor for row in rows}
 
 
-def pay(connection, node, now):
-    async def tick():
-        wallet = await open_wallet(
-            Config(rpc_url=node.rpc_url, cookie_file=str(node.cookie_file), wallet="pool"), currency=LTC
-        )
-        payer = Payer(
-            policy(pool="home", wallet="home", currency=LTC),
-            wallet,
-            PlainBooks(connection),
-            script_of=lambda address: script_of_address(address, COIN, "regtest"),
-        )
-        try:
-            return await payer.tick(now=now)
-        finally:
-            await wallet.aclose()
+def pay(hw, node):
+    """Set addresses and payouts, look at the dry run, go live, die when it is sent, and settle."""
+    for name in SHARES:
+        hw.run("pool", "address", "home", name, address_of(name))
+    flags = (
+        "--rpc-url",
+        node.rpc_url,
+        "--wallet",
+        "pool",
+        "--cookie-file",
+        node.cookie_file,
+        "--threshold",
+        "0.001",
+    )
+    hw.run("pool", "payouts", "home", *flags, "--daily-limit", "100000")
+    dry = hw.json("pool", "payout", "home")
+    assert (dry["mode"], dry["stopped"], dry["payouts"]) == ("DRY RUN", "", [])
+    assert {it["member"] for it in dry["next"]} == set(SHARES)
+    hw.run("pool", "payouts", "home", *flags, "--daily-limit", "100000", "--live")
+    until(lambda: payout(hw)["state"] == "sent", what="the payout is sent")
+    hw.kill()
+    hw.start()
+    until(lambda: hw.json("status")["destinations"][0]["height"], what="a template after the second kill")
+    node.mine(6, address_of("nobody"))
+    until(lambda: payout(hw)["state"] == "settled", seconds=60, what="the payout is settled")
+    assert all(it["owed"] == "0.00000000" for it in hw.json("pool", "members", "home")["members"])
 
-    return asyncio.run(tick())
+
+def prove(hw, node, *, owed, fee):
+    """Compare wallet, books and chain to the last litoshi."""
+    total = sum(owed.values())
+    in_wallet = sum(amount_of(f"{row['amount']:.8f}", LTC).minor for row in call(node, "pool", "listunspent", 0))
+    assert in_wallet == balances(hw, "asset:wallet")["asset:wallet:home"] == fee
+    assert hw.json("ledger", "check", "--deep")["findings"] == []
+    received = {}
+    for name in SHARES:
+        found = node.rpc("scantxoutset", "start", [f"addr({address_of(name)})"])
+        received[name] = amount_of(f"{found['total_amount']:.8f}", LTC).minor
+    network_fee = total - sum(received.values())
+    assert 0 < network_fee < 100_000
+    assert all(0 <= owed[accounts.member("home", name)] - received[name] <= network_fee for name in SHARES)
+    assert hw.run("admin", "replay", "--verify").returncode == 0
 
 
 def test_three_miners_are_paid_what_their_work_earned(tmp_path):
@@ -88,29 +105,9 @@ def test_three_miners_are_paid_what_their_work_earned(tmp_path):
         fee, total = balances(hw, "income:fee")["income:fee:home"], sum(owed.values())
         assert fee == pytest.approx((fee + total) / 100, abs=len(SHARES) * 100)
         assert balances(hw, "asset:wallet")["asset:wallet:home"] == fee + total
-        replayed = hw.run("admin", "replay", "--verify")
-        assert replayed.returncode == 0
-        hw.stop()
+        pay(hw, node)
+        prove(hw, node, owed=owed, fee=fee)
 
-        store = SqliteStore.open(hw.folder)
-        connection = store.connect()
-        now = 2 * 10**12
-        for name in SHARES:
-            wish = rows.MemberAddress(address=address_of(name), asked_ms=1, active_ms=1)
-            rows.write_address(connection, "home", name, wish)
-        assert pay(connection, node, now).stopped == ""
-        node.mine(6, address_of("nobody"))
-        assert pay(connection, node, now + 1).open == ()
-        in_wallet = sum(amount_of(f"{row['amount']:.8f}", LTC).minor for row in call(node, "pool", "listunspent", 0))
-        assert in_wallet == ledger.read_balance(connection, "asset:wallet:home", LTC.code) == fee
-        assert ledger.ledger_findings(connection) == []
-        assert payout_findings(connection) == []
-        received = {}
-        for name in SHARES:
-            found = node.rpc("scantxoutset", "start", [f"addr({address_of(name)})"])
-            received[name] = amount_of(f"{found['total_amount']:.8f}", LTC).minor
-        network_fee = rows.read_transaction(connection, "home-000001").fee
-        assert sum(received.values()) + network_fee == total
-        assert all(0 <= owed[accounts.member("home", name)] - received[name] <= network_fee for name in SHARES)
-        connection.close()
-        store.close()
+
+def payout(hw):
+    return hw.json("pool", "payout", "home")["payouts"][0]

@@ -20,7 +20,17 @@ PRACTICE_START_BITS = {"bitcoin": 0x1E0FFFFF, "litecoin": 0x1F0FFFFF}
 """Some million hashes of sha256d or 4,096 of scrypt a block at first: a second or two of one processor core."""
 
 
-@click.group(cls=LazyGroup, lazy={"try": "pool_try:try_", "add": "pool_add:add"})
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        "try": "pool_try:try_",
+        "add": "pool_add:add",
+        "members": "payouts:members",
+        "address": "payouts:address",
+        "payouts": "payouts:payouts",
+        "payout": "payouts:payout",
+    },
+)
 def pool() -> None:
     """Set up and look at destinations: your own node, or somebody else's pool.
 

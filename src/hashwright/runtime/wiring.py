@@ -23,7 +23,7 @@ from hashwright.errors import HashwrightError, InvariantBroken
 from hashwright.pool.blocks import must_be_asked
 from hashwright.pool.events import BlockAnswered, ChannelClosed, DestinationRemoved, DestinationSet, SharesAnswered
 from hashwright.routing.events import PlanFailed
-from hashwright.runtime import commands, destinations, replay, route_commands, setups
+from hashwright.runtime import commands, destinations, payouts, replay, route_commands, setups
 from hashwright.runtime.breather import Breather
 from hashwright.runtime.config import Config
 from hashwright.runtime.control import ControlServer, socket_path
@@ -69,6 +69,7 @@ class Hashwright:
         self.shell: LiveShell
         self.links: dict[str, NodeLink] = {}
         self.upstreams: dict[str, Upstream] = {}
+        self.payouts: dict[str, payouts.PayoutService] = {}
         self.setups: dict[str, setups.Setup] = {}
         """What runs, as it was set: to see at a reload what changed."""
         self.broken: dict[str, str] = {}
@@ -246,10 +247,11 @@ class Hashwright:
                 algorithm=address.algorithm,
                 url=listener.url,
             )
-        verbs = commands.table(self) | route_commands.table(self)
+        verbs = commands.table(self) | route_commands.table(self) | payouts.commands(self)
         self._control = ControlServer(socket_path(self.config.data_dir), verbs)
         await self._control.start()
         self.supervisor.start("snapshots", self._keep_snapshots)
+        payouts.start_all(self)
 
     # ---------------------------------------------------------------- run and stop
 

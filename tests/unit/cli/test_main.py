@@ -56,6 +56,7 @@ def test_the_commands_of_this_part_are_there():
     assert {" ".join(path[1:]) for path, _ in LEAVES} == {
         "demo", "up", "status", "doctor", "miner", "completion",
         "pool try", "pool add", "pool remove", "pool status", "pool blocks", "pool workers",
+        "pool members", "pool address", "pool payouts", "pool payout",
         "route status", "route set", "route move", "route test",
         "ledger balance", "ledger day", "ledger explain", "ledger check", "ledger export",
         "admin backup", "admin restore", "admin replay",
