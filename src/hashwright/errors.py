@@ -151,7 +151,9 @@ CODES: Final[dict[str, ErrorCode]] = {
     ),
     "HW-620": _code("Entry not sound", "An entry of the books does not balance.", "Report it: a fault of ours."),
     "HW-621": _code("Books do not hold", "An invariant of the ledger is broken.", "Do not pay; hw ledger check."),
-    "HW-622": _code("Payouts are stopped", "The wallet, the chain and the books do not agree.", "hw ledger reconcile."),
+    "HW-622": _code(
+        "Payouts are stopped", "The wallet, the chain and the books do not agree.", "hw pool payout says why."
+    ),
     "HW-623": _code("Payout not possible", "Funds, a limit or an address forbid it.", "Read the reason."),
     "HW-624": _code("Wallet refused", "The wallet is locked, short of funds, or says no.", "Read its reason."),
     "HW-625": _code("Reserve too low", "Paying per share would go below the reserve's floor.", "Fill the reserve."),
