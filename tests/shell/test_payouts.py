@@ -51,7 +51,8 @@ def test_an_unreachable_wallet_is_a_reason_and_no_crash():
 
         def __init__(self):
             self.told = []
-            self.shell = self
+            self.shell = self.kernel = self
+            self.poisoned = 0
 
         def alerts(self, alert):
             self.told.append(alert)
@@ -66,4 +67,8 @@ def test_an_unreachable_wallet_is_a_reason_and_no_crash():
 
     asyncio.run(twice())
     assert service.problem
+    app.poisoned = 1
+    asyncio.run(service.tick(is_approved=True))
+    assert service.problem.startswith("An event broke its engine")
+    app.told.pop()
     assert [alert.code for alert in app.told] == ["HW-622"], "it is said once, not at every tick"

@@ -35,6 +35,8 @@ from hashwright.pool.payouts import DAY_MS, Payout, PayoutPolicy, Plan
 from hashwright.store import ledger
 from hashwright.store import payouts as rows
 from hashwright.store.connection import Connection
+from hashwright.store.ledger import ledger_findings
+from hashwright.store.payout_checks import payout_findings
 from hashwright.store.payouts import StoredTransaction
 
 log = structlog.get_logger()
@@ -160,21 +162,40 @@ class Payer:
             return None, ""
         policy = self.policy
 
-        def begin(connection: Connection) -> tuple[Plan | None, str]:
+        def look(connection: Connection) -> Plan | None:
             last = rows.last_payouts(connection, policy.pool, 1)
             if last and now - last[0].created_ms < policy.interval_ms:
-                return None, ""
-            plan = plan_now(connection, policy, now=now, is_approved=is_approved)
-            if not plan.parts or not policy.is_live:
+                return None
+            return plan_now(connection, policy, now=now, is_approved=is_approved)
+
+        def begin(connection: Connection) -> tuple[Plan | None, str]:
+            plan = look(connection)
+            if plan is None or not plan.parts:
                 return plan, ""
             payout = new_payout(policy, plan, rows.next_id(connection, policy.pool), now=now)
             rows.write_planned(connection, payout)
             return plan, payout.id
 
+        first = await self._books.read(look)
+        if first is None or not first.parts or not policy.is_live:
+            return first, ""
+        await self._refuse_broken_books()
         self._at("before plan")
         plan, planned = await self._books.write(begin)
         self._at("after plan")
         return plan, planned
+
+    async def _refuse_broken_books(self) -> None:
+        """Prove the books from their raw rows before money leaves by them (reliability.md F22)."""
+        findings = await self._books.read(
+            lambda connection: [*ledger_findings(connection), *payout_findings(connection)]
+        )
+        if findings:
+            raise InvariantBroken(
+                f"The books do not hold, so nobody is paid by them. {findings[0].place}: {findings[0].message}",
+                code="HW-621",
+                hint="hw ledger check lists every finding.",
+            )
 
     async def _carry_on(self, payout: Payout, stopped: str, *, now: int) -> None:
         """Do the steps that can be done now; a problem is noted with the payout and ends its turn."""

@@ -131,6 +131,12 @@ class PayoutService:
                 self._app.shell.alerts(Alert(level="critical", code="HW-622", text=text))
 
     async def _once(self, is_approved: bool) -> Report:
+        if self._app.kernel.poisoned:
+            raise OperatorError(
+                "An event broke its engine; nobody is paid before a person has looked.",
+                code="HW-622",
+                hint="See the log for HW-901, and report it.",
+            )
         wallet = await open_wallet(self._config, currency=self.policy.currency)
         try:
             payer = Payer(self.policy, wallet, LiveBooks(self._app), script_of=self._script_of)

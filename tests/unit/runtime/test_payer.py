@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from hashwright.errors import InvariantBroken
 from hashwright.pool.payouts import ADDRESS_DELAY_MS
 from hashwright.store import ledger
 from hashwright.store import payouts as rows
@@ -240,3 +241,22 @@ def test_limits_hold(scene):
     assert "daily limit" in scene.tick(is_approved=True).plan.problem
     scene.policy = policy(approval_above=1)
     assert scene.tick(is_approved=True).planned == "p-000001"
+
+
+@pytest.mark.parametrize("way", ["entry", "balance", "payout"])
+def test_books_that_do_not_hold_pay_nobody(scene, way):
+    if way == "entry":
+        scene.connection.execute("DROP TRIGGER entry_is_immutable")
+        scene.connection.execute("UPDATE entry SET at_ms = at_ms + 1")
+    elif way == "balance":
+        scene.connection.execute("UPDATE balance SET minor = minor - 1 WHERE account LIKE 'liability:member:p:kai'")
+        scene.chain.fund(OWN, 10)
+    else:
+        scene.finish()
+        scene.earn(2)
+        scene.now += 3_600_000
+        scene.connection.execute("DROP TRIGGER payout_part_is_kept")
+        scene.connection.execute("DELETE FROM payout_part WHERE member = 'mia'")
+    with pytest.raises(InvariantBroken, match="nobody is paid"):
+        scene.tick()
+    assert rows.open_payouts(scene.connection, "p") == []
