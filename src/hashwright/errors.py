@@ -152,13 +152,17 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-620": _code("Entry not sound", "An entry of the books does not balance.", "Report it: a fault of ours."),
     "HW-621": _code("Books do not hold", "An invariant of the ledger is broken.", "Do not pay; hw ledger check."),
     "HW-622": _code(
-        "Payouts are stopped", "The wallet, the chain and the books do not agree.", "hw pool payout says why."
+        "Payouts are stopped",
+        "The wallet, the chain and the books do not agree.",
+        "hw pool payout, hw ledger reconcile.",
     ),
     "HW-623": _code("Payout not possible", "Funds, a limit or an address forbid it.", "Read the reason."),
     "HW-624": _code("Wallet refused", "The wallet is locked, short of funds, or says no.", "Read its reason."),
     "HW-625": _code("Reserve too low", "Paying per share would go below the reserve's floor.", "Fill the reserve."),
     "HW-626": _code("Not in the books", "No entry, block or payout has that name.", "hw ledger balance."),
     "HW-627": _code("Payout address", "Somebody set where a member is paid.", "Not you? hw pool address --cancel."),
+    "HW-628": _code("Prices not taken", "A file of prices cannot be read, or contradicts itself.", "Read the line."),
+    "HW-629": _code("Not reconciled", "What left the wallet does not fit what was said of it.", "Read the reason."),
     # 7xx: settings, commands, plug-ins, this computer
     "HW-701": _code("Settings not usable", "A value is wrong, or a key is unknown.", "Each problem names its place."),
     "HW-702": _code("Secret not found", "The file, variable or credential is missing.", "Name an existing one."),

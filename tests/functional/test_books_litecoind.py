@@ -1,6 +1,9 @@
 """The whole way on a real chain: three miners, PPLNS, a kill -9, blocks matured and paid; equal to the litoshi."""
 
 import asyncio
+import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -73,6 +76,41 @@ def prove(hw, node, *, owed, fee):
     assert 0 < network_fee < 100_000
     assert all(0 <= owed[accounts.member("home", name)] - received[name] <= network_fee for name in SHARES)
     assert hw.run("admin", "replay", "--verify").returncode == 0
+    judged_from_outside(hw)
+
+
+def judged_from_outside(hw):
+    """beancount and the stand-alone checker read what was exported, and find nothing."""
+    scripts = pathlib.Path(__file__).parents[2] / "scripts"
+    exported = hw.run("ledger", "export", "--format", "json").stdout
+    done = subprocess.run(
+        [sys.executable, "-I", scripts / "ledger_checker.py"],
+        input=exported,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.endswith(" 0 findings\n")) == (0, True), done.stdout
+    path = hw.folder / "books.beancount"
+    path.write_text(hw.run("ledger", "export", "--format", "beancount").stdout, encoding="utf-8")
+    program = pathlib.Path(sys.executable).with_name("bean-check")
+    done = subprocess.run([program, "--no-cache", path], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def take_out_by_hand(hw, node):
+    """The owner spends the fees past the program; payouts stop until he says what it was."""
+    call(node, "pool", "sendtoaddress", address_of("owner"), "0.001")
+    node.mine(6, address_of("nobody"))
+    until(lambda: "no payout explains" in hw.json("pool", "payout", "home")["stopped"], what="payouts stop")
+    found = hw.json("ledger", "reconcile", "home")
+    (gone,) = found["unexplained"]
+    assert (gone["pays_members"], found["left"]) == ([], "0.00000000")
+    done = hw.json("ledger", "reconcile", "home", "--txid", gone["txid"], "--as", "owner")
+    assert (done["unexplained"], done["left"], done["books_say"]) == ([], "0.00000000", done["wallet_holds"])
+    assert hw.json("pool", "payout", "home")["stopped"] == ""
+    assert balances(hw, "equity:owner")["equity:owner"] == -amount_of(gone["amount"], LTC).minor
 
 
 def test_three_miners_are_paid_what_their_work_earned(tmp_path):
@@ -107,6 +145,7 @@ def test_three_miners_are_paid_what_their_work_earned(tmp_path):
         assert balances(hw, "asset:wallet")["asset:wallet:home"] == fee + total
         pay(hw, node)
         prove(hw, node, owed=owed, fee=fee)
+        take_out_by_hand(hw, node)
 
 
 def payout(hw):

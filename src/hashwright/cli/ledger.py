@@ -7,7 +7,7 @@ from click.exceptions import Exit
 
 from hashwright.cli.command import LazyGroup, pass_terminal
 from hashwright.cli.terminal import Table, Terminal
-from hashwright.errors import EXIT_FAILED, EXIT_NOTHING, OperatorError
+from hashwright.errors import EXIT_FAILED, OperatorError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,14 @@ CREDIT_ROOTS = ("liability", "income", "equity")
 """Their balances are credits; people read them without the sign."""
 
 
-@click.group(cls=LazyGroup)
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        "export": "ledger_export:export",
+        "prices": "ledger_export:prices",
+        "reconcile": "ledger_reconcile:reconcile",
+    },
+)
 def ledger() -> None:
     """Read the books: balances, days, single entries, proof, exports.
 
@@ -51,7 +58,7 @@ def balance(terminal: Terminal, account: str) -> None:
         roots = [account] if account else list(WORDS)
         return [_balance_row(name, amount) for root in roots for name, amount in under(balances, root)]
 
-    rows = _read(terminal, ask)
+    rows = read_books(terminal, ask)
     if terminal.is_json:
         terminal.document({"balances": rows})
         return
@@ -80,7 +87,7 @@ def day(terminal: Terminal, days: int) -> None:
 
     Example: hw ledger day --days 30
     """
-    rows = _read(terminal, lambda connection: _days(connection, days))
+    rows = read_books(terminal, lambda connection: _days(connection, days))
     if terminal.is_json:
         terminal.document({"days": rows})
         return
@@ -115,7 +122,7 @@ def explain(terminal: Terminal, id: str) -> None:
 
     Example: hw ledger explain payout:litecoin-000001
     """
-    found = _read(terminal, lambda connection: _matching(connection, id))
+    found = read_books(terminal, lambda connection: _matching(connection, id))
     if not found:
         raise OperatorError(
             f"The books hold nothing that is called {id[:80]}.", code="HW-626", hint="List accounts: hw ledger balance."
@@ -180,7 +187,7 @@ def check(terminal: Terminal, deep: bool) -> None:
             findings = [*database_findings(connection, deep=True), *payout_findings(connection)]
         return {"entries": read_head(connection)[0], "findings": findings}
 
-    result = _read(terminal, prove)
+    result = read_books(terminal, prove)
     findings = result["findings"]
     if terminal.is_json:
         import dataclasses
@@ -195,31 +202,8 @@ def check(terminal: Terminal, deep: bool) -> None:
         raise Exit(EXIT_FAILED)
 
 
-@ledger.command()
-@click.option("--format", "form", type=click.Choice(("json", "csv")), required=True, help="json: one entry a line.")
-@pass_terminal
-def export(terminal: Terminal, form: str) -> None:
-    """Write the books to standard output. They hold settled amounts in their own currencies, and no valuations yet.
-
-    Example: hw ledger export --format csv > books.csv
-    """
-    from hashwright.ledger.export_csv import export_csv
-    from hashwright.ledger.export_json import export_json
-    from hashwright.store.ledger import read_entries, read_head
-
-    forms = {"json": export_json, "csv": export_csv}
-
-    def write(connection: "Connection") -> int:
-        count, _ = read_head(connection)
-        for line in forms[form](read_entries(connection)) if count else ():
-            click.echo(line)
-        return count
-
-    if not _read(terminal, write):
-        raise Exit(EXIT_NOTHING)
-
-
-def _read(terminal: Terminal, query: "Callable[[Connection], Any]") -> Any:  # noqa: ANN401 (what the query returns)
+def read_books(terminal: Terminal, query: "Callable[[Connection], Any]") -> Any:  # noqa: ANN401 (what the query returns)
+    """Ask the books of the data folder, also while Hashwright runs."""
     from hashwright.store.sqlite import SqliteStore
 
     store = SqliteStore.open(terminal.load_config().data_dir, readonly=True)

@@ -7,6 +7,7 @@ So what a member is owed is the negated balance of the account.
     asset:immature:POOL                 blocks of a pool that are not spendable yet
     asset:wallet:WALLET                 coins in a wallet
     asset:receivable:UPSTREAM:STATE     owed by an upstream: `expected` by our count, `credited` by its own
+    asset:cash:PLACE                    money of a state: a bank, an exchange
     asset:hardware:NAME
     liability:immature:POOL:MEMBER      a member's part of blocks that may still be orphaned
     liability:unearned:POOL             the pool's own part of those: its fee, and what falls to the reserve
@@ -14,6 +15,7 @@ So what a member is owed is the negated balance of the account.
     liability:payout:POOL:PAYOUT        on its way to members: signed or sent, not settled
     liability:held:POOL                 an abnormal reward, until a person has looked
     liability:escrow:ORDER
+    equity:conversion                   one currency for another: a sale leaves coins here and takes money
     equity:reserve:POOL                 out of which PPS and FPPS pay; equity:owner is what the owner put in or took out
     income:fee:POOL, income:mined:DESTINATION, income:rounding
     expense:energy:SITE, expense:network-fee:WALLET, expense:orphaned:POOL
@@ -29,6 +31,7 @@ _ACCOUNT: Final = re.compile(r"(?:asset|liability|equity|income|expense)(?::[-A-
 _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.@+")
 
 OWNER: Final = "equity:owner"
+CONVERSION: Final = "equity:conversion"
 ROUNDING: Final = "income:rounding"
 NEVER_NEGATIVE: Final = ("liability:member:", "liability:immature:", "liability:escrow:", "liability:payout:")
 """Nobody can owe us here: such an account never has a debit balance (reliability.md I3)."""
@@ -62,6 +65,11 @@ def wallet(name: str) -> str:
 def receivable(upstream: str, state: str) -> str:
     """Name the account of what an upstream owes: `expected` or `credited`."""
     return f"asset:receivable:{part(upstream)}:{part(state)}"
+
+
+def cash(place: str) -> str:
+    """Name the account of money of a state that lies somewhere."""
+    return f"asset:cash:{part(place)}"
 
 
 def hardware(name: str) -> str:

@@ -5,7 +5,8 @@ cannot be read disables itself; the program starts all the same. What stops payo
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -25,6 +26,7 @@ from hashwright.pool.payouts import (
     asked_address,
 )
 from hashwright.runtime.payer import Payer, Report, plan_now
+from hashwright.runtime.reconcile import Reconciler
 from hashwright.signals import Alert
 from hashwright.store import payouts as rows
 from hashwright.store.connection import Connection
@@ -139,12 +141,23 @@ class PayoutService:
             )
         wallet = await open_wallet(self._config, currency=self.policy.currency)
         try:
-            payer = Payer(self.policy, wallet, LiveBooks(self._app), script_of=self._script_of)
+            payer = Payer(self.policy, wallet, LiveBooks(self._app), script_of=self.script_of)
             return await payer.tick(now=self._app.clock.now(), is_approved=is_approved)
         finally:
             await wallet.aclose()
 
-    def _script_of(self, address: str) -> bytes:
+    @contextlib.asynccontextmanager
+    async def reconciling(self) -> AsyncIterator[Reconciler]:
+        """Hold the wallet for a person's look at it; no tick runs meanwhile."""
+        async with self._turn:
+            wallet = await open_wallet(self._config, currency=self.policy.currency)
+            try:
+                yield Reconciler(self.policy, wallet, LiveBooks(self._app), script_of=self.script_of)
+            finally:
+                await wallet.aclose()
+
+    def script_of(self, address: str) -> bytes:
+        """Return the output script of an address of this pool's network."""
         settings = own_pool(self._app, self.policy.pool)
         coin = registry.load("coins", settings.coin).COIN
         return script_of_address(address, coin, settings.network)
@@ -170,6 +183,20 @@ def currency_of(app: "Hashwright", name: str) -> Currency:
     settings = own_pool(app, name)
     currency: Currency = registry.load("coins", settings.coin).COIN.currency(settings.network)
     return currency
+
+
+def service_of(app: "Hashwright", pool: str) -> PayoutService:
+    """Return the payouts of a pool.
+
+    Raises:
+        OperatorError: none are set (HW-708).
+    """
+    service = app.payouts.get(pool)
+    if service is None:
+        raise OperatorError(
+            f"No payouts are set for {pool!r}.", code="HW-708", hint="Set them: hw pool payouts --help."
+        )
+    return service
 
 
 def start(app: "Hashwright", raw: Mapping[str, Any]) -> None:
@@ -263,11 +290,7 @@ async def cancel_address(app: "Hashwright", pool: str, member: str) -> dict[str,
 
 async def payouts_of(app: "Hashwright", pool: str, *, is_approved: bool) -> dict[str, Any]:
     """Tick the payouts of a pool now, and return what was found, planned and done."""
-    service = app.payouts.get(pool)
-    if service is None:
-        raise OperatorError(
-            f"No payouts are set for {pool!r}.", code="HW-708", hint="Set them: hw pool payouts --help."
-        )
+    service = service_of(app, pool)
     await service.tick(is_approved=is_approved)
     now, policy = app.clock.now(), service.policy
     plan = await LiveBooks(app).read(lambda connection: plan_now(connection, policy, now=now, is_approved=is_approved))

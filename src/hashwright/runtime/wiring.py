@@ -23,7 +23,7 @@ from hashwright.errors import HashwrightError, InvariantBroken
 from hashwright.pool.blocks import must_be_asked
 from hashwright.pool.events import BlockAnswered, ChannelClosed, DestinationRemoved, DestinationSet, SharesAnswered
 from hashwright.routing.events import PlanFailed
-from hashwright.runtime import commands, destinations, payouts, replay, route_commands, setups
+from hashwright.runtime import commands, destinations, payouts, reconcile, replay, route_commands, setups
 from hashwright.runtime.breather import Breather
 from hashwright.runtime.config import Config
 from hashwright.runtime.control import ControlServer, socket_path
@@ -248,6 +248,7 @@ class Hashwright:
                 url=listener.url,
             )
         verbs = commands.table(self) | route_commands.table(self) | payouts.commands(self)
+        verbs |= reconcile.commands(self)
         self._control = ControlServer(socket_path(self.config.data_dir), verbs)
         await self._control.start()
         self.supervisor.start("snapshots", self._keep_snapshots)

@@ -96,6 +96,12 @@ def read_entries(connection: Connection, *, after: int = 0) -> Iterator[tuple[in
         )
 
 
+def read_digests(connection: Connection) -> dict[int, tuple[str, str]]:
+    """Return by number the digest of the entry before and the entry's own [hex]."""
+    rows = connection.execute("SELECT id, previous_digest, digest FROM entry ORDER BY id")
+    return {row[0]: (bytes(row[1]).hex(), bytes(row[2]).hex()) for row in rows}
+
+
 def read_balances(connection: Connection) -> Balances:
     """Return the balances that the triggers keep; accounts with nothing on them are left out."""
     exponents = read_currencies(connection)

@@ -5,6 +5,7 @@ unless they balance in every currency; nothing is ever changed or deleted; balan
 that nobody may overdraw cannot be overdrawn.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import (
@@ -201,6 +202,23 @@ def add_addresses(metadata: MetaData) -> None:
     )
 
 
+def add_prices(metadata: MetaData) -> None:
+    """Describe measured prices; migration 0004 creates the table."""
+    Table(
+        "price",
+        metadata,
+        text("feed", key=True),
+        text("base", key=True),
+        text("quote", key=True),
+        whole("at_ms", key=True),
+        whole("known_ms"),
+        text("value"),
+        within("at_ms"),
+        within("known_ms"),
+        **PACKED,
+    )
+
+
 IMMUTABLE = ("entry", "posting", "currency", "payout_part", "payout_transaction")
 KEPT = (*IMMUTABLE, "payout", "member_address", "explained")
 UNBALANCED = (
@@ -214,18 +232,26 @@ ADD_TO_BALANCE = (
 """Not one upsert: SQLite would check the bound on the part alone, before it is added."""
 
 
-def sqlite_triggers() -> list[str]:
-    """Return the statements that make the triggers on SQLite."""
+def _sqlite_refusal(name: str, when: str, condition: str, words: str) -> str:
+    return f"CREATE TRIGGER {name} {when}\n{condition}BEGIN SELECT RAISE(ABORT, '{words}'); END"
 
-    def refuse(name: str, when: str, condition: str, words: str) -> str:
-        return f"CREATE TRIGGER {name} {when}\n{condition}BEGIN SELECT RAISE(ABORT, '{words}'); END"
 
+def _sqlite_history(immutable: Iterable[str], kept: Iterable[str]) -> list[str]:
+    refuse = _sqlite_refusal
     return [
         *(
             refuse(f"{it}_is_immutable", f"BEFORE UPDATE ON {it}", "", f"a row of {it} never changes")
-            for it in IMMUTABLE
+            for it in immutable
         ),
-        *(refuse(f"{it}_is_kept", f"BEFORE DELETE ON {it}", "", f"a row of {it} is never deleted") for it in KEPT),
+        *(refuse(f"{it}_is_kept", f"BEFORE DELETE ON {it}", "", f"a row of {it} is never deleted") for it in kept),
+    ]
+
+
+def sqlite_triggers() -> list[str]:
+    """Return the statements that make the triggers on SQLite."""
+    refuse = _sqlite_refusal
+    return [
+        *_sqlite_history(IMMUTABLE, KEPT),
         refuse(
             "entry_balances", "BEFORE INSERT ON entry", f"WHEN {UNBALANCED}\n", "an entry balances in each currency"
         ),
@@ -245,18 +271,30 @@ def sqlite_triggers() -> list[str]:
     ]
 
 
+def postgresql_refusal(statements: list[str], name: str, when: str, condition: str, words: str) -> None:
+    """Add the statements of a trigger that refuses under a condition."""
+    body = f"IF {condition} THEN RAISE EXCEPTION '{words}' USING ERRCODE = '23514'; END IF;"
+    _define(statements, name, when, body)
+
+
+def _postgresql_history(immutable: Iterable[str], kept: Iterable[str]) -> list[str]:
+    statements: list[str] = []
+    for it in immutable:
+        words = f"a row of {it} never changes"
+        postgresql_refusal(statements, f"{it}_is_immutable", f"BEFORE UPDATE ON {it}", "true", words)
+    for it in kept:
+        words = f"a row of {it} is never deleted"
+        postgresql_refusal(statements, f"{it}_is_kept", f"BEFORE DELETE ON {it}", "true", words)
+    return statements
+
+
 def postgresql_triggers() -> list[str]:
     """Return the statements that make the same triggers on PostgreSQL."""
-    statements: list[str] = []
+    statements = _postgresql_history(IMMUTABLE, KEPT)
 
     def refuse(name: str, when: str, condition: str, words: str) -> None:
-        body = f"IF {condition} THEN RAISE EXCEPTION '{words}' USING ERRCODE = '23514'; END IF;"
-        _define(statements, name, when, body)
+        postgresql_refusal(statements, name, when, condition, words)
 
-    for it in IMMUTABLE:
-        refuse(f"{it}_is_immutable", f"BEFORE UPDATE ON {it}", "true", f"a row of {it} never changes")
-    for it in KEPT:
-        refuse(f"{it}_is_kept", f"BEFORE DELETE ON {it}", "true", f"a row of {it} is never deleted")
     refuse("entry_balances", "BEFORE INSERT ON entry", UNBALANCED, "an entry balances in each currency")
     closed = "EXISTS (SELECT 1 FROM entry WHERE id = NEW.entry)"
     refuse("posting_comes_first", "BEFORE INSERT ON posting", closed, "an entry is closed")
@@ -275,9 +313,16 @@ def _define(statements: list[str], name: str, when: str, body: str) -> None:
 
 
 def create_triggers(connection: Connection) -> None:
-    """Create the triggers in the dialect of the connection."""
+    """Create the triggers of the books in the dialect of the connection."""
     statements = sqlite_triggers() if connection.dialect.name == "sqlite" else postgresql_triggers()
     for statement in statements:
+        connection.exec_driver_sql(statement)
+
+
+def create_price_triggers(connection: Connection) -> None:
+    """Create the triggers that keep prices as they were."""
+    make = _sqlite_history if connection.dialect.name == "sqlite" else _postgresql_history
+    for statement in make(("price",), ("price",)):
         connection.exec_driver_sql(statement)
 
 
@@ -286,5 +331,6 @@ def listen(metadata: MetaData) -> None:
 
     def create(_target: MetaData, connection: Connection, **_options: object) -> None:
         create_triggers(connection)
+        create_price_triggers(connection)
 
     event.listen(metadata, "after_create", create)

@@ -296,6 +296,11 @@ class SqliteStore:
                 )
             return query(connection)
 
+    def change_books(self, apply: Callable[[Connection], T]) -> T:
+        """Run a function that writes into the books while no writer runs; durable, or nothing where it raises."""
+        with self._writing() as connection:
+            return apply(connection)
+
     # ------------------------------------------------------------ care
 
     def check(self, deep: bool = False) -> list[Finding]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from hashwright.adapters.wallets.base import Broadcast, Outpoint, Sight, SignedTransaction, Unspent, WalletTip
+from hashwright.adapters.wallets.base import Broadcast, Outpoint, Sight, SignedTransaction, Spent, Unspent, WalletTip
 from hashwright.errors import OperatorError, Unavailable
 
 Fault = Literal["", "answer-lost", "error-but-sent", "not-sent", "locked", "hang"]
@@ -178,6 +178,21 @@ class VirtualWallet:
         }
         every = [*(it for _, it in self.chain.mined()), *self.chain.mempool.values()]
         return [it.txid for it in every if own.intersection(it.inputs)]
+
+    async def spent(self, txid_display: str) -> Spent:
+        """Return what a transaction took out."""
+        every = [*self.chain.mined(), *((0, it) for it in self.chain.mempool.values())]
+        depth, found = next(it for it in every if it[1].txid == txid_display)
+        amounts = {
+            Outpoint(it.txid, index): (owner, minor)
+            for _, it in every
+            for index, (owner, minor) in enumerate(it.outputs)
+        }
+        coins = [amounts[it] for it in found.inputs]
+        come = sum(minor for owner, minor in coins if owner == OWN)
+        back = sum(minor for owner, minor in found.outputs if owner == OWN)
+        fee = sum(minor for _, minor in coins) - sum(minor for _, minor in found.outputs)
+        return Spent(txid_display=txid_display, net=come - back, fee=fee, outputs=found.outputs, confirmations=depth)
 
     async def balance(self) -> int:
         """Return what it holds."""

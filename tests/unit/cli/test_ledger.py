@@ -73,6 +73,33 @@ def test_exports_are_whole_and_harmless(capsys, folder):
     assert ",'=Block 7 matured.," in said.out
 
 
+def test_exports_say_what_is_valued_and_by_whom(capsys, folder, tmp_path):
+    prices = tmp_path / "prices.csv"
+    prices.write_text("date,base,quote,price\n2026-09-20,LTC,EUR,80.00\n")
+    said = hw(capsys, "--data-dir", folder, "ledger", "prices", prices, "--feed", "mine")
+    assert (said.code, said.out) == (0, "1 new prices of mine; 0 were known.\n")
+    again = hw(capsys, "--data-dir", folder, "--json", "ledger", "prices", prices, "--feed", "mine")
+    assert json.loads(again.out)["new"] == 0
+    for form in ("json", "csv", "beancount", "hledger", "koinly", "cointracker", "gains"):
+        said = hw(capsys, "--data-dir", folder, "ledger", "export", "--format", form, "--currency", "EUR")
+        assert (said.code, bool(said.out)) == (0, True), form
+        words = "nothing here is valued" if form == "cointracker" else "3 of 3 amounts have a measured price in EUR"
+        assert words in said.err
+    said = hw(capsys, "--data-dir", folder, "ledger", "export", "--format", "koinly")
+    assert "No valuations" in said.err
+    assert hw(capsys, "--data-dir", folder, "ledger", "export", "--format", "gains").code == 2
+
+
+def test_bad_prices_are_refused_whole(capsys, folder, tmp_path):
+    prices = tmp_path / "prices.csv"
+    prices.write_text("date,base,quote,price\n2026-09-20,LTC,EUR,80.00\n2026-09-20,LTC,EUR,81.00\n")
+    said = hw(capsys, "--data-dir", folder, "ledger", "prices", prices, "--feed", "mine")
+    assert said.code == 1
+    assert said.err.startswith("HW-628 ")
+    said = hw(capsys, "--data-dir", folder, "ledger", "export", "--format", "csv", "--currency", "EUR")
+    assert "0 of 3 amounts" in said.err, "nothing of a refused file is taken"
+
+
 @pytest.mark.parametrize("deep", [[], ["--deep"]])
 def test_a_check_proves_and_finds(capsys, folder, deep):
     good = hw(capsys, "--data-dir", folder, "ledger", "check", *deep)

@@ -59,6 +59,7 @@ def test_the_commands_of_this_part_are_there():
         "pool members", "pool address", "pool payouts", "pool payout",
         "route status", "route set", "route move", "route test",
         "ledger balance", "ledger day", "ledger explain", "ledger check", "ledger export",
+        "ledger prices", "ledger reconcile",
         "admin backup", "admin restore", "admin replay",
         "admin config show", "admin config export", "admin config apply",
     }  # fmt: skip

@@ -65,6 +65,17 @@ class Sight:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What a transaction took out of a wallet: `net` in all, `fee` of it for the network; `outputs` are everybody's."""
+
+    txid_display: str
+    net: int
+    fee: int
+    outputs: tuple[tuple[bytes, int], ...]
+    confirmations: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WalletTip:
     """The best block of the wallet's node."""
 
@@ -124,6 +135,10 @@ class Wallet(Protocol):
 
     async def outgoing(self) -> list[str]:
         """List the ids of transactions that spent the wallet's coins and can still confirm, or have."""
+        ...
+
+    async def spent(self, txid_display: str) -> Spent:
+        """Return what one of `outgoing` took out."""
         ...
 
     async def balance(self) -> int:

@@ -23,6 +23,7 @@ from hashwright.adapters.wallets.base import (
     Outpoint,
     Sight,
     SignedTransaction,
+    Spent,
     Unspent,
     WalletTip,
     refuse_watch_only,
@@ -154,6 +155,19 @@ class BitcoindWallet:
     async def outgoing(self) -> list[str]:
         """List what spent its coins, but for what the chain has made impossible."""
         return list(dict.fromkeys(row["txid"] for row in await self._sends() if row["confirmations"] >= 0))
+
+    async def spent(self, txid_display: str) -> Spent:
+        """Return what a transaction took out: the wallet's own sum, and the outputs as we read the bytes."""
+        found = await self._rpc.ask("gettransaction", txid_display)
+        transaction = parse_transaction(_bytes(found["hex"]))
+        fee = -self._minor(found.get("fee", 0))
+        return Spent(
+            txid_display=txid_display,
+            net=fee - self._minor(found["amount"]),
+            fee=fee,
+            outputs=tuple((it.script, it.value) for it in transaction.outputs),
+            confirmations=await self._depth(txid_display),
+        )
 
     async def balance(self) -> int:
         """Return what it can spend now, its own unconfirmed change included."""

@@ -1,0 +1,222 @@
+"""Hold a wallet against the books, line by line, and take into the books what a person explains.
+
+The chain says what left and to which addresses; the person only says what it was. What is not deep enough is not
+taken: it could still come back.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hashwright.adapters.wallets.base import Spent, Wallet
+from hashwright.errors import HashwrightError
+from hashwright.ledger import accounts
+from hashwright.ledger.prices import FIAT_EXPONENT
+from hashwright.money import Amount, Currency, MoneyError, amount_of
+from hashwright.pool.payouts import PayoutPolicy
+from hashwright.pool.reconcile import Departure, Meaning, Received, departure_entry, refused
+from hashwright.runtime.payer import Books
+from hashwright.store import ledger
+from hashwright.store import payouts as rows
+from hashwright.store.connection import Connection
+
+if TYPE_CHECKING:
+    from hashwright.runtime.wiring import Hashwright
+
+SHOWN_MAX = 200
+MEANINGS: tuple[Meaning, ...] = ("members", "owner", "sale")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differences:
+    """What a wallet holds and what the books say of it [minor units].
+
+    `on_the_way` is what signed payouts took out of the wallet and the books still count. `unexplained` are transactions
+    that nothing explains. `left` is what remains: above zero coins came that the books do not know.
+    """
+
+    held: int
+    in_books: int
+    on_the_way: int
+    unexplained: tuple[Spent, ...]
+
+    @property
+    def left(self) -> int:
+        """Return what is neither in the books, on its way, nor unexplained."""
+        return self.held - self.in_books + self.on_the_way + sum(it.net for it in self.unexplained)
+
+
+class Reconciler:
+    """Reconciles one pool's wallet. `script_of` turns an address of its network into an output script."""
+
+    def __init__(
+        self, policy: PayoutPolicy, wallet: Wallet, books: Books, *, script_of: Callable[[str], bytes]
+    ) -> None:
+        self._policy = policy
+        self._wallet = wallet
+        self._books = books
+        self._script_of = script_of
+
+    async def differences(self) -> Differences:
+        """Compare the wallet with the books."""
+        policy = self._policy
+        sent = await self._wallet.outgoing()
+
+        def ask(connection: Connection) -> tuple[set[str], int, list[str]]:
+            known = rows.known_txids(connection, policy.wallet)
+            booked = ledger.read_balance(connection, accounts.wallet(policy.wallet), policy.currency.code)
+            going = [rows.read_transaction(connection, it.id) for it in rows.open_payouts(connection, policy.pool)]
+            return known, booked, [it.txid_display for it in going if it is not None]
+
+        known, booked, going = await self._books.read(ask)
+        unknown = [txid for txid in sent if txid not in known][:SHOWN_MAX]
+        on_the_way = [await self._wallet.spent(txid) for txid in going if txid in sent]
+        return Differences(
+            held=await self._wallet.balance(),
+            in_books=booked,
+            on_the_way=sum(it.net for it in on_the_way),
+            unexplained=tuple([await self._wallet.spent(txid) for txid in unknown]),
+        )
+
+    async def explain(self, txid: str, meaning: Meaning, received: Received | None, *, now: int) -> str:
+        """Take a transaction into the books as what a person says it was; return the entry's source.
+
+        Raises:
+            OperatorError: it is explained already, not the wallet's, not deep enough, or does not fit (HW-629).
+        """
+        policy = self._policy
+        if txid not in await self._wallet.outgoing():
+            raise refused(f"{txid[:64]!r} is no transaction that spent this wallet's coins")
+        spent = await self._wallet.spent(txid)
+        if spent.confirmations < policy.depth:
+            raise refused(f"{txid} is {spent.confirmations} blocks deep and has to be {policy.depth}; wait")
+        departure = Departure(
+            pool=policy.pool,
+            wallet=policy.wallet,
+            txid_display=txid,
+            net=spent.net,
+            fee=spent.fee,
+            currency=policy.currency,
+        )
+
+        def write(connection: Connection) -> str:
+            if txid in rows.known_txids(connection, policy.wallet):
+                raise refused(f"{txid} is explained already")
+            entry = departure_entry(
+                departure,
+                meaning,
+                paid=self._paid(connection, spent),
+                owed=_owed(connection, policy),
+                received=received,
+                at_ms=now,
+            )
+            ledger.post(connection, entry)
+            rows.explain(connection, policy.wallet, txid, reason=f"{meaning}: {entry.text}", now=now)
+            return entry.source
+
+        return await self._books.write(write)
+
+    def _paid(self, connection: Connection, spent: Spent) -> list[tuple[str, int]]:
+        """Say which members the outputs paid, by every address that they ever set."""
+        owners: dict[bytes, str] = {}
+        for member, history in rows.read_addresses(connection, self._policy.pool).items():
+            for wish in history:
+                owners[self._script_of(wish.address)] = member
+        return [(owners[script], minor) for script, minor in spent.outputs if script in owners]
+
+
+def _owed(connection: Connection, policy: PayoutPolicy) -> dict[str, int]:
+    prefix = f"liability:member:{accounts.part(policy.pool)}:"
+    return {
+        accounts.parts_of(account)[3]: -minor
+        for (account, currency), minor in ledger.read_balances(connection).items()
+        if account.startswith(prefix) and currency == policy.currency
+    }
+
+
+def received_of(text: str, place: str) -> Received | None:
+    """Read what a sale brought, such as `500.00 EUR`; None for an empty text.
+
+    Raises:
+        OperatorError: it is no amount with a currency (HW-629).
+    """
+    if not text:
+        return None
+    try:
+        number, code = text.split()
+        return Received(amount=amount_of(number, Currency(code, FIAT_EXPONENT)), place=place or "exchange")
+    except (ValueError, MoneyError) as problem:
+        raise refused(f"{text[:40]!r} is no amount such as 500.00 EUR") from problem
+
+
+def commands(app: "Hashwright") -> dict[str, Any]:
+    """Return the commands of the books for the control socket."""
+
+    async def take_prices(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        from decimal import Decimal
+
+        from hashwright.ledger.prices import PriceSeen
+        from hashwright.runtime.payouts import LiveBooks
+        from hashwright.store.prices import write_prices
+
+        told = [PriceSeen(**{**it, "value": Decimal(it["value"])}) for it in arguments["prices"]]
+        now = app.clock.now()
+        return {"new": await LiveBooks(app).write(lambda connection: write_prices(connection, told, now=now))}
+
+    async def reconcile(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        return await _reconcile(app, arguments)
+
+    return {"ledger-prices": take_prices, "ledger-reconcile": reconcile}
+
+
+async def _reconcile(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    from hashwright.runtime.payouts import service_of
+
+    service = service_of(app, str(arguments["pool"]))
+    async with service.reconciling() as reconciler:
+        answer: dict[str, Any] = {}
+        if arguments.get("txid"):
+            meaning = str(arguments.get("meaning", ""))
+            if meaning not in MEANINGS:
+                raise refused(f"say what it was: --as {', --as '.join(MEANINGS)}")
+            received = received_of(str(arguments.get("received", "")), str(arguments.get("place", "")))
+            txid = str(arguments["txid"])
+            answer["source"] = await reconciler.explain(txid, meaning, received, now=app.clock.now())
+        found = await reconciler.differences()
+    currency = service.policy.currency
+    answer |= {
+        "pool": service.policy.pool,
+        "currency": currency.code,
+        "wallet_holds": Amount(found.held, currency).text(),
+        "books_say": Amount(found.in_books, currency).text(),
+        "on_the_way": Amount(found.on_the_way, currency).text(),
+        "left": Amount(found.left, currency).text(),
+        "unexplained": [
+            {
+                "txid": it.txid_display,
+                "amount": Amount(it.net, currency).text(),
+                "confirmations": it.confirmations,
+                "pays_members": await _members_paid(app, service, it),
+            }
+            for it in found.unexplained
+        ],
+    }
+    return answer
+
+
+async def _members_paid(app: "Hashwright", service: Any, spent: Spent) -> list[str]:  # noqa: ANN401 (PayoutService)
+    from hashwright.runtime.payouts import LiveBooks
+
+    def ask(connection: Connection) -> list[str]:
+        found = set()
+        scripts = {script for script, _ in spent.outputs}
+        for member, history in rows.read_addresses(connection, service.policy.pool).items():
+            for wish in history:
+                try:
+                    if service.script_of(wish.address) in scripts:
+                        found.add(member)
+                except HashwrightError:
+                    continue  # an address of before, of another network
+        return sorted(found)
+
+    return await LiveBooks(app).read(ask)
