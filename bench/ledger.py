@@ -1,10 +1,13 @@
 """The books: a PPLNS window of 1,000 members, and 100,000 entries posted, read and proved. Prints one line a figure.
 
-python bench/ledger.py [--shares 1000000] [--entries 100000]
+python bench/ledger.py [--shares 1000000] [--entries 100000] [--only sqlite|postgresql]
+
+PostgreSQL is Debian's server with its default settings, on a socket, started and stopped here.
 """
 
 import argparse
 import pathlib
+import sys
 import tempfile
 import time
 
@@ -26,10 +29,14 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--shares", type=int, default=1_000_000)
     parser.add_argument("--entries", type=int, default=100_000)
+    parser.add_argument("--only", choices=("sqlite", "postgresql"))
     arguments = parser.parse_args()
-    measure_window(arguments.shares)
-    with tempfile.TemporaryDirectory() as folder:
-        measure_books(pathlib.Path(folder), arguments.entries)
+    if arguments.only != "postgresql":
+        measure_window(arguments.shares)
+        with tempfile.TemporaryDirectory() as folder:
+            measure_books(SqliteStore.open(pathlib.Path(folder)), arguments.entries)
+    if arguments.only != "sqlite":
+        measure_postgresql(arguments.entries)
 
 
 def measure_window(shares):
@@ -53,9 +60,21 @@ def measure_window(shares):
     print(f"image of the window: {(time.perf_counter() - begun) * 1000:.1f} ms, {sum(map(len, image)):,} numbers")
 
 
-def measure_books(folder, count):
+def measure_postgresql(count):
+    """Measure the same on a server."""
+    sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "tests"))
+    from engines import Server
+    from hashwright.store.postgres import PostgresStore
+
+    server = Server()
+    try:
+        measure_books(PostgresStore.open(server.folder / "books", server.empty("books")), count)
+    finally:
+        server.stop()
+
+
+def measure_books(store, count):
     """Post entries in group commits, then read balances and prove everything."""
-    store = SqliteStore.open(folder)
     connection = store.connect()
     begun = time.perf_counter()
     for first in range(0, count, BATCH):
@@ -66,12 +85,12 @@ def measure_books(folder, count):
     posted = time.perf_counter()
     balances = ledger.read_balances(connection)
     read = time.perf_counter()
-    findings = ledger.ledger_findings(connection)
+    findings = store.read_books(ledger.ledger_findings)
     proved = time.perf_counter()
     assert not findings
     assert len(balances) == MEMBERS + 1
-    print(f"posted on SQLite: {count / (posted - begun):,.0f} entries/s ({count:,}, {BATCH} a commit)")
-    print(f"balances: {(read - posted) * 1000:.1f} ms; full check: {proved - read:.2f} s")
+    print(f"{type(store).__name__}: posted {count / (posted - begun):,.0f} entries/s ({count:,}, {BATCH} a commit)")
+    print(f"{type(store).__name__}: balances {(read - posted) * 1000:.1f} ms; full check: {proved - read:.2f} s")
     connection.close()
     store.close()
 

@@ -33,6 +33,26 @@ def test_data() -> pathlib.Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def postgres_server():
+    """A PostgreSQL server of the tests' own, for as long as they run."""
+    from engines import Server
+
+    server = Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.functional)])
+def engine(request):
+    """One of the two databases; with PostgreSQL a test belongs to the functional ones."""
+    from engines import PostgresEngine, SqliteEngine
+
+    if request.param == "sqlite":
+        return SqliteEngine()
+    return PostgresEngine(request.getfixturevalue("postgres_server"))
+
+
 def pytest_terminal_summary(terminalreporter):
     if not DATA:
         terminalreporter.write_line("named group `data`: not run, HW_TEST_DATA is not set")

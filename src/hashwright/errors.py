@@ -149,6 +149,9 @@ CODES: Final[dict[str, ErrorCode]] = {
         "It could not promise to keep what was written, so the process ended.",
         "Check the disk before the next start.",
     ),
+    "HW-617": _code("Database server silent", "PostgreSQL does not answer.", "Is it up? Try psql."),
+    "HW-618": _code("Not for a server", "The server's own tools do this.", "pg_dump, pg_restore."),
+    "HW-619": _code("Driver missing", "PostgreSQL's driver is not installed.", 'pip install "hashwright[postgresql]".'),
     "HW-620": _code("Entry not sound", "An entry of the books does not balance.", "Report it: a fault of ours."),
     "HW-621": _code("Books do not hold", "An invariant of the ledger is broken.", "Do not pay; hw ledger check."),
     "HW-622": _code(

@@ -23,10 +23,11 @@ def environment(folder):
 class Program:
     """One data folder with, at times, a process on it."""
 
-    def __init__(self, folder, *, algorithm="sha256d"):
+    def __init__(self, folder, *, algorithm="sha256d", flags=()):
         self.folder = Path(folder) / "data"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.algorithm = algorithm
+        self.flags = list(flags)
         self.process = None
         self.port = 0
         self.log = Path(folder) / "up.log"
@@ -35,6 +36,7 @@ class Program:
         """Run `hw up` and wait until machines can connect."""
         self.log.unlink(missing_ok=True)
         command = [*HW, "up", "--data-dir", str(self.folder), "--listen", f"{self.algorithm}=127.0.0.1:{port}"]
+        command += self.flags
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*command, "--log-format", "json"], stdout=log, stderr=log, env=environment(self.folder.parent)

@@ -49,7 +49,7 @@ async def _backup(data_dir: Path, target: Path) -> str:
     import asyncio
 
     from hashwright.runtime.control import ask
-    from hashwright.store.sqlite import SqliteStore
+    from hashwright.runtime.opening import open_store
 
     try:
         await ask(data_dir, "backup", timeout_s=3600.0, target=str(target))
@@ -57,7 +57,7 @@ async def _backup(data_dir: Path, target: Path) -> str:
     except Unavailable as error:
         if error.code != "HW-704":
             raise
-    store = SqliteStore.open(data_dir, readonly=True)
+    store = open_store(data_dir, readonly=True)
     try:
         await asyncio.to_thread(store.backup, target)
     finally:
@@ -92,10 +92,10 @@ def replay(terminal: Terminal, verify: bool) -> None:
 
 
 def _verify(data_dir: Path) -> "Verified":
+    from hashwright.runtime.opening import open_store
     from hashwright.runtime.replay import verify_journal
-    from hashwright.store.sqlite import SqliteStore
 
-    store = SqliteStore.open(data_dir, readonly=True)
+    store = open_store(data_dir, readonly=True)
     try:
         return verify_journal(store)
     finally:

@@ -21,6 +21,7 @@ from hashwright.errors import HashwrightError
 from hashwright.runtime.config import Config
 from hashwright.runtime.destination_checks import Check, check_destination
 from hashwright.runtime.destinations import KIND
+from hashwright.runtime.opening import is_on_server
 from hashwright.runtime.route_settings import PIN_KIND, ROUTE_KIND
 from hashwright.runtime.system import SystemClock
 from hashwright.store.checks import database_findings
@@ -140,6 +141,13 @@ def _database(folder: Path) -> list[Check]:
         return [_failed(str(error), code, hint)]
     if store is None:
         return [_skipped("no database yet: the first hw up makes it")]
+    if is_on_server(folder):
+        try:
+            findings = store.check()
+        finally:
+            store.close()
+        failed = [_failed(f"{item.place}: {item.message}", item.code, item.hint) for item in findings]
+        return failed or [_ok("the database on the server opens, and its hash chain holds")]
     store.close()
     try:
         return _database_facts(folder / DATABASE_NAME)

@@ -204,9 +204,9 @@ def check(terminal: Terminal, deep: bool) -> None:
 
 def read_books(terminal: Terminal, query: "Callable[[Connection], Any]") -> Any:  # noqa: ANN401 (what the query returns)
     """Ask the books of the data folder, also while Hashwright runs."""
-    from hashwright.store.sqlite import SqliteStore
+    from hashwright.runtime.opening import open_store
 
-    store = SqliteStore.open(terminal.load_config().data_dir, readonly=True)
+    store = open_store(terminal.load_config().data_dir, readonly=True)
     try:
         return store.read_books(query)
     finally:

@@ -142,11 +142,11 @@ def _take_in(folder: "Path", told: "list[PriceSeen]") -> int:
     """Write into the database, or have the program that holds it write."""
     import time
 
+    from hashwright.runtime.opening import open_store
     from hashwright.store.prices import write_prices
-    from hashwright.store.sqlite import SqliteStore
 
     try:
-        store = SqliteStore.open(folder)
+        store = open_store(folder)
     except HashwrightError as problem:
         if problem.code != HELD_BY_ANOTHER:
             raise

@@ -15,7 +15,7 @@ from hashwright.errors import OperatorError, Unavailable
 from hashwright.units import hashrate_est
 
 if TYPE_CHECKING:
-    from hashwright.store.sqlite import AlertRecord, BlockRecord, SqliteStore, WorkTotal
+    from hashwright.store.base import AlertRecord, BlockRecord, Store, WorkTotal
 
 WINDOW_MS = 10 * 60_000
 """The span of a hash rate: long enough that 60 shares give it within a quarter (Poisson, 95 %)."""
@@ -100,12 +100,12 @@ class _Facts:
     alerts: "list[AlertRecord]"
 
 
-def open_readonly(data_dir: Path) -> "SqliteStore | None":
+def open_readonly(data_dir: Path) -> "Store | None":
     """Open the database for reading; None where there is none yet."""
-    from hashwright.store.sqlite import SqliteStore
+    from hashwright.runtime.opening import open_store
 
     try:
-        return SqliteStore.open(data_dir, readonly=True)
+        return open_store(data_dir, readonly=True)
     except OperatorError as error:
         if error.code == "HW-612":
             return None

@@ -15,7 +15,7 @@ from hashwright.errors import TimedOut
 
 if TYPE_CHECKING:
     from hashwright.runtime.wiring import Hashwright
-    from hashwright.store.sqlite import BlockRecord
+    from hashwright.store.base import BlockRecord
 
 ALGORITHMS = {"bitcoin": "sha256d", "litecoin": "scrypt"}
 START_DIFFICULTY = {"bitcoin": 2.0**-19, "litecoin": 2.0**-13}

@@ -10,7 +10,7 @@ import rich_click as click
 
 from hashwright.cli.command import Command, pass_terminal
 from hashwright.cli.terminal import Terminal
-from hashwright.errors import ConfigError, LimitRefused, OperatorError
+from hashwright.errors import ConfigError, LimitRefused, NotSupported, OperatorError
 
 if TYPE_CHECKING:
     from hashwright.store.sqlite import SqliteStore
@@ -32,6 +32,7 @@ def restore(terminal: Terminal, file: Path, check: bool, yes: bool) -> None:
 
     Example: hw admin restore --check ~/hashwright-backup.db
     """
+    from hashwright.runtime.opening import is_on_server
     from hashwright.store.folder import DATABASE_NAME, FolderLock
 
     data_dir = terminal.load_config().data_dir
@@ -40,6 +41,12 @@ def restore(terminal: Terminal, file: Path, check: bool, yes: bool) -> None:
         shutil.copyfile(file.expanduser(), draft)
         facts: dict[str, Any] = {"file": str(file), "holds": _prove(draft)}
         existing = data_dir / DATABASE_NAME
+        if is_on_server(data_dir):
+            raise NotSupported(
+                f"The books of {data_dir} are on a server. Nothing was changed.",
+                code="HW-618",
+                hint="Restore them with the server's own tools: pg_restore.",
+            )
         facts["overwrites"] = _facts_of(data_dir) if existing.exists() else None
         if not check:
             lock = FolderLock.take(data_dir)

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 @click.option("--listen", multiple=True, metavar="ALGO=HOST:PORT", help="Where machines connect; may be repeated.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="The least important line.")
 @click.option("--log-format", type=click.Choice(["auto", "text", "json"]), help="auto: text on a terminal, else JSON.")
+@click.option(
+    "--postgres-url-from", metavar="REF", help="Where a PostgreSQL address is: file:PATH, env:NAME, credential:NAME."
+)
 @pass_terminal
-def up(terminal: Terminal, listen: tuple[str, ...], log_level: str | None, log_format: str | None) -> None:
+def up(terminal: Terminal, /, listen: tuple[str, ...], **flags: str | None) -> None:
     """Run Hashwright in the foreground.
 
     Ctrl-C or SIGTERM ends it within five seconds. Every start is a recovery, so a power cut loses no share that was
@@ -29,7 +32,7 @@ def up(terminal: Terminal, listen: tuple[str, ...], log_level: str | None, log_f
 
     Example: hw up --listen sha256d=192.168.1.20:3333
     """
-    config = terminal.load_config(listen=listen or None, log_level=log_level, log_format=log_format)
+    config = terminal.load_config(listen=listen or None, **flags)
     serve(terminal, config)
 
 

@@ -9,7 +9,7 @@ from hashwright.cli.terminal import Table, clean
 from hashwright.units import duration_text, hashrate_text
 
 if TYPE_CHECKING:
-    from hashwright.store.sqlite import AlertRecord, BlockRecord
+    from hashwright.store.base import AlertRecord, BlockRecord
 
 UNKNOWN = "-"
 """Unknown is not zero."""

@@ -64,6 +64,7 @@ class Config:
     origins: Mapping[str, str]
     tls_certificate: str = ""
     tls_key: str = ""
+    postgres_url_from: str = ""
 
 
 def read_path(value: object) -> Path:
@@ -84,6 +85,14 @@ def read_file(value: object) -> str:
     if not path.is_absolute():
         raise ValueError(f"{value!r} is not an absolute path")
     return str(path)
+
+
+def read_reference(value: object) -> str:
+    """Read where a secret is found. The secret itself is read when it is needed, and kept nowhere."""
+    kind, _, name = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if kind not in ("file", "env", "credential") or not name:
+        raise ValueError("is not file:PATH, env:NAME or credential:NAME; the address itself does not stand here")
+    return f"{kind}:{name}"
 
 
 def read_listen(value: object) -> tuple[ListenAddress, ...]:
@@ -151,6 +160,14 @@ SETTINGS = (
         default=str,
         default_text="not set",
         title="PEM file of the certificate's key, without a password.",
+    ),
+    Setting(
+        key="postgres_url_from",
+        read=read_reference,
+        default=str,
+        default_text="not set: SQLite in the data folder",
+        title="Where the address of a PostgreSQL database is found: file:PATH, env:NAME or credential:NAME."
+        " The data folder remembers it.",
     ),
     Setting(
         key="log_level",

@@ -33,7 +33,7 @@ from hashwright.units import hashrate_est
 
 if TYPE_CHECKING:
     from hashwright.runtime.wiring import Hashwright
-    from hashwright.store.sqlite import AskedTotal, DeliveryTotal, WorkTotal
+    from hashwright.store.base import AskedTotal, DeliveryTotal, WorkTotal
 
 WINDOWS_S = {"10m": 600, "1h": 3600, "24h": 86_400}
 """The spans of asked against delivered: as quick as chance allows, and long enough to bill."""

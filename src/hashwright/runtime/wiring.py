@@ -32,13 +32,14 @@ from hashwright.runtime.engines import EngineEvent
 from hashwright.runtime.kernel import Kernel
 from hashwright.runtime.live import LiveShell
 from hashwright.runtime.node_link import NodeLink, StoredBlock
+from hashwright.runtime.opening import open_store
 from hashwright.runtime.supervisor import Supervisor
 from hashwright.runtime.system import SteadyClock, system_rng
 from hashwright.runtime.tcp import Limits, StratumListener, tls_context
 from hashwright.runtime.upstream import Upstream, UpstreamLimits
 from hashwright.runtime.upstream_settings import UpstreamSettings, event_of_upstream
 from hashwright.signals import Alert, ProcessStarted
-from hashwright.store.sqlite import SqliteStore
+from hashwright.store.base import Store
 from hashwright.store.writer import GroupCommitWriter, WriteFailure
 
 log = structlog.get_logger()
@@ -63,7 +64,7 @@ class Hashwright:
         self.supervisor = Supervisor(self.rng)
         self.write_state = "ok"
         self.recovered: replay.Recovered
-        self.store: SqliteStore
+        self.store: Store
         self.writer: GroupCommitWriter
         self.kernel: Kernel
         self.shell: LiveShell
@@ -90,7 +91,7 @@ class Hashwright:
             InvariantBroken: the journal is damaged.
         """
         loop = asyncio.get_running_loop()
-        self.store = SqliteStore.open(self.config.data_dir)
+        self.store = open_store(self.config.data_dir, reference=self.config.postgres_url_from)
         try:
             self._recover(loop)
             self._set_destinations()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from hashwright.errors import Finding, HashwrightError, InvariantBroken
 from hashwright.store.commands import snapshot_digest
-from hashwright.store.connection import Connection
+from hashwright.store.connection import Connection, errors_of, is_postgresql
 from hashwright.store.hashchain import ANCHOR, read_chain, read_link
 from hashwright.store.ledger import ledger_findings
 from hashwright.store.migrations import has_delivery, has_ledger
@@ -19,8 +19,8 @@ from hashwright.store.projections import CREDITED, work_of_row
 
 RESTORE_HINT = "Restore the last good backup: hw admin restore."
 SELECT_ANSWERED = (
-    "SELECT destination, sum(iif(state = 'submitted', shares, 0)),"
-    " sum(iif(state IN ('accepted', 'rejected', 'stale'), shares, 0))"
+    "SELECT destination, sum(CASE WHEN state = 'submitted' THEN shares ELSE 0 END),"
+    " sum(CASE WHEN state IN ('accepted', 'rejected', 'stale') THEN shares ELSE 0 END)"
     " FROM delivery GROUP BY destination ORDER BY destination"
 )
 """What is lost may never have been sent."""
@@ -44,15 +44,18 @@ def database_findings(connection: Connection, *, deep: bool) -> list[Finding]:
         _ledger_findings,
     ]
     findings: list[Finding] = []
+    readable: tuple[type[Exception], ...] = (InvariantBroken, sqlite3.DatabaseError, *errors_of(connection))
     for check in checks:
         try:
             findings.extend(check(connection, deep))
-        except (InvariantBroken, sqlite3.DatabaseError) as problem:
+        except readable as problem:
             findings.append(_finding("database", str(problem)))
     return findings
 
 
 def _page_findings(connection: Connection, deep: bool) -> Iterator[Finding]:
+    if is_postgresql(connection):
+        return  # its pages are the server's: data checksums, pg_amcheck
     pragma = "integrity_check" if deep else "quick_check"
     for (line,) in connection.execute(f"PRAGMA {pragma}({MAX_FINDINGS_A_CHECK})"):
         if line != "ok":

@@ -33,8 +33,8 @@ UPSERT_ASKED = "INSERT INTO asked VALUES (?, ?, ?) ON CONFLICT (minute, destinat
 INSERT_ALERT = "INSERT INTO alert (at_ms, level, code, text) VALUES (?, ?, ?, ?)"
 UPSERT_FOUND_BLOCK = (
     "INSERT INTO block VALUES (?, ?, ?, ?, ?, ?, 'found', '', 0) ON CONFLICT (destination, block_hash) DO UPDATE SET"
-    " height = coalesce(height, excluded.height), worker = coalesce(worker, excluded.worker),"
-    " reward = coalesce(reward, excluded.reward)"
+    " height = coalesce(block.height, excluded.height), worker = coalesce(block.worker, excluded.worker),"
+    " reward = coalesce(block.reward, excluded.reward)"
 )
 UPSERT_CHANGED_BLOCK = (
     "INSERT INTO block VALUES (?, ?, NULL, NULL, NULL, ?, ?, ?, ?) ON CONFLICT (destination, block_hash) DO UPDATE SET"

@@ -30,6 +30,22 @@ class Connection(Protocol):
         """Release the database."""
 
 
+def is_postgresql(connection: Connection) -> bool:
+    """Tell whether a server stands behind it."""
+    return bool(getattr(connection, "is_postgresql", False))
+
+
+def errors_of(connection: Connection) -> tuple[type[Exception], ...]:
+    """Return the errors of its driver beside those of SQLite."""
+    return tuple(getattr(connection, "errors", ()))
+
+
+def checkpoint(connection: Connection) -> None:
+    """Move what was committed from the log to its place. A server does that by itself."""
+    if not is_postgresql(connection):
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+
 def make_durable(connection: Connection) -> None:
     """Set WAL and `synchronous=FULL`, and raise OperatorError unless the database confirms both.
 

@@ -268,10 +268,9 @@ def _read(connection: Connection, condition: str, values: Sequence[object]) -> l
 
 
 def _parts(connection: Connection, payout_id: str) -> tuple[Part, ...]:
-    rows = connection.execute(
-        "SELECT member, address, minor FROM payout_part WHERE payout = ? ORDER BY minor DESC, member", (payout_id,)
-    )
-    return tuple(Part(member=row[0], address=row[1], minor=row[2]) for row in rows)
+    rows = connection.execute("SELECT member, address, minor FROM payout_part WHERE payout = ?", (payout_id,))
+    parts = [Part(member=row[0], address=row[1], minor=row[2]) for row in rows]
+    return tuple(sorted(parts, key=lambda it: (-it.minor, it.member)))  # a server sorts text in an order of its own
 
 
 def _state(connection: Connection, payout_id: str) -> PayoutState:

@@ -18,7 +18,7 @@ from sqlalchemy import (
     event,
 )
 
-from hashwright.store import ledger_schema
+from hashwright.store import dialect, ledger_schema
 from hashwright.store.reasons import REASON_CHARACTERS
 
 WORK_DIGITS = 39
@@ -32,6 +32,11 @@ number = BigInteger().with_variant(Integer(), "sqlite")
 
 def _within(name: str, lowest: int = 0) -> CheckConstraint:
     return CheckConstraint(f"{name} BETWEEN {lowest} AND {LARGEST}", name=f"{name}_range")
+
+
+def _form(name: str, length: int, letters: str) -> tuple[CheckConstraint, ...]:
+    """Bound a text column to so many letters of a set; each dialect has its own words for it."""
+    return dialect.form(f"{name}_form", f"length({name}) = {length}", name, letters)
 
 
 def _one_of(name: str, *words: str) -> CheckConstraint:
@@ -85,9 +90,9 @@ work = Table(
     Column("shares", number, nullable=False),
     Column("work", Text, nullable=False),
     _within("minute"),
-    CheckConstraint(f"length(target) = {TARGET_DIGITS} AND target NOT GLOB '*[^0-9a-f]*'", name="target_form"),
+    *_form("target", TARGET_DIGITS, "0-9a-f"),
     _within("shares", 1),
-    CheckConstraint(f"length(work) = {WORK_DIGITS} AND work NOT GLOB '*[^0-9]*'", name="work_form"),
+    *_form("work", WORK_DIGITS, "0-9"),
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )
@@ -104,11 +109,11 @@ delivery = Table(
     Column("shares", number, nullable=False),
     Column("work", Text, nullable=False),
     _within("minute"),
-    CheckConstraint(f"length(target) = {TARGET_DIGITS} AND target NOT GLOB '*[^0-9a-f]*'", name="target_form"),
+    *_form("target", TARGET_DIGITS, "0-9a-f"),
     _one_of("state", "submitted", "accepted", "rejected", "stale", "lost", "late"),
     CheckConstraint(f"length(reason) <= {REASON_CHARACTERS}", name="reason_size"),
     _within("shares", 1),
-    CheckConstraint(f"length(work) = {WORK_DIGITS} AND work NOT GLOB '*[^0-9]*'", name="work_form"),
+    *_form("work", WORK_DIGITS, "0-9"),
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )
@@ -120,7 +125,7 @@ asked = Table(
     Column("destination", Text, primary_key=True),
     Column("work", Text, nullable=False),
     _within("minute"),
-    CheckConstraint(f"length(work) = {WORK_DIGITS} AND work NOT GLOB '*[^0-9]*'", name="work_form"),
+    *_form("work", WORK_DIGITS, "0-9"),
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )
@@ -138,7 +143,7 @@ block = Table(
     Column("detail", Text, nullable=False),
     Column("confirmations", number, nullable=False),
     _within("height"),
-    CheckConstraint("reward NOT GLOB '*[^0-9]*'", name="reward_form"),
+    *dialect.form("reward_form", "", "reward", "0-9"),
     _within("found_ms"),
     _one_of("state", "found", "submitted", "refused", "confirmed", "orphaned"),
     _within("confirmations", -1),
@@ -184,7 +189,7 @@ setting = Table(
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
     Column("updated_ms", number, nullable=False),
-    CheckConstraint("json_valid(value)", name="value_is_json"),
+    *dialect.is_json("value"),
     _within("updated_ms"),
     sqlite_strict=True,
     sqlite_with_rowid=False,
@@ -211,13 +216,13 @@ BEGIN SELECT RAISE(ABORT, 'an alert never changes'); END""",
 WHEN OLD.state = 'done' OR NEW.key <> OLD.key OR NEW.kind <> OLD.kind OR NEW.payload <> OLD.payload
 BEGIN SELECT RAISE(ABORT, 'what was sent and answered never changes'); END""",
 )
-"""History defends itself (design.md, law 8). SQLite's dialect; PostgreSQL will have its own."""
+"""History defends itself (design.md, law 8). SQLite's dialect; PostgreSQL's is in `store.dialect`."""
 
 
 def _create_triggers(_target: MetaData, connection: Connection, **_options: object) -> None:
-    if connection.dialect.name == "sqlite":
-        for statement in TRIGGERS:
-            connection.exec_driver_sql(statement)
+    statements = TRIGGERS if connection.dialect.name == "sqlite" else dialect.POSTGRESQL_TRIGGERS
+    for statement in statements:
+        connection.exec_driver_sql(statement)
 
 
 event.listen(metadata, "after_create", _create_triggers)

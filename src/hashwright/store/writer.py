@@ -22,12 +22,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hashwright.clock import Instant
-from hashwright.errors import InvariantBroken, Unavailable
+from hashwright.errors import HashwrightError, InvariantBroken, Unavailable
 from hashwright.ledger.entries import Entry, Posting
 from hashwright.money import Amount, Currency
 from hashwright.signals import Alert, PostEntry
 from hashwright.store import commands, ledger
-from hashwright.store.connection import Connection
+from hashwright.store.connection import Connection, checkpoint
 from hashwright.store.hashchain import HEAD, read_link
 from hashwright.store.journal import Batch
 from hashwright.store.sums import ProjectionSums
@@ -50,6 +50,14 @@ SQLITE_FULL = 13
 SQLITE_CONSTRAINT = 19
 SQLITE_IOERR_SHMSIZE = 4874
 """No room for the shared-memory file: a full disk under another name, and nothing of ours was in that write."""
+
+POSTGRESQL_REFUSALS = ("22", "23")
+"""Classes of SQLSTATE (PostgreSQL 15, appendix A): bad data, a broken constraint."""
+POSTGRESQL_DISK_FULL = "53100"
+POSTGRESQL_PASSING = ("40",)
+"""Deadlock and the like: the server took the transaction back whole."""
+POSTGRESQL_LOCKED = ("55P03", "53200", "57014")
+"""A lock that waited too long, no memory, a statement that was cancelled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +181,7 @@ class GroupCommitWriter:
 
         The future is done when it is durable.
         """
-        return self._ask(lambda connection: _whole(connection, apply), size)
+        return self._ask(apply, size)
 
     def close(self, timeout: float) -> bool:
         """Commit what is queued, end the thread, release the database. Return whether all was committed in time [s]."""
@@ -221,7 +229,7 @@ class GroupCommitWriter:
             if self._queue:
                 self._refuse_queued("the program ended before it could be written")
             else:
-                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                checkpoint(self._connection)
             self._connection.close()
         except Exception as problem:
             self._die(problem)
@@ -253,10 +261,13 @@ class GroupCommitWriter:
         refused: dict[int, Exception] = {}
         self._connection.execute("BEGIN IMMEDIATE")
         for index, command in enumerate(group):
-            try:
+            if command.committed_seq:
                 command.apply(self._connection)
+                continue
+            try:
+                _whole(self._connection, command.apply)
             except Exception as problem:
-                if command.committed_seq or not is_refusal(problem):
+                if not is_refusal(problem):
                     raise
                 refused[index] = problem
         self._connection.execute("COMMIT")
@@ -297,7 +308,7 @@ class GroupCommitWriter:
             return
         self._unchecked_bytes = 0
         try:
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            checkpoint(self._connection)
         except Exception as problem:
             if failure_kind(problem) == "fatal":
                 raise
@@ -367,19 +378,32 @@ def _whole(connection: Connection, apply: Callable[[Connection], None]) -> None:
 
 def is_refusal(problem: Exception) -> bool:
     """Tell whether a single command was wrong, so that the others of its transaction can go on."""
-    return isinstance(problem, InvariantBroken | ValueError | TypeError) or (
-        _result_code(problem) & 0xFF == SQLITE_CONSTRAINT
-    )
+    if isinstance(problem, HashwrightError | ValueError | TypeError):
+        return True
+    return _sqlstate(problem)[:2] in POSTGRESQL_REFUSALS or _result_code(problem) & 0xFF == SQLITE_CONSTRAINT
 
 
 def failure_kind(problem: Exception) -> Literal["full", "busy", "fatal"]:
-    """Sort a database error by its SQLite result code: does it pass by itself?"""
+    """Sort a database error by its SQLite result code or PostgreSQL's SQLSTATE: does it pass by itself?
+
+    A lost connection to a server does not: whether its last commit stands is not known, and only a start can read it.
+    """
+    state = _sqlstate(problem)
+    if state == POSTGRESQL_DISK_FULL:
+        return "full"
+    if state[:2] in POSTGRESQL_PASSING or state in POSTGRESQL_LOCKED:
+        return "busy"
     code = _result_code(problem)
     if code & 0xFF == SQLITE_FULL or code == SQLITE_IOERR_SHMSIZE:
         return "full"
     if code & 0xFF in (SQLITE_BUSY, SQLITE_LOCKED):
         return "busy"
     return "fatal"
+
+
+def _sqlstate(problem: Exception) -> str:
+    state = getattr(problem, "sqlstate", None)
+    return state if isinstance(state, str) else ""
 
 
 def _result_code(problem: Exception) -> int:

@@ -2,7 +2,7 @@ import pytest
 
 from hashwright.cli import views
 from hashwright.cli.overview import mode_of, outcomes_of, time_text, workers_of
-from hashwright.store.sqlite import WorkTotal
+from hashwright.store.base import WorkTotal
 
 
 def total(worker, outcome, shares, work, destination="home"):

@@ -9,7 +9,7 @@ from hashwright.pool.extranonce import Prefixes
 from hashwright.pool.records import Channel, Coinbase, Destination, Job, PoolState
 from hashwright.routing.records import RoutingState
 from hashwright.runtime.engines import Engines
-from hashwright.store.sqlite import AskedTotal, DeliveryTotal, WorkTotal
+from hashwright.store.base import AskedTotal, DeliveryTotal, WorkTotal
 from unit.runtime.route_pool import OTHER_SCRIPT, OUR_SCRIPT
 
 NOW = 1_800_000_000_000

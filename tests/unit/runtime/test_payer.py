@@ -30,8 +30,8 @@ FAULTS = ("", "answer-lost", "error-but-sent", "not-sent", "hang")
 
 
 @pytest.fixture
-def scene(tmp_path):
-    store = SqliteStore.open(tmp_path)
+def scene(engine, tmp_path):
+    store = engine.open(tmp_path)
     connection = store.connect()
     yield Scene(connection)
     connection.close()
@@ -244,9 +244,9 @@ def test_limits_hold(scene):
 
 
 @pytest.mark.parametrize("way", ["entry", "balance", "payout"])
-def test_books_that_do_not_hold_pay_nobody(scene, way):
+def test_books_that_do_not_hold_pay_nobody(engine, scene, way):
     if way == "entry":
-        scene.connection.execute("DROP TRIGGER entry_is_immutable")
+        engine.drop_trigger(scene.connection, "entry_is_immutable")
         scene.connection.execute("UPDATE entry SET at_ms = at_ms + 1")
     elif way == "balance":
         scene.connection.execute("UPDATE balance SET minor = minor - 1 WHERE account LIKE 'liability:member:p:kai'")
@@ -255,7 +255,7 @@ def test_books_that_do_not_hold_pay_nobody(scene, way):
         scene.finish()
         scene.earn(2)
         scene.now += 3_600_000
-        scene.connection.execute("DROP TRIGGER payout_part_is_kept")
+        engine.drop_trigger(scene.connection, "payout_part_is_kept")
         scene.connection.execute("DELETE FROM payout_part WHERE member = 'mia'")
     with pytest.raises(InvariantBroken, match="nobody is paid"):
         scene.tick()

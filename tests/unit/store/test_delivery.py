@@ -7,19 +7,20 @@ import pytest
 
 from hashwright.pool.effects import ReturnWork
 from hashwright.routing.effects import AskWork
+from hashwright.store.base import AskedTotal, DeliveryTotal
 from hashwright.store.projections import Accumulator, Rows
 from hashwright.store.reasons import OTHER, REASONS_A_MINUTE, StoredReasons, bounded_reason
-from hashwright.store.sqlite import AskedTotal, DeliveryTotal, SqliteStore
+from hashwright.store.sqlite import SqliteStore
 from unit.store.making import MINUTE_MS, START_MS, TARGET_BE, WORK, asked_batch, batch_with, delivered
-from unit.store.test_sqlite import tamper, write
+from unit.store.test_sqlite import write
 
 MINUTE = 28_333_333
 NOW = MINUTE * MINUTE_MS
 
 
 @pytest.fixture
-def store(tmp_path):
-    store = SqliteStore.open(tmp_path / "data")
+def store(engine, tmp_path):
+    store = engine.open(tmp_path / "data")
     yield store
     store.close()
 
@@ -193,8 +194,9 @@ def test_sums_go_on_after_a_restart(store):
     assert [total.work for total in store.asked_totals(0)] == [11]
 
 
-def test_a_write_that_failed_leaves_no_sum_behind(store):
+def test_a_write_that_failed_leaves_no_sum_behind(tmp_path):
     """The disk is locked while the writer tries: what it tries again must not count twice."""
+    store = SqliteStore.open(tmp_path)
     rows = delivered(1, submitted=1, rejected__low=1).rows
     asked = asked_batch(1, 5).rows
     with closing(sqlite3.connect(store.path, isolation_level=None, check_same_thread=False)) as other:
@@ -208,6 +210,7 @@ def test_a_write_that_failed_leaves_no_sum_behind(store):
     assert writer.close(20)
     assert [(total.state, total.shares) for total in store.delivery_totals(0)] == [("rejected", 1), ("submitted", 1)]
     assert [total.work for total in store.asked_totals(0)] == [5]
+    store.close()
 
 
 def store_writer(store):
@@ -235,12 +238,12 @@ def store_writer(store):
          "The work of 5 accepted shares is not 7."),
     ],
 )  # fmt: skip
-def test_a_deep_check_recomputes_the_sums(store, statement, place, message):
+def test_a_deep_check_recomputes_the_sums(engine, store, statement, place, message):
     write(store, delivered(1, submitted=3, accepted=2, rejected__low=1), *credited(2, 5))
     assert store.check(deep=True) == []
     store.close()
-    tamper(store.folder, statement)
-    again = SqliteStore.open(store.folder)
+    engine.tamper(store, statement)
+    again = engine.open(store.folder)
     assert again.check() == []
     (finding,) = again.check(deep=True)
     assert (finding.code, finding.place, finding.message) == (
@@ -255,10 +258,10 @@ def credited(seq, count):
     return (make_batch(seq, count, now=START_MS),)
 
 
-def test_findings_of_a_ruined_table_are_few(store):
+def test_findings_of_a_ruined_table_are_few(engine, store):
     write(store, *(delivered(seq, submitted=1, worker=f"a.{seq}") for seq in range(1, 41)))
     store.close()
-    tamper(store.folder, "UPDATE delivery SET shares = 2")
-    again = SqliteStore.open(store.folder)
+    engine.tamper(store, "UPDATE delivery SET shares = 2")
+    again = engine.open(store.folder)
     assert len(again.check(deep=True)) == 20
     again.close()

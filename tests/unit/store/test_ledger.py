@@ -1,7 +1,5 @@
 """The books in the database: posted once, proved from raw rows, defended by triggers."""
 
-import sqlite3
-
 import pytest
 
 from hashwright.errors import InvariantBroken
@@ -9,7 +7,6 @@ from hashwright.ledger import accounts
 from hashwright.ledger.entries import entry_of
 from hashwright.money import Amount, Currency
 from hashwright.store import ledger
-from hashwright.store.sqlite import SqliteStore
 
 LTC = Currency("LTC", 8)
 HOT = accounts.wallet("hot")
@@ -25,8 +22,8 @@ def deposit(number, minor=10):
 
 
 @pytest.fixture
-def books(tmp_path):
-    store = SqliteStore.open(tmp_path)
+def books(engine, tmp_path):
+    store = engine.open(tmp_path)
     connection = store.connect()
     yield connection
     connection.close()
@@ -59,9 +56,9 @@ def test_a_currency_has_one_exponent(books):
         ledger.post(books, entry)
 
 
-def test_nobody_is_overdrawn(books):
+def test_nobody_is_overdrawn(engine, books):
     ledger.post(books, deposit(1))
-    with pytest.raises(sqlite3.IntegrityError, match="not_overdrawn"):
+    with pytest.raises(engine.integrity_error, match="not_overdrawn"):
         ledger.post(books, entry_of("out", "t", 2, (KAI, ltc(11)), (HOT, ltc(-11))))
 
 
@@ -76,17 +73,17 @@ def test_nobody_is_overdrawn(books):
         "UPDATE currency SET exponent = 9",
     ],
 )
-def test_history_never_changes(books, statement):
+def test_history_never_changes(engine, books, statement):
     ledger.post(books, deposit(1))
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(engine.integrity_error):
         books.execute(statement)
 
 
-def test_the_database_refuses_an_entry_that_does_not_balance(books):
+def test_the_database_refuses_an_entry_that_does_not_balance(engine, books):
     books.execute("INSERT INTO posting VALUES (1, 0, 'asset:wallet:hot', 'LTC', 5)")
     books.execute("INSERT INTO posting VALUES (1, 1, 'equity:owner', 'LTC', -4)")
-    with pytest.raises(sqlite3.IntegrityError, match="balances"):
-        books.execute("INSERT INTO entry VALUES (1, 's', 'k', 0, '', '', '{}', zeroblob(32), zeroblob(32))")
+    with pytest.raises(engine.integrity_error, match="balances"):
+        books.execute(engine.sql("INSERT INTO entry VALUES (1, 's', 'k', 0, '', '', '{}', zeroblob(32), zeroblob(32))"))
 
 
 @pytest.mark.parametrize(
@@ -106,19 +103,19 @@ def test_the_database_refuses_an_entry_that_does_not_balance(books):
         ("", "INSERT INTO balance VALUES ('asset:x', 'LTC', 4)", "postings sum to 0"),
     ],
 )
-def test_what_gets_past_the_triggers_is_found_and_named(books, trigger, statement, words):
+def test_what_gets_past_the_triggers_is_found_and_named(engine, books, trigger, statement, words):
     for number in (1, 2, 3):
         ledger.post(books, deposit(number))
     if trigger:
-        books.execute(f"DROP TRIGGER {trigger}")
+        engine.drop_trigger(books, trigger)
     books.execute(statement)
     findings = ledger.ledger_findings(books)
     assert any(words in finding.message for finding in findings), findings
     assert all(finding.code == "HW-621" for finding in findings)
 
 
-def test_the_store_checks_the_books_too(tmp_path):
-    with_books = SqliteStore.open(tmp_path)
+def test_the_store_checks_the_books_too(engine, tmp_path):
+    with_books = engine.open(tmp_path)
     connection = with_books.connect()
     ledger.post(connection, deposit(1))
     assert with_books.check() == []

@@ -3,13 +3,12 @@
 import pytest
 
 from hashwright.store.payout_checks import payout_findings
-from hashwright.store.sqlite import SqliteStore
 from unit.runtime.paying import Scene
 
 
 @pytest.fixture
-def paid(tmp_path):
-    store = SqliteStore.open(tmp_path)
+def paid(engine, tmp_path):
+    store = engine.open(tmp_path)
     scene = Scene(store.connect())
     scene.finish()
     yield scene.connection
@@ -34,8 +33,8 @@ def test_a_paid_payout_holds(paid):
         ("", "INSERT INTO payout_transaction VALUES ('p-000001', 2, 'ff', x'00', 1, 0, 1)", "one intent has one"),
     ],
 )
-def test_what_does_not_hold_is_named(paid, trigger, statement, words):
+def test_what_does_not_hold_is_named(engine, paid, trigger, statement, words):
     if trigger:
-        paid.execute(f"DROP TRIGGER {trigger}")
-    paid.execute(statement)
+        engine.drop_trigger(paid, trigger)
+    paid.execute(engine.sql(statement))
     assert any(words in finding.message for finding in payout_findings(paid)), payout_findings(paid)

@@ -49,39 +49,47 @@ def test_the_list_of_revisions_is_the_one_of_the_files():
     assert script.get_current_head() == migrations.HEAD_REVISION
 
 
+@pytest.fixture
+def either(engine, tmp_path):
+    store = engine.open(tmp_path)
+    with closing(store.connect()) as connection:
+        yield connection
+    store.close()
+
+
 JOURNAL_ROW = "INSERT INTO journal VALUES ({first}, {last}, 0, 1, 0, zeroblob(32), zeroblob(32), x'00')"
 
 
-def test_a_journal_row_never_changes(database):
-    database.execute(JOURNAL_ROW.format(first=1, last=2))
-    with pytest.raises(sqlite3.IntegrityError, match="never changes"):
-        database.execute("UPDATE journal SET at_ms = 1")
+def test_a_journal_row_never_changes(engine, either):
+    either.execute(engine.sql(JOURNAL_ROW.format(first=1, last=2)))
+    with pytest.raises(engine.integrity_error, match="never changes"):
+        either.execute(engine.sql("UPDATE journal SET at_ms = 1"))
 
 
-def test_a_journal_row_is_kept_until_a_snapshot_covers_it(database):
-    database.execute(JOURNAL_ROW.format(first=1, last=2))
-    database.execute(JOURNAL_ROW.format(first=3, last=4))
-    with pytest.raises(sqlite3.IntegrityError, match="until a snapshot covers it"):
-        database.execute("DELETE FROM journal WHERE first_seq = 1")
-    database.execute("INSERT INTO snapshot VALUES (2, 0, 1, zeroblob(32), x'00')")
-    database.execute("DELETE FROM journal WHERE first_seq = 1")
-    with pytest.raises(sqlite3.IntegrityError, match="until a snapshot covers it"):
-        database.execute("DELETE FROM journal WHERE first_seq = 3")
+def test_a_journal_row_is_kept_until_a_snapshot_covers_it(engine, either):
+    either.execute(engine.sql(JOURNAL_ROW.format(first=1, last=2)))
+    either.execute(engine.sql(JOURNAL_ROW.format(first=3, last=4)))
+    with pytest.raises(engine.integrity_error, match="until a snapshot covers it"):
+        either.execute(engine.sql("DELETE FROM journal WHERE first_seq = 1"))
+    either.execute(engine.sql("INSERT INTO snapshot VALUES (2, 0, 1, zeroblob(32), x'00')"))
+    either.execute(engine.sql("DELETE FROM journal WHERE first_seq = 1"))
+    with pytest.raises(engine.integrity_error, match="until a snapshot covers it"):
+        either.execute(engine.sql("DELETE FROM journal WHERE first_seq = 3"))
 
 
-def test_an_alert_never_changes(database):
-    database.execute("INSERT INTO alert (at_ms, level, code, text) VALUES (0, 'info', 'HW-304', 'x')")
-    with pytest.raises(sqlite3.IntegrityError, match="never changes"):
-        database.execute("UPDATE alert SET text = 'y'")
+def test_an_alert_never_changes(engine, either):
+    either.execute(engine.sql("INSERT INTO alert (at_ms, level, code, text) VALUES (0, 'info', 'HW-304', 'x')"))
+    with pytest.raises(engine.integrity_error, match="never changes"):
+        either.execute(engine.sql("UPDATE alert SET text = 'y'"))
 
 
-def test_an_answer_to_an_outside_effect_is_final(database):
-    database.execute("INSERT INTO outbox VALUES ('k', 'block', x'00', 'open', 0, NULL, NULL)")
-    with pytest.raises(sqlite3.IntegrityError, match="never changes"):
-        database.execute("UPDATE outbox SET payload = x'01'")
-    database.execute("UPDATE outbox SET state = 'done', done_ms = 1, answer = ''")
-    with pytest.raises(sqlite3.IntegrityError, match="never changes"):
-        database.execute("UPDATE outbox SET answer = 'other'")
+def test_an_answer_to_an_outside_effect_is_final(engine, either):
+    either.execute(engine.sql("INSERT INTO outbox VALUES ('k', 'block', x'00', 'open', 0, NULL, NULL)"))
+    with pytest.raises(engine.integrity_error, match="never changes"):
+        either.execute(engine.sql("UPDATE outbox SET payload = x'01'"))
+    either.execute(engine.sql("UPDATE outbox SET state = 'done', done_ms = 1, answer = ''"))
+    with pytest.raises(engine.integrity_error, match="never changes"):
+        either.execute(engine.sql("UPDATE outbox SET answer = 'other'"))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +103,7 @@ def test_an_answer_to_an_outside_effect_is_final(database):
         "INSERT INTO journal VALUES (1, 2, 'soon', 1, 0, zeroblob(32), zeroblob(32), x'00')",
         "INSERT INTO work VALUES (0, 'd', 'w', 'ff', 'accepted', 1, printf('%039d', 1))",
         "INSERT INTO work VALUES (0, 'd', 'w', printf('%064d', 1), 'accepted', 1, '1')",
-        "INSERT INTO work VALUES (0, 'd', 'w', printf('%064d', 1), 'accepted', 1.5, printf('%039d', 1))",
+        "INSERT INTO work VALUES (0, 'd', 'w', printf('%064d', 1), 'accepted', '1.5', printf('%039d', 1))",
         "INSERT INTO delivery VALUES (0, 'd', 'w', 'ff', 'accepted', '', 1, printf('%039d', 1))",
         "INSERT INTO delivery VALUES (0, 'd', 'w', printf('%064d', 1), 'credited', '', 1, printf('%039d', 1))",
         "INSERT INTO delivery VALUES (0, 'd', 'w', printf('%064d', 1), 'lost', '', 0, printf('%039d', 1))",
@@ -109,6 +117,6 @@ def test_an_answer_to_an_outside_effect_is_final(database):
         "INSERT INTO alert (at_ms, level, code, text) VALUES (0, 'loud', 'HW-304', 'x')",
     ],
 )
-def test_a_wrong_value_is_refused(database, statement):
-    with pytest.raises(sqlite3.IntegrityError):
-        database.execute(statement)
+def test_a_wrong_value_is_refused(engine, either, statement):
+    with pytest.raises(engine.integrity_error):
+        either.execute(engine.sql(statement))

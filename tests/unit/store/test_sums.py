@@ -5,18 +5,16 @@ from contextlib import closing
 import pytest
 
 from hashwright.errors import InvariantBroken
-from hashwright.store.connection import connect_durable
 from hashwright.store.projections import WorkKey, WorkSum
-from hashwright.store.sqlite import SqliteStore
 from hashwright.store.sums import WORK, TableSums
 
 BIG = 10**38
 
 
 @pytest.fixture
-def database(tmp_path):
-    store = SqliteStore.open(tmp_path)
-    with closing(connect_durable(store.path)) as connection:
+def database(engine, tmp_path):
+    store = engine.open(tmp_path)
+    with closing(store.connect()) as connection:
         yield connection
     store.close()
 

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from hashwright.store import dialect
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -17,7 +19,8 @@ def upgrade() -> None:
     create_journal()
     create_projections()
     create_outside()
-    for statement in TRIGGERS:
+    statements = TRIGGERS if op.get_bind().dialect.name == "sqlite" else dialect.POSTGRESQL_TRIGGERS
+    for statement in statements:
         op.execute(statement)
 
 
@@ -78,9 +81,9 @@ def create_projections() -> None:
         sa.Column("shares", number, nullable=False),
         sa.Column("work", sa.Text, nullable=False),
         within("minute"),
-        sa.CheckConstraint("length(target) = 64 AND target NOT GLOB '*[^0-9a-f]*'", name="target_form"),
+        *dialect.form("target_form", "length(target) = 64", "target", "0-9a-f"),
         within("shares", 1),
-        sa.CheckConstraint("length(work) = 39 AND work NOT GLOB '*[^0-9]*'", name="work_form"),
+        *dialect.form("work_form", "length(work) = 39", "work", "0-9"),
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )
@@ -96,7 +99,7 @@ def create_projections() -> None:
         sa.Column("detail", sa.Text, nullable=False),
         sa.Column("confirmations", number, nullable=False),
         within("height"),
-        sa.CheckConstraint("reward NOT GLOB '*[^0-9]*'", name="reward_form"),
+        *dialect.form("reward_form", "", "reward", "0-9"),
         within("found_ms"),
         sa.CheckConstraint("state IN ('found', 'submitted', 'refused', 'confirmed', 'orphaned')", name="state_known"),
         within("confirmations", -1),
@@ -140,7 +143,7 @@ def create_outside() -> None:
         sa.Column("name", sa.Text, primary_key=True),
         sa.Column("value", sa.Text, nullable=False),
         sa.Column("updated_ms", number, nullable=False),
-        sa.CheckConstraint("json_valid(value)", name="value_is_json"),
+        *dialect.is_json("value"),
         within("updated_ms"),
         sqlite_strict=True,
         sqlite_with_rowid=False,

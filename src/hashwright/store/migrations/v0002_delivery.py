@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from hashwright.store import dialect
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -10,7 +12,6 @@ depends_on = None
 
 number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 LARGEST = 2**62
-WORK_FORM = "length(work) = 39 AND work NOT GLOB '*[^0-9]*'"
 
 
 def upgrade() -> None:
@@ -26,13 +27,13 @@ def upgrade() -> None:
         sa.Column("shares", number, nullable=False),
         sa.Column("work", sa.Text, nullable=False),
         within("minute"),
-        sa.CheckConstraint("length(target) = 64 AND target NOT GLOB '*[^0-9a-f]*'", name="target_form"),
+        *dialect.form("target_form", "length(target) = 64", "target", "0-9a-f"),
         sa.CheckConstraint(
             "state IN ('submitted', 'accepted', 'rejected', 'stale', 'lost', 'late')", name="state_known"
         ),
         sa.CheckConstraint("length(reason) <= 64", name="reason_size"),
         within("shares", 1),
-        sa.CheckConstraint(WORK_FORM, name="work_form"),
+        *dialect.form("work_form", "length(work) = 39", "work", "0-9"),
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )
@@ -42,7 +43,7 @@ def upgrade() -> None:
         sa.Column("destination", sa.Text, primary_key=True),
         sa.Column("work", sa.Text, nullable=False),
         within("minute"),
-        sa.CheckConstraint(WORK_FORM, name="work_form"),
+        *dialect.form("work_form", "length(work) = 39", "work", "0-9"),
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 
 from hashwright.clock import Instant
 from hashwright.errors import InvariantBroken, Unavailable
+from hashwright.store.base import OutboxItem
 from hashwright.store.journal import SCHEMA_VERSION, Batch, Snapshot, StoredBatch
-from hashwright.store.sqlite import OutboxItem
 from hashwright.store.writer import (
     MAX_COMMANDS_A_COMMIT,
     MAX_PENDING_COMMANDS,

@@ -1,0 +1,322 @@
+"""What every store can do, whatever database it stands on: recovery, settings, what people ask, books, checks.
+
+A database of its own adds how it is opened, read, written and copied (`sqlite.py`, `postgres.py`). Each reading here is
+short and of one moment, so it may come from any thread and from another process. The few writings here are for start
+and for offline commands: while a writer runs, its queue takes them.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine, Select, select
+
+from hashwright.clock import Instant
+from hashwright.errors import Finding, OperatorError
+from hashwright.store import commands, migrations, schema
+from hashwright.store.checks import database_findings
+from hashwright.store.connection import Connection
+from hashwright.store.hashchain import ANCHOR, damaged, read_chain, read_link
+from hashwright.store.journal import SCHEMA_VERSION, Snapshot, StoredBatch
+from hashwright.store.projections import MINUTE_MS
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxItem:
+    """An outside effect without an answer yet."""
+
+    key: str
+    kind: str
+    payload: bytes
+    created_ms: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkTotal:
+    """Shares of one worker with one outcome, and their work [hashes]."""
+
+    destination: str
+    worker: str
+    outcome: str
+    shares: int
+    work: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryTotal:
+    """Shares for an upstream that came to one end for one reason, and their work [hashes]. `submitted` counts all."""
+
+    destination: str
+    state: str
+    reason: str
+    shares: int
+    work: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedTotal:
+    """The work [hashes] that a destination was to get by the plan."""
+
+    destination: str
+    work: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockRecord:
+    """A block of ours. Height, worker and reward [minor units] are None where only its hash was ever seen."""
+
+    destination: str
+    block_hash: str
+    height: int | None
+    worker: str | None
+    reward: int | None
+    found_ms: Instant
+    state: str
+    detail: str
+    confirmations: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRecord:
+    """Something that a person should know, as it was journaled."""
+
+    number: int
+    at_ms: Instant
+    level: str
+    code: str
+    text: str
+
+
+class Store:
+    """An open database. A subclass fills the five methods that raise NotImplementedError."""
+
+    folder: Path
+    _engine: Engine
+
+    def connect(self) -> Connection:
+        """Open the connection for `GroupCommitWriter`."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Give the database free."""
+        raise NotImplementedError
+
+    def backup(self, target: Path) -> None:
+        """Copy the database to a new file while it is in use, and prove the copy before it gets its name."""
+        raise NotImplementedError
+
+    def _reading(self) -> AbstractContextManager[Connection]:
+        raise NotImplementedError
+
+    def _writing(self) -> AbstractContextManager[Connection]:
+        raise NotImplementedError
+
+    # ------------------------------------------------------------ recovery
+
+    @property
+    def instance(self) -> str:
+        """The name of this database, drawn once when it was created."""
+        return str(self._read(select(schema.meta.c.value).where(schema.meta.c.key == "instance"))[0][0])
+
+    def next_boot(self) -> int:
+        """Count one more start of this data folder, durably, and return the number; the first is 1."""
+        with self._writing() as connection:
+            row = connection.execute("SELECT value FROM meta WHERE key = 'boot'").fetchone()
+            boot = 1 if row is None else int(row[0]) + 1
+            connection.execute(commands.UPSERT_META, ("boot", str(boot)))
+            return boot
+
+    def load_snapshot(self) -> Snapshot | None:
+        """Load the newest snapshot that is whole; None where recovery begins at event 1.
+
+        Raise OperatorError for one of a newer program, InvariantBroken where none is whole and the journal before is
+        pruned.
+        """
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT seq, at_ms, schema_version, blob, digest FROM snapshot ORDER BY seq DESC"
+            ).fetchall()
+            anchor = read_link(connection, ANCHOR)
+        for seq, at_ms, version, blob, digest in rows:
+            if digest == commands.snapshot_digest(seq, at_ms, version, blob):
+                _refuse_newer_snapshot(version)
+                return Snapshot(seq=seq, at_ms=Instant(at_ms), schema_version=version, blob=blob)
+        if anchor.seq > 0:
+            raise damaged(f"No snapshot is readable, and the journal before event {anchor.seq} is pruned.")
+        return None
+
+    def pruned_seq(self) -> int:
+        """Return the last event whose journal row is gone; 0 while the journal is whole."""
+        with self._reading() as connection:
+            return read_link(connection, ANCHOR).seq
+
+    def read_batches(self, after_seq: int) -> Iterator[StoredBatch]:
+        """Read the journal after `after_seq`, as it stood when the reading began.
+
+        `after_seq` is the last event of a batch; 0 begins with the oldest row that is kept.
+
+        Raise InvariantBroken naming the row where the hash chain or the numbers do not hold.
+        """
+        with self._reading() as connection:
+            yield from read_chain(connection, after_seq or read_link(connection, ANCHOR).seq)
+
+    def pending_outbox(self) -> list[OutboxItem]:
+        """List outside effects without an answer, oldest first."""
+        table = schema.outbox.c
+        query = (
+            select(table.key, table.kind, table.payload, table.created_ms)
+            .where(table.state == "open")
+            .order_by(table.created_ms, table.key)
+        )
+        return [OutboxItem(**row._mapping) for row in self._read(query)]
+
+    # ------------------------------------------------------------ settings
+
+    def settings(self, kind: str) -> dict[str, Any]:
+        """Read the settings of a kind, by name."""
+        table = schema.setting.c
+        query = select(table.name, table.value).where(table.kind == kind).order_by(table.name)
+        return {name: json.loads(value) for name, value in self._read(query)}
+
+    def put_setting(self, kind: str, name: str, value: object, *, now: Instant) -> None:
+        """Write a person's choice durably; `value` is anything JSON can say."""
+        text = commands.setting_text(value)
+        with self._writing() as connection:
+            commands.write_setting(connection, kind, name, text, updated_ms=now)
+
+    def delete_setting(self, kind: str, name: str) -> None:
+        """Remove a setting durably."""
+        with self._writing() as connection:
+            commands.erase_setting(connection, kind, name)
+
+    # ------------------------------------------------------------ what people ask
+
+    def work_totals(self, since_ms: Instant) -> list[WorkTotal]:
+        """Sum shares and work by destination, worker and outcome, from the minute that holds `since_ms`."""
+        table = schema.work.c
+        query = select(table.destination, table.worker, table.outcome, table.shares, table.work).where(
+            table.minute >= since_ms // MINUTE_MS
+        )
+        sums: dict[tuple[str, str, str], tuple[int, int]] = {}
+        for destination, worker, outcome, shares, work in self._read(query):
+            key = (destination, worker, outcome)
+            before = sums.get(key, (0, 0))
+            sums[key] = (before[0] + shares, before[1] + int(work))
+        return [
+            WorkTotal(destination=key[0], worker=key[1], outcome=key[2], shares=total[0], work=total[1])
+            for key, total in sorted(sums.items())
+        ]
+
+    def delivery_totals(self, since_ms: Instant) -> list[DeliveryTotal]:
+        """Sum what became of work for upstreams by destination, state and reason, from the minute of `since_ms`."""
+        if not self._has_delivery():
+            return []
+        table = schema.delivery.c
+        query = select(table.destination, table.state, table.reason, table.shares, table.work).where(
+            table.minute >= since_ms // MINUTE_MS
+        )
+        sums: dict[tuple[str, str, str], tuple[int, int]] = {}
+        for destination, state, reason, shares, work in self._read(query):
+            key = (destination, state, reason)
+            before = sums.get(key, (0, 0))
+            sums[key] = (before[0] + shares, before[1] + int(work))
+        return [
+            DeliveryTotal(destination=key[0], state=key[1], reason=key[2], shares=total[0], work=total[1])
+            for key, total in sorted(sums.items())
+        ]
+
+    def asked_totals(self, since_ms: Instant) -> list[AskedTotal]:
+        """Sum the work that destinations were to get by the plan, from the minute that holds `since_ms`."""
+        if not self._has_delivery():
+            return []
+        table = schema.asked.c
+        query = select(table.destination, table.work).where(table.minute >= since_ms // MINUTE_MS)
+        sums: dict[str, int] = {}
+        for destination, work in self._read(query):
+            sums[destination] = sums.get(destination, 0) + int(work)
+        return [AskedTotal(destination=destination, work=work) for destination, work in sorted(sums.items())]
+
+    def blocks(self, limit: int) -> list[BlockRecord]:
+        """List our blocks, newest first."""
+        query = select(schema.block).order_by(schema.block.c.found_ms.desc(), schema.block.c.block_hash).limit(limit)
+        return [
+            BlockRecord(**{**row._mapping, "reward": None if row.reward is None else int(row.reward)})
+            for row in self._read(query)
+        ]
+
+    def alerts(self, limit: int) -> list[AlertRecord]:
+        """List alerts, newest first."""
+        query = select(schema.alert).order_by(schema.alert.c.id.desc()).limit(limit)
+        return [
+            AlertRecord(number=row.id, at_ms=row.at_ms, level=row.level, code=row.code, text=row.text)
+            for row in self._read(query)
+        ]
+
+    def read_books(self, query: Callable[[Connection], T]) -> T:
+        """Ask the books; every answer of one query is of the same moment.
+
+        Raise OperatorError where the database is of a form that has no books yet.
+        """
+        with self._reading() as connection:
+            if not migrations.has_ledger(connection):
+                raise OperatorError(
+                    "This database is of an older program and has no books yet. Nothing was changed.",
+                    code="HW-603",
+                    hint="Start the program once on it: hw up.",
+                )
+            return query(connection)
+
+    def change_books(self, apply: Callable[[Connection], T]) -> T:
+        """Run a function that writes into the books while no writer runs; durable, or nothing where it raises."""
+        with self._writing() as connection:
+            return apply(connection)
+
+    # ------------------------------------------------------------ care
+
+    def check(self, deep: bool = False) -> list[Finding]:
+        """List what is wrong with the database; an empty list is a good one."""
+        with self._reading() as connection:
+            return database_findings(connection, deep=deep)
+
+    def prune(self, keep_after_ms: Instant) -> int:
+        """Delete journal rows older than that instant which snapshots cover; return how many."""
+        total = 0
+        while True:
+            with self._writing() as connection:
+                count = commands.prune_journal(connection, keep_after_ms)
+            if count == 0:
+                return total
+            total += count
+
+    def _read(self, query: Select[Any]) -> list[Any]:
+        with self._engine.connect() as connection:
+            return list(connection.execute(query))
+
+    def _has_delivery(self) -> bool:
+        with self._reading() as connection:
+            return migrations.has_delivery(connection)
+
+
+def refuse_newer(revision: str, place: str) -> None:
+    """Raise OperatorError for a form that only a newer program knows."""
+    if revision not in migrations.REVISIONS:
+        raise OperatorError(
+            f"{place} was written by a newer program (form {revision}, this one knows {migrations.HEAD_REVISION})."
+            " Nothing was changed.",
+            code="HW-603",
+            hint="Start the newest version of Hashwright on this data folder, or restore a backup of before.",
+        )
+
+
+def _refuse_newer_snapshot(version: int) -> None:
+    if version > SCHEMA_VERSION:
+        raise OperatorError(
+            f"The last snapshot was written by a newer program (version {version}, this one reads {SCHEMA_VERSION}).",
+            code="HW-603",
+            hint="Start the newest version of Hashwright on this data folder.",
+        )
