@@ -166,6 +166,10 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-627": _code("Payout address", "Somebody set where a member is paid.", "Not you? hw pool address --cancel."),
     "HW-628": _code("Prices not taken", "A file of prices cannot be read, or contradicts itself.", "Read the line."),
     "HW-629": _code("Not reconciled", "What left the wallet does not fit what was said of it.", "Read the reason."),
+    "HW-640": _code("Account not understood", "An upstream's answer has another form.", "hw pool accounts; report it."),
+    "HW-641": _code("Account not readable", "An upstream does not tell about the account now.", "It is tried again."),
+    "HW-642": _code("Upstream owes much", "Its unpaid balance is above the cap that you set.", "hw pool accounts."),
+    "HW-643": _code("Upstream pays short", "It credits clearly less than the work was worth.", "hw pool accounts."),
     # 7xx: settings, commands, plug-ins, this computer
     "HW-701": _code("Settings not usable", "A value is wrong, or a key is unknown.", "Each problem names its place."),
     "HW-702": _code("Secret not found", "The file, variable or credential is missing.", "Name an existing one."),

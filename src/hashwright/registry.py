@@ -41,6 +41,7 @@ KINDS: Final = {
     "coins": Kind(package="hashwright.chain.coins", attribute="COIN"),
     "nodes": Kind(package="hashwright.adapters.nodes", attribute="PLUGIN"),
     "schemes": Kind(package="hashwright.pool.schemes", attribute="SCHEME"),
+    "upstreams": Kind(package="hashwright.adapters.upstreams", attribute="READER"),
 }
 NOT_PLUGINS: Final = frozenset({"base"})
 """File names that every kind keeps for itself; those with a leading underscore or dot are not plug-ins either."""

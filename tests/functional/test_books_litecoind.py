@@ -49,6 +49,7 @@ def pay(hw, node):
         "0.001",
     )
     hw.run("pool", "payouts", "home", *flags, "--daily-limit", "100000")
+    until(lambda: "HW-627" in {it["code"] for it in hw.json("status")["alerts"]}, what="an address is told to a person")
     dry = hw.json("pool", "payout", "home")
     assert (dry["mode"], dry["stopped"], dry["payouts"]) == ("DRY RUN", "", [])
     assert {it["member"] for it in dry["next"]} == set(SHARES)

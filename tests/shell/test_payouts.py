@@ -54,7 +54,7 @@ def test_an_unreachable_wallet_is_a_reason_and_no_crash():
             self.shell = self.kernel = self
             self.poisoned = 0
 
-        def alerts(self, alert):
+        def warn(self, alert):
             self.told.append(alert)
 
     app = App()

@@ -29,6 +29,8 @@ PRACTICE_START_BITS = {"bitcoin": 0x1E0FFFFF, "litecoin": 0x1F0FFFFF}
         "address": "payouts:address",
         "payouts": "payouts:payouts",
         "payout": "payouts:payout",
+        "account": "accounts:account",
+        "accounts": "accounts:accounts",
     },
 )
 def pool() -> None:

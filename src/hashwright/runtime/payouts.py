@@ -130,7 +130,7 @@ class PayoutService:
             after = self._words()
             if after and after != before:
                 text = f"Payouts of {self.policy.pool} are stopped: {after}."
-                self._app.shell.alerts(Alert(level="critical", code="HW-622", text=text))
+                self._app.warn(Alert(level="critical", code="HW-622", text=text))
 
     async def _once(self, is_approved: bool) -> Report:
         if self._app.kernel.poisoned:
@@ -215,7 +215,7 @@ def start_all(app: "Hashwright") -> None:
             start(app, raw)
         except HashwrightError as error:
             text = f"Payouts of {name} are disabled: {error}"
-            app.shell.alerts(Alert(level="critical", code="HW-622", text=text[:500]))
+            app.warn(Alert(level="critical", code="HW-622", text=text[:500]))
 
 
 # ---------------------------------------------------------------- what a person asks and says
@@ -276,7 +276,7 @@ async def set_address(app: "Hashwright", pool: str, member: str, address: str) -
     wish = await LiveBooks(app).write(write)
     text = f"Member {member} of {pool} asked to be paid to {address}"
     text += "." if wish.active_ms <= now else " from 48 hours from now on. Take it back: hw pool address --cancel."
-    app.shell.alerts(Alert(level="warning", code="HW-627", text=text))
+    app.warn(Alert(level="warning", code="HW-627", text=text))
     return {"member": member, "address": address, "active_ms": wish.active_ms}
 
 

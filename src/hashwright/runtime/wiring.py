@@ -6,6 +6,7 @@ then `ProcessStarted`. There is no other way to start, and none to stop: an orde
 
 import asyncio
 import concurrent.futures
+import contextlib
 import itertools
 import os
 import signal
@@ -19,11 +20,11 @@ import hashwright
 from hashwright.adapters.nodes.base import Node
 from hashwright.chain.coin import Coin
 from hashwright.clock import Clock, Instant
-from hashwright.errors import HashwrightError, InvariantBroken
+from hashwright.errors import HashwrightError, InvariantBroken, Unavailable
 from hashwright.pool.blocks import must_be_asked
 from hashwright.pool.events import BlockAnswered, ChannelClosed, DestinationRemoved, DestinationSet, SharesAnswered
 from hashwright.routing.events import PlanFailed
-from hashwright.runtime import commands, destinations, payouts, reconcile, replay, route_commands, setups
+from hashwright.runtime import commands, destinations, payouts, receivables, reconcile, replay, route_commands, setups
 from hashwright.runtime.breather import Breather
 from hashwright.runtime.config import Config
 from hashwright.runtime.control import ControlServer, socket_path
@@ -39,6 +40,7 @@ from hashwright.runtime.tcp import Limits, StratumListener, tls_context
 from hashwright.runtime.upstream import Upstream, UpstreamLimits
 from hashwright.runtime.upstream_settings import UpstreamSettings, event_of_upstream
 from hashwright.signals import Alert, ProcessStarted
+from hashwright.store import commands as store_commands
 from hashwright.store.base import Store
 from hashwright.store.writer import GroupCommitWriter, WriteFailure
 
@@ -71,6 +73,7 @@ class Hashwright:
         self.links: dict[str, NodeLink] = {}
         self.upstreams: dict[str, Upstream] = {}
         self.payouts: dict[str, payouts.PayoutService] = {}
+        self.accounts: dict[str, receivables.AccountService] = {}
         self.setups: dict[str, setups.Setup] = {}
         """What runs, as it was set: to see at a reload what changed."""
         self.broken: dict[str, str] = {}
@@ -99,6 +102,13 @@ class Hashwright:
         except BaseException:
             await self.stop()
             raise
+
+    def warn(self, alert: Alert) -> None:
+        """Tell a person what no event of an engine says: in the log, and kept where hw status shows it."""
+        self.shell.alerts(alert)
+        now = self.clock.now()
+        with contextlib.suppress(Unavailable):  # the disk is full: the log has it
+            self.writer.transact(lambda connection: store_commands.write_alerts(connection, [(now, alert)]))
 
     def _recover(self, loop: asyncio.AbstractEventLoop) -> None:
         self.recovered = replay.recover(self.store)
@@ -249,11 +259,12 @@ class Hashwright:
                 url=listener.url,
             )
         verbs = commands.table(self) | route_commands.table(self) | payouts.commands(self)
-        verbs |= reconcile.commands(self)
+        verbs |= reconcile.commands(self) | receivables.commands(self)
         self._control = ControlServer(socket_path(self.config.data_dir), verbs)
         await self._control.start()
         self.supervisor.start("snapshots", self._keep_snapshots)
         payouts.start_all(self)
+        receivables.start_all(self)
 
     # ---------------------------------------------------------------- run and stop
 

@@ -219,6 +219,29 @@ def add_prices(metadata: MetaData) -> None:
     )
 
 
+def add_readings(metadata: MetaData) -> None:
+    """Describe what upstreams said of our accounts; migration 0005 creates the table."""
+    Table(
+        "account_reading",
+        metadata,
+        text("upstream", key=True),
+        whole("read_ms", key=True),
+        whole("until_minute"),
+        text("work"),
+        whole("expected"),
+        whole("unpaid", nullable=True),
+        whole("paid", nullable=True),
+        Column("hashrate", Text),
+        within("read_ms"),
+        within("until_minute"),
+        within("expected"),
+        within("unpaid"),
+        within("paid"),
+        CheckConstraint("length(work) = 39", name="work_form"),
+        **PACKED,
+    )
+
+
 IMMUTABLE = ("entry", "posting", "currency", "payout_part", "payout_transaction")
 KEPT = (*IMMUTABLE, "payout", "member_address", "explained")
 UNBALANCED = (
@@ -319,10 +342,10 @@ def create_triggers(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-def create_price_triggers(connection: Connection) -> None:
-    """Create the triggers that keep prices as they were."""
+def keep_history(connection: Connection, table: str) -> None:
+    """Create the triggers that keep each row of a table as it was written."""
     make = _sqlite_history if connection.dialect.name == "sqlite" else _postgresql_history
-    for statement in make(("price",), ("price",)):
+    for statement in make((table,), (table,)):
         connection.exec_driver_sql(statement)
 
 
@@ -331,6 +354,7 @@ def listen(metadata: MetaData) -> None:
 
     def create(_target: MetaData, connection: Connection, **_options: object) -> None:
         create_triggers(connection)
-        create_price_triggers(connection)
+        for table in ("price", "account_reading"):
+            keep_history(connection, table)
 
     event.listen(metadata, "after_create", create)

@@ -228,4 +228,5 @@ def _create_triggers(_target: MetaData, connection: Connection, **_options: obje
 event.listen(metadata, "after_create", _create_triggers)
 ledger_schema.add_tables(metadata)
 ledger_schema.add_prices(metadata)
+ledger_schema.add_readings(metadata)
 ledger_schema.listen(metadata)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from hashwright.store.connection import Connection as PlainConnection
 
 FOLDER = Path(__file__).parent
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every step in order, so that a database that is up to date opens without loading Alembic."""
 
 HEAD_REVISION = REVISIONS[-1]
@@ -29,6 +29,11 @@ def has_ledger(connection: "PlainConnection") -> bool:
 def has_prices(connection: "PlainConnection") -> bool:
     """Tell whether the database has the table of 0004."""
     return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0] >= "0004")
+
+
+def has_readings(connection: "PlainConnection") -> bool:
+    """Tell whether the database has the table of 0005."""
+    return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0] >= "0005")
 
 
 def upgrade(connection: "Connection") -> None:

@@ -16,7 +16,7 @@ def upgrade() -> None:
     metadata = sa.MetaData()
     ledger_schema.add_prices(metadata)
     metadata.create_all(op.get_bind(), checkfirst=False)
-    ledger_schema.create_price_triggers(op.get_bind())
+    ledger_schema.keep_history(op.get_bind(), "price")
 
 
 def downgrade() -> None:

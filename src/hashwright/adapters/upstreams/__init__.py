@@ -1,0 +1,1 @@
+"""Read-only readers of accounts at other people's pools, a file each. None can move money."""

@@ -1,0 +1,24 @@
+"""The fifth form: what upstreams said of our accounts, beside what our work there was worth."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from hashwright.store import ledger_schema
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create the table `account_reading`; earlier tables stay as they are."""
+    metadata = sa.MetaData()
+    ledger_schema.add_readings(metadata)
+    metadata.create_all(op.get_bind(), checkfirst=False)
+    ledger_schema.keep_history(op.get_bind(), "account_reading")
+
+
+def downgrade() -> None:
+    """Refuse: history is not thrown away."""
+    raise NotImplementedError("what upstreams said is not thrown away")
