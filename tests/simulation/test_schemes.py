@@ -16,24 +16,32 @@ COIN = Currency("SIM", 8)
 BLOCK = 10**9
 DIFFICULTY = 400
 SHARES = 60_000
+SHARES_A_SEED = 16_000
 
 
 def paid_by_share(window_percent, seed):
-    """Pay each share by the blocks found after it; return what each got [blocks]. Shares are members here."""
+    """Each share is a member of its own in the product's window; return what each got [blocks].
+
+    The oldest and newest are left out: while a window fills, few share a block; and the newest are not paid out yet.
+    """
     chance = random.Random(seed)
-    limit = DIFFICULTY * window_percent // 100
-    paid = [0.0] * SHARES
-    for found in (at for at in range(SHARES) if chance.random() < 1 / DIFFICULTY):
-        for share in range(max(0, found - limit + 1), found + 1):
-            paid[share] += 1 / limit
-    return paid[: SHARES - limit]
+    scheme, window = Pplns(fee_ppm=0, window_percent=window_percent), Window()
+    limit = scheme.window_work(DIFFICULTY)
+    paid = [0.0] * SHARES_A_SEED
+    for at in range(SHARES_A_SEED):
+        window.add(str(at), 1, limit=limit)
+        if chance.random() < 1 / DIFFICULTY:
+            split = scheme.split_block(Amount(BLOCK, COIN), finder=str(at), work=window.work(limit))
+            for name, amount in split.credits:
+                paid[int(name)] += amount.minor / BLOCK
+    return paid[limit : SHARES_A_SEED - limit]
 
 
 @pytest.mark.parametrize("window_percent", [50, 100, 200])
 def test_the_theory_that_the_window_is_held_to(window_percent):
     """Variance a share B**2 p (1 - p) / N, the mean p B, over many seeds."""
     limit = DIFFICULTY * window_percent // 100
-    samples = [paid_by_share(window_percent, seed)[100 : -limit : limit * 2] for seed in range(60)]
+    samples = [paid_by_share(window_percent, seed)[:: limit * 2] for seed in range(80)]
     values = [value for sample in samples for value in sample]
     probability = 1 / DIFFICULTY
     assert statistics.fmean(values) == pytest.approx(probability, rel=0.1)

@@ -64,8 +64,22 @@ def test_killed_at_any_point_with_any_answer_pays_once(scene, point, fault):
     assert scene.owed() == {"kai": 0, "lea": 0, "mia": 0}
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_random_lives_with_kills_faults_and_reorganisations(scene, seed):
+@pytest.mark.parametrize("seed", range(200))
+def test_random_lives_with_kills_faults_and_reorganisations(tmp_path, seed):
+    store = SqliteStore.open(tmp_path)
+    connection = store.connect()
+    live(Scene(connection), seed)
+    connection.close()
+    store.close()
+
+
+@pytest.mark.parametrize("seed", range(200, 215))
+def test_random_lives_on_either_database(scene, seed):
+    live(scene, seed)
+
+
+def live(scene, seed):
+    """Thirty turns of random kills, faults and reorganisations; then all is healed and judged."""
     chance = random.Random(seed)
     for _ in range(30):
         scene.wallet.faults = [chance.choice(FAULTS) for _ in range(chance.randrange(3))]

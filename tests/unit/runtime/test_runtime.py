@@ -40,6 +40,7 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(tmp_pat
         "data_dir": "flag --data-dir",
         "log_format": "environment HW_LOG_FORMAT",
         "log_level": str(file),
+        "postgres_url_from": "default",
         "listen": "default",
         "tls_certificate": "default",
         "tls_key": "default",
