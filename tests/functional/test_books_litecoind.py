@@ -144,6 +144,9 @@ def test_three_miners_are_paid_what_their_work_earned(tmp_path):
         fee, total = balances(hw, "income:fee")["income:fee:home"], sum(owed.values())
         assert fee == pytest.approx((fee + total) / 100, abs=len(SHARES) * 100)
         assert balances(hw, "asset:wallet")["asset:wallet:home"] == fee + total
+        luck = {it["name"]: it for it in hw.json("pool", "luck", "home")["luck"]}
+        assert luck["home"]["found"] == sum(luck[name]["found"] for name in SHARES)
+        assert luck["kai"]["expected_blocks"] > luck["lea"]["expected_blocks"] > luck["mia"]["expected_blocks"] > 0
         pay(hw, node)
         prove(hw, node, owed=owed, fee=fee)
         take_out_by_hand(hw, node)

@@ -39,6 +39,36 @@ def members(terminal: Terminal, pool: str) -> None:
 
 @click.command(cls=Command)
 @click.argument("pool")
+@pass_terminal
+def luck(terminal: Terminal, pool: str) -> None:
+    """Show how many blocks a pool and each member found beside what their work was to find. A report, no accusation.
+
+    Example: hw pool luck home
+    """
+    answer = run_async(ask_process(terminal.load_config().data_dir, "pool-luck", pool=pool))
+    if terminal.is_json:
+        terminal.document(answer)
+        return
+    heads = ("account", "blocks", "expected", "luck", "effort", "chance of so rare")
+    cells = tuple(
+        (
+            it["name"],
+            str(it["found"]),
+            f"{it['expected_blocks']:.3f}",
+            "none" if it["luck"] is None else f"{it['luck']:.0%}",
+            "none" if it["effort"] is None else f"{it['effort']:.0%}",
+            f"{it['p_value']:.2g}" + (" RARE" if it["word"] == "rare" else ""),
+        )
+        for it in answer["luck"]
+    )
+    terminal.table(Table(heads=heads, rows=cells, right=frozenset(heads[1:])))
+    for it in answer["luck"]:
+        if it["word"] == "rare":
+            terminal.note(it["sentence"])
+
+
+@click.command(cls=Command)
+@click.argument("pool")
 @click.argument("member")
 @click.argument("address", default="")
 @click.option("--cancel", is_flag=True, help="Take back an address that does not count yet.")

@@ -29,6 +29,7 @@ PRACTICE_START_BITS = {"bitcoin": 0x1E0FFFFF, "litecoin": 0x1F0FFFFF}
         "address": "payouts:address",
         "payouts": "payouts:payouts",
         "payout": "payouts:payout",
+        "luck": "payouts:luck",
         "account": "accounts:account",
         "accounts": "accounts:accounts",
     },

@@ -16,6 +16,7 @@ import msgspec
 from hashwright import registry
 from hashwright.money import Amount, Currency
 from hashwright.pool.eras import Era, Eras, OpenEra
+from hashwright.pool.luck import LuckReport, expected_units, report
 from hashwright.pool.schemes.base import HOUSE, Scheme
 from hashwright.pool.window import window_of
 
@@ -29,6 +30,9 @@ class Books(msgspec.Struct, array_like=True):
     image: bytes = b""
     eras: Any = None
     """`Eras`, or None. To msgspec anything: in a snapshot it is always None."""
+    luck: Any = None
+    """By member [what he was to find in units of 2**-64 blocks, what he found], or None; as with `eras`."""
+    luck_image: bytes = b""
 
 
 class _EraImage(msgspec.Struct, array_like=True):
@@ -72,7 +76,27 @@ def member_of(worker: str) -> str:
 def note_work(books: Books, worker: str, work: int, *, network_work: int) -> None:
     """Count accepted work [hashes]."""
     if books.eras is not None and work > 0:
-        books.eras.add(member_of(worker), work, network_work=network_work)
+        member = member_of(worker)
+        books.eras.add(member, work, network_work=network_work)
+        _luck_of(books, member)[0] += expected_units(((work, network_work),))
+
+
+def note_found(books: Books, worker: str) -> None:
+    """Count a block for who found it, whatever the chain makes of it."""
+    if books.eras is not None:
+        _luck_of(books, member_of(worker))[1] += 1
+
+
+def luck_report(books: Books) -> LuckReport:
+    """Judge the luck of the pool and of each member, since the pool has members."""
+    return report({name: (counts[0], counts[1]) for name, counts in (books.luck or {}).items()})
+
+
+def _luck_of(books: Books, member: str) -> list[int]:
+    if books.luck is None:
+        books.luck = {}
+    counts: list[int] = books.luck.setdefault(member, [0, 0])
+    return counts
 
 
 def divide(books: Books, reward: Amount, *, finder: str, network_work: int) -> tuple[tuple[str, int], ...]:
@@ -115,13 +139,16 @@ def sealed(books: Books) -> Books:
             for held in books.eras.open
         ]
     )
-    return Books(image=msgspec.msgpack.encode(images))
+    luck = [(name, str(counts[0]), counts[1]) for name, counts in (books.luck or {}).items()]
+    return Books(image=msgspec.msgpack.encode(images), luck_image=msgspec.msgpack.encode(luck))
 
 
 def unseal(books: Books) -> None:
     """Put eras that were read back in their place."""
     images = msgspec.msgpack.decode(books.image, type=list[_EraImage])
-    books.image = b""
+    told = msgspec.msgpack.decode(books.luck_image, type=list[tuple[str, str, int]]) if books.luck_image else []
+    books.luck = {name: [int(units), found] for name, units, found in told} or None
+    books.image = books.luck_image = b""
     if not images:
         return
     held = [

@@ -50,7 +50,10 @@ def _divide_blocks(state: PoolState, effects: list[PoolEffect]) -> None:
     """Divide a block that was just found, its own share among the work."""
     for effect in effects:
         if type(effect) is SubmitBlock:
-            blocks.divide(state, state.blocks[effect.block_hash])
+            block = state.blocks[effect.block_hash]
+            blocks.divide(state, block)
+            if block.destination in state.books:
+                members.note_found(state.books[block.destination], block.worker)
 
 
 def _pass_on(

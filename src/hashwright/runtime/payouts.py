@@ -17,6 +17,8 @@ from hashwright.chain.address import script_of_address
 from hashwright.errors import ConfigError, Finding, HashwrightError, OperatorError
 from hashwright.money import Amount, Currency, MoneyError, amount_of
 from hashwright.pool.events import DestinationSet
+from hashwright.pool.luck import sentence
+from hashwright.pool.members import luck_report
 from hashwright.pool.payouts import (
     ADDRESS_DELAY_MS,
     FeePayer,
@@ -328,6 +330,26 @@ def _part(member: str, minor: int, address: str, currency: Currency) -> dict[str
     }
 
 
+def luck_of(app: "Hashwright", pool: str) -> dict[str, Any]:
+    """Return how lucky a pool with members was, and each of them."""
+    own_pool(app, pool)
+    books = app.kernel.pool.books.get(pool)
+    if books is None:
+        raise OperatorError(
+            f"{pool!r} has no members, so nobody's luck is counted.",
+            code="HW-708",
+            hint="Give it a payout scheme: hw pool add --scheme",
+        )
+    found = luck_report(books)
+    return {
+        "pool": pool,
+        "luck": [
+            {**msgspec.to_builtins(it), "name": name, "sentence": sentence(it)}
+            for name, it in ((pool, found.pool), *((it.name, it) for it in found.accounts))
+        ],
+    }
+
+
 def commands(app: "Hashwright") -> dict[str, Any]:
     """Return the commands of payouts for the control socket."""
 
@@ -349,4 +371,13 @@ def commands(app: "Hashwright") -> dict[str, Any]:
     async def payout(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         return await payouts_of(app, str(arguments["pool"]), is_approved=bool(arguments.get("approve")))
 
-    return {"pool-members": members, "pool-address": address, "payout-set": setup, "payout": payout}
+    async def luck(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        return luck_of(app, str(arguments["pool"]))
+
+    return {
+        "pool-members": members,
+        "pool-address": address,
+        "pool-luck": luck,
+        "payout-set": setup,
+        "payout": payout,
+    }

@@ -3,12 +3,14 @@
 import msgspec
 import pytest
 
+from hashwright.chain.target import target_of_bits, work_of_target
 from hashwright.ledger.balances import balances_of, owed
 from hashwright.ledger.entries import Entry, Posting
 from hashwright.money import Amount, Currency
 from hashwright.pool.blocks import MATURE_DEPTH, must_be_asked
-from hashwright.pool.effects import PostEntry, SubmitBlock
+from hashwright.pool.effects import CreditWork, PostEntry, SubmitBlock
 from hashwright.pool.events import BlockAnswered, BlockRecovered, BlockSeen
+from hashwright.pool.members import luck_report
 from hashwright.pool.schemes.base import HOUSE
 from hashwright.runtime.engines import Engines
 from hashwright.runtime.replay import snapshot_of, state_of
@@ -187,3 +189,19 @@ def test_settings_that_are_wrong_are_refused(settings):
 
     with pytest.raises(msgspec.ValidationError):
         scheme_of("pplns", settings)
+
+
+def test_luck_is_counted_at_the_difficulty_of_the_time_and_survives_a_snapshot():
+    world = pool()
+    find(world)
+    books = world.state.books["btc"]
+    found = luck_report(books)
+    assert found.pool.found == sum(it.found for it in found.accounts) > 0
+    expected = {it.name: it.expected_blocks for it in found.accounts}
+    counted = [it for it in world.effects if isinstance(it, CreditWork) and it.outcome in ("accepted", "block")]
+    network_work = work_of_target(target_of_bits(EASY_BITS))
+    for name in ("kai", "lea"):
+        targets = [int.from_bytes(it.target_be, "big") for it in counted if it.worker.startswith(name)]
+        assert expected[name] == pytest.approx(sum(map(work_of_target, targets)) / network_work)
+    restored = state_of(snapshot_of(Engines(pool=world.state)))
+    assert luck_report(restored.pool.books["btc"]) == found
