@@ -1,6 +1,6 @@
 """`hw ledger`: what everybody has and is owed, why, and the proof of it. Reads the database; changes nothing."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import rich_click as click
 from click.exceptions import Exit
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hashwright.ledger.entries import Entry
+    from hashwright.ledger.statements import Grouping
     from hashwright.store.connection import Connection
 
 WORDS = {
@@ -22,6 +23,7 @@ WORDS = {
     "expense": "spent",
     "equity": "our own",
 }
+AMOUNTS = ("earned", "credited to members", "paid out", "spent")
 CREDIT_ROOTS = ("liability", "income", "equity")
 """Their balances are credits; people read them without the sign."""
 
@@ -81,22 +83,24 @@ def _balance_row(name: str, amount: Any) -> dict[str, str]:  # noqa: ANN401 (an 
 
 @ledger.command()
 @click.option("--days", type=click.IntRange(1, 3660), default=7, show_default=True, help="How many days back.")
+@click.option("--by", type=click.Choice(("member", "destination")), help="Divide each day further.")
 @pass_terminal
-def day(terminal: Terminal, days: int) -> None:
-    """Show what was earned, spent and paid out on each day (UTC).
+def day(terminal: Terminal, days: int, by: Literal["member", "destination"] | None) -> None:
+    """Show what was earned, spent and paid out on each day (UTC), by currency.
 
-    Example: hw ledger day --days 30
+    Example: hw ledger day --days 30 --by member
     """
-    rows = read_books(terminal, lambda connection: _days(connection, days))
+    rows = read_books(terminal, lambda connection: _days(connection, days, by or ""))
     if terminal.is_json:
         terminal.document({"days": rows})
         return
-    heads = ("day", "currency", "earned", "credited to members", "paid out", "spent")
-    cells = tuple(tuple(row[head] for head in heads) for row in rows)
-    terminal.table(Table(heads=heads, rows=cells, right=frozenset(heads[2:]), empty="No entries in these days."))
+    amounts = ("credited to members", "paid out") if by == "member" else AMOUNTS
+    heads = ("day", *((by,) if by else ()), "currency", *amounts)
+    cells = tuple(tuple(row["group" if head == by else head] for head in heads) for row in rows)
+    terminal.table(Table(heads=heads, rows=cells, right=frozenset(amounts), empty="No entries in these days."))
 
 
-def _days(connection: "Connection", days: int) -> list[dict[str, str]]:
+def _days(connection: "Connection", days: int, by: "Grouping") -> list[dict[str, str]]:
     from hashwright.ledger.statements import by_day
     from hashwright.store.ledger import read_entries
 
@@ -104,13 +108,14 @@ def _days(connection: "Connection", days: int) -> list[dict[str, str]]:
     return [
         {
             "day": it.day,
+            "group": it.group,
             "currency": it.currency.code,
             "earned": it.text(it.earned),
             "credited to members": it.text(it.credited),
             "paid out": it.text(it.paid),
             "spent": it.text(it.spent),
         }
-        for it in by_day(entries, last=days)
+        for it in by_day(entries, last=days, by=by)
     ]
 
 
@@ -134,7 +139,9 @@ def explain(terminal: Terminal, id: str) -> None:
 
         terminal.document({"entries": [json.loads(line) for line in export_json(found)]})
         return
-    for number, entry in found:
+    for place, (number, entry) in enumerate(found):
+        if place:
+            terminal.line()
         _show(terminal, number, entry)
 
 
