@@ -170,6 +170,7 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-641": _code("Account not readable", "An upstream does not tell about the account now.", "It is tried again."),
     "HW-642": _code("Upstream owes much", "Its unpaid balance is above the cap that you set.", "hw pool accounts."),
     "HW-643": _code("Upstream pays short", "It credits clearly less than the work was worth.", "hw pool accounts."),
+    "HW-644": _code("Hot wallet above its cap", "It holds more than should be online.", "Move coins to a cold one."),
     # 7xx: settings, commands, plug-ins, this computer
     "HW-701": _code("Settings not usable", "A value is wrong, or a key is unknown.", "Each problem names its place."),
     "HW-702": _code("Secret not found", "The file, variable or credential is missing.", "Name an existing one."),

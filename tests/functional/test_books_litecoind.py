@@ -48,11 +48,13 @@ def pay(hw, node):
         "--threshold",
         "0.001",
     )
-    hw.run("pool", "payouts", "home", *flags, "--daily-limit", "100000")
+    hw.run("pool", "payouts", "home", *flags, "--daily-limit", "100000", "--wallet-cap", "0.001")
     until(lambda: "HW-627" in {it["code"] for it in hw.json("status")["alerts"]}, what="an address is told to a person")
     dry = hw.json("pool", "payout", "home")
     assert (dry["mode"], dry["stopped"], dry["payouts"]) == ("DRY RUN", "", [])
     assert {it["member"] for it in dry["next"]} == set(SHARES)
+    assert amount_of(dry["above_cap"], LTC).minor == balances(hw, "asset:wallet")["asset:wallet:home"] - 100_000
+    until(lambda: "HW-644" in {it["code"] for it in hw.json("status")["alerts"]}, what="the cap is told to a person")
     hw.run("pool", "payouts", "home", *flags, "--daily-limit", "100000", "--live")
     until(lambda: payout(hw)["state"] == "sent", what="the payout is sent")
     hw.kill()

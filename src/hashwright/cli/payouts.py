@@ -106,6 +106,7 @@ def address(terminal: Terminal, pool: str, member: str, address: str, cancel: bo
     help="Who bears the network fee.",
 )  # fmt: skip
 @click.option("--every-hours", type=click.IntRange(0, 8760), default=24, show_default=True, help="How often.")
+@click.option("--wallet-cap", default="", metavar="COINS", help="Warn when the hot wallet holds more.  [no cap]")
 @click.option("--live", is_flag=True, help="Really pay. Without it everything is planned and nothing is signed.")
 @click.option("--pause", is_flag=True, help="Carry on what is open, begin nothing new.")
 @pass_terminal
@@ -123,6 +124,7 @@ def payouts(terminal: Terminal, /, pool: str, live: bool, pause: bool, **flags: 
         "approval_above": flags["approval_above"] or flags["daily_limit"],
         "fee_payer": flags["fee_payer"],
         "interval_hours": flags["every_hours"],
+        "wallet_cap": flags["wallet_cap"],
         "is_live": live,
         "is_paused": pause,
     }
@@ -151,6 +153,10 @@ def payout(terminal: Terminal, pool: str, approve: bool) -> None:
     terminal.line(f"Payouts of {pool}: {found['mode']}.")
     if found["stopped"]:
         terminal.tick("failed", f"Stopped: {found['stopped']}.", "Nothing new is paid before that is cleared up.")
+    if found["above_cap"].strip("0."):
+        terminal.tick(
+            "warning", f"The wallet holds {found['above_cap']} more than its cap.", "Move it to a cold wallet."
+        )
     heads = ("member", "amount", "currency", "address or reason to wait")
     rows = [(it["member"], it["amount"], it["currency"], it["address"]) for it in found["next"]]
     rows += [(it["member"], it["amount"], it["currency"], it["reason"]) for it in found["waiting"]]

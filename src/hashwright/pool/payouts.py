@@ -37,7 +37,7 @@ class PayoutPolicy:
 
     `threshold` is the least that is paid to a member; `dust` the least that the network carries. `fee_cap_ppm` bounds
     the network fee as a part of what is paid. Above `approval_above` a payout waits for a person, and more than
-    `daily_limit` is never paid within 24 hours.
+    `daily_limit` is never paid within 24 hours. What the wallet holds above `wallet_cap` should not be in a hot wallet.
     """
 
     pool: str
@@ -52,6 +52,7 @@ class PayoutPolicy:
     approval_above: int
     interval_ms: int = DAY_MS
     depth: int = SETTLED_DEPTH
+    wallet_cap: int | None = None
     is_live: bool = False
     is_paused: bool = False
 
@@ -60,6 +61,8 @@ class PayoutPolicy:
             raise ValueError("the threshold is at least what the network carries")
         if not 1 <= self.batch_max <= BATCH_MAX or not 0 <= self.fee_cap_ppm <= PPM // 2:
             raise ValueError(f"a batch has 1 to {BATCH_MAX} parts, and costs at most half of what it pays")
+        if self.wallet_cap is not None and self.wallet_cap < 0:
+            raise ValueError("the wallet's cap is not negative")
         if self.depth < 1 or self.interval_ms < 0 or self.daily_limit < 0 or self.approval_above < 0:
             raise ValueError("depth, interval and limits are not negative, and the depth at least 1")
 

@@ -63,13 +63,17 @@ class Books(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a tick found and did. `stopped` says why nothing new is paid, and is empty otherwise."""
+    """What a tick found and did. `stopped` says why nothing new is paid, and is empty otherwise.
+
+    `above_cap` is what the wallet holds beyond what may be in a hot one [minor units].
+    """
 
     stopped: str
     plan: Plan | None
     planned: str
     """The payout that was begun, or an empty string: in a dry run none is."""
     open: tuple[Payout, ...]
+    above_cap: int = 0
 
 
 class Payer:
@@ -104,7 +108,8 @@ class Payer:
             for payout in await self._open():
                 if payout.id == planned:
                     await self._carry_on(payout, stopped, now=now)
-        return Report(stopped=stopped, plan=plan, planned=planned, open=tuple(await self._open()))
+        left = tuple(await self._open())
+        return Report(stopped=stopped, plan=plan, planned=planned, open=left, above_cap=await self._above_cap())
 
     async def why_stopped(self) -> str:
         """Return why nothing new may be paid, in words, or an empty string."""
@@ -113,6 +118,10 @@ class Payer:
         if self._wallet.is_watch_only:
             return "the wallet can only watch; it pays nothing"
         return await self._behind() or await self._unexplained() or await self._insolvent()
+
+    async def _above_cap(self) -> int:
+        cap = self.policy.wallet_cap
+        return 0 if cap is None else max(0, await self._wallet.balance() - cap)
 
     # ---------------------------------------------------------------- what stops it
 

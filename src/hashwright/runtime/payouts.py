@@ -53,6 +53,7 @@ class PayoutSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     fee_payer: FeePayer = "members"
     interval_hours: int = 24
     depth: int = 6
+    wallet_cap: str = ""
     is_live: bool = False
     is_paused: bool = False
 
@@ -77,6 +78,7 @@ def parse_payouts(raw: Mapping[str, Any], currency: Currency) -> tuple[PayoutSet
             fee_payer=settings.fee_payer,
             interval_ms=settings.interval_hours * HOUR_MS,
             depth=settings.depth,
+            wallet_cap=amount_of(settings.wallet_cap, currency).minor if settings.wallet_cap else None,
             is_live=settings.is_live,
             is_paused=settings.is_paused,
             **minor,
@@ -111,6 +113,7 @@ class PayoutService:
         self.policy = policy
         self.report: Report | None = None
         self.problem = ""
+        self._is_above_cap = False
         self._app = app
         self._config = config
         self._turn = asyncio.Lock()
@@ -129,6 +132,7 @@ class PayoutService:
                 self.report, self.problem = await self._once(is_approved), ""
             except HashwrightError as error:
                 self.problem = str(error)
+            self._warn_of_cap()
             after = self._words()
             if after and after != before:
                 text = f"Payouts of {self.policy.pool} are stopped: {after}."
@@ -163,6 +167,14 @@ class PayoutService:
         settings = own_pool(self._app, self.policy.pool)
         coin = registry.load("coins", settings.coin).COIN
         return script_of_address(address, coin, settings.network)
+
+    def _warn_of_cap(self) -> None:
+        """Tell a person once when the hot wallet holds more than it may, and again after it was below."""
+        above = 0 if self.report is None else self.report.above_cap
+        if above and not self._is_above_cap:
+            text = f"The wallet of {self.policy.pool} holds {Amount(above, self.policy.currency)} more than its cap."
+            self._app.warn(Alert(level="warning", code="HW-644", text=f"{text} Move it to a cold one."))
+        self._is_above_cap = bool(above)
 
     def _words(self) -> str:
         return self.problem or (self.report.stopped if self.report is not None else "")
@@ -301,6 +313,7 @@ async def payouts_of(app: "Hashwright", pool: str, *, is_approved: bool) -> dict
         "pool": pool,
         "mode": "LIVE" if policy.is_live else "DRY RUN",
         "stopped": service.problem or (service.report.stopped if service.report is not None else ""),
+        "above_cap": Amount(0 if service.report is None else service.report.above_cap, policy.currency).text(),
         "planned": service.report.planned if service.report is not None else "",
         "next": [_part(it.member, it.minor, it.address, policy.currency) for it in plan.parts],
         "waiting": [

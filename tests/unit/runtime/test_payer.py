@@ -274,3 +274,14 @@ def test_books_that_do_not_hold_pay_nobody(engine, scene, way):
     with pytest.raises(InvariantBroken, match="nobody is paid"):
         scene.tick()
     assert rows.open_payouts(scene.connection, "p") == []
+
+
+def test_a_hot_wallet_above_its_cap_is_told(scene):
+    scene.policy = policy(is_paused=True, wallet_cap=100_000_000)
+    assert scene.tick().above_cap == 1_000_000
+    scene.policy = policy(is_paused=True, wallet_cap=101_000_000)
+    assert scene.tick().above_cap == 0
+    scene.policy = policy(is_paused=True)
+    assert scene.tick().above_cap == 0
+    with pytest.raises(ValueError, match="cap"):
+        policy(wallet_cap=-1)
