@@ -1,40 +1,73 @@
-"""Where SQLite and PostgreSQL need other words for the same: forms of text, JSON, and the triggers of migration 0001.
+"""Where SQLite and PostgreSQL need other words for the same: forms of text, JSON, triggers.
 
-A constraint is described for both; each database creates its own and never sees the other's.
+What is described here is described once; each database creates its own and never sees the other's.
 """
 
-from typing import Final
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-POSTGRESQL_TRIGGERS: Final = (
-    """CREATE FUNCTION journal_is_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN RAISE EXCEPTION 'a journal row never changes' USING ERRCODE = '23514'; END $$""",
-    """CREATE TRIGGER journal_is_immutable BEFORE UPDATE ON journal
-FOR EACH ROW EXECUTE FUNCTION journal_is_immutable()""",
-    """CREATE FUNCTION journal_is_kept() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN IF OLD.last_seq > (SELECT coalesce(max(seq), -1) FROM snapshot) THEN
-RAISE EXCEPTION 'a journal row is kept until a snapshot covers it' USING ERRCODE = '23514';
-END IF; RETURN OLD; END $$""",
-    "CREATE TRIGGER journal_is_kept BEFORE DELETE ON journal FOR EACH ROW EXECUTE FUNCTION journal_is_kept()",
-    """CREATE FUNCTION alert_is_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN RAISE EXCEPTION 'an alert never changes' USING ERRCODE = '23514'; END $$""",
-    "CREATE TRIGGER alert_is_immutable BEFORE UPDATE ON alert FOR EACH ROW EXECUTE FUNCTION alert_is_immutable()",
-    """CREATE FUNCTION outbox_answer_is_final() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN IF OLD.state = 'done' OR NEW.key <> OLD.key OR NEW.kind <> OLD.kind OR NEW.payload <> OLD.payload THEN
-RAISE EXCEPTION 'what was sent and answered never changes' USING ERRCODE = '23514';
-END IF; RETURN NEW; END $$""",
-    """CREATE TRIGGER outbox_answer_is_final BEFORE UPDATE ON outbox
-FOR EACH ROW EXECUTE FUNCTION outbox_answer_is_final()""",
-)
-"""The same four as SQLite has; released with migration 0001, so they never change."""
+SQLITE = "sqlite"
+CHECK_VIOLATION = "23514"
+"""The SQLSTATE of a broken constraint (PostgreSQL 15, appendix A): the writer takes it as a refusal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """A trigger that refuses with `words`, or else runs the statements of `action`, where `condition` holds."""
+
+    name: str
+    when: str
+    """`BEFORE UPDATE ON entry`."""
+    words: str = ""
+    condition: str = ""
+    action: str = ""
+
+    def sqlite(self) -> str:
+        """Return the statement that makes it on SQLite."""
+        condition = f"WHEN {self.condition}\n" if self.condition else ""
+        body = self.action or f"SELECT RAISE(ABORT, '{self.words}')"
+        return f"CREATE TRIGGER {self.name} {self.when}\n{condition}BEGIN {body}; END"
+
+    def postgresql(self) -> tuple[str, str]:
+        """Return the statements that make it on PostgreSQL: its function, and itself."""
+        refusal = f"RAISE EXCEPTION '{self.words}' USING ERRCODE = '{CHECK_VIOLATION}'"
+        body = f"IF {self.condition or 'true'} THEN {self.action or refusal}; END IF;"
+        row = "OLD" if "DELETE" in self.when else "NEW"
+        return (
+            f"CREATE FUNCTION {self.name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN {row}; END $$",
+            f"CREATE TRIGGER {self.name} {self.when} FOR EACH ROW EXECUTE FUNCTION {self.name}()",
+        )
+
+
+def history(immutable: Iterable[str], kept: Iterable[str]) -> tuple[Trigger, ...]:
+    """Describe the triggers of tables whose rows never change, and of those whose rows are never deleted."""
+    return (
+        *(
+            Trigger(name=f"{it}_is_immutable", when=f"BEFORE UPDATE ON {it}", words=f"a row of {it} never changes")
+            for it in immutable
+        ),
+        *(
+            Trigger(name=f"{it}_is_kept", when=f"BEFORE DELETE ON {it}", words=f"a row of {it} is never deleted")
+            for it in kept
+        ),
+    )
+
+
+def create_triggers(connection: sa.Connection, triggers: Iterable[Trigger]) -> None:
+    """Create triggers in the dialect of the connection."""
+    for trigger in triggers:
+        is_sqlite = connection.dialect.name == SQLITE
+        for statement in (trigger.sqlite(),) if is_sqlite else trigger.postgresql():
+            connection.exec_driver_sql(statement)
 
 
 def form(name: str, rest: str, column: str, letters: str) -> tuple[sa.CheckConstraint, sa.CheckConstraint]:
     """Describe a column that holds only letters of a set such as `0-9a-f`; `rest` is a condition beside it."""
     head = f"{rest} AND " if rest else ""
     return (
-        sa.CheckConstraint(f"{head}{column} NOT GLOB '*[^{letters}]*'", name=name).ddl_if(dialect="sqlite"),
+        sa.CheckConstraint(f"{head}{column} NOT GLOB '*[^{letters}]*'", name=name).ddl_if(dialect=SQLITE),
         sa.CheckConstraint(f"{head}{column} !~ '[^{letters}]'", name=name).ddl_if(dialect="postgresql"),
     )
 
@@ -43,6 +76,6 @@ def is_json(column: str) -> tuple[sa.CheckConstraint, sa.CheckConstraint]:
     """Describe a column of JSON text."""
     name = f"{column}_is_json"
     return (
-        sa.CheckConstraint(f"json_valid({column})", name=name).ddl_if(dialect="sqlite"),
+        sa.CheckConstraint(f"json_valid({column})", name=name).ddl_if(dialect=SQLITE),
         sa.CheckConstraint(f"{column}::json IS NOT NULL", name=name).ddl_if(dialect="postgresql"),
     )

@@ -5,22 +5,22 @@ unless they balance in every currency; nothing is ever changed or deleted; balan
 that nobody may overdraw cannot be overdrawn.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
-    Connection,
     Index,
     Integer,
     LargeBinary,
     MetaData,
     Table,
     Text,
-    event,
 )
+
+from hashwright.store import dialect
+from hashwright.store.dialect import Trigger
 
 LARGEST = 2**62
 OWED = ("liability:member:", "liability:immature:", "liability:escrow:", "liability:payout:")
@@ -255,106 +255,27 @@ ADD_TO_BALANCE = (
 """Not one upsert: SQLite would check the bound on the part alone, before it is added."""
 
 
-def _sqlite_refusal(name: str, when: str, condition: str, words: str) -> str:
-    return f"CREATE TRIGGER {name} {when}\n{condition}BEGIN SELECT RAISE(ABORT, '{words}'); END"
-
-
-def _sqlite_history(immutable: Iterable[str], kept: Iterable[str]) -> list[str]:
-    refuse = _sqlite_refusal
-    return [
-        *(
-            refuse(f"{it}_is_immutable", f"BEFORE UPDATE ON {it}", "", f"a row of {it} never changes")
-            for it in immutable
-        ),
-        *(refuse(f"{it}_is_kept", f"BEFORE DELETE ON {it}", "", f"a row of {it} is never deleted") for it in kept),
-    ]
-
-
-def sqlite_triggers() -> list[str]:
-    """Return the statements that make the triggers on SQLite."""
-    refuse = _sqlite_refusal
-    return [
-        *_sqlite_history(IMMUTABLE, KEPT),
-        refuse(
-            "entry_balances", "BEFORE INSERT ON entry", f"WHEN {UNBALANCED}\n", "an entry balances in each currency"
-        ),
-        refuse(
-            "posting_comes_first",
-            "BEFORE INSERT ON posting",
-            "WHEN EXISTS (SELECT 1 FROM entry WHERE id = NEW.entry)\n",
-            "an entry is closed",
-        ),
-        refuse(
-            "payout_ends",
-            "BEFORE UPDATE ON payout",
-            "WHEN OLD.state IN ('settled', 'cancelled') OR NEW.total <> OLD.total OR NEW.id <> OLD.id\n",
-            "a payout that ended never changes",
-        ),
-        f"CREATE TRIGGER posting_moves_balance AFTER INSERT ON posting\nBEGIN {ADD_TO_BALANCE}; END",
-    ]
-
-
-def postgresql_refusal(statements: list[str], name: str, when: str, condition: str, words: str) -> None:
-    """Add the statements of a trigger that refuses under a condition."""
-    body = f"IF {condition} THEN RAISE EXCEPTION '{words}' USING ERRCODE = '23514'; END IF;"
-    _define(statements, name, when, body)
-
-
-def _postgresql_history(immutable: Iterable[str], kept: Iterable[str]) -> list[str]:
-    statements: list[str] = []
-    for it in immutable:
-        words = f"a row of {it} never changes"
-        postgresql_refusal(statements, f"{it}_is_immutable", f"BEFORE UPDATE ON {it}", "true", words)
-    for it in kept:
-        words = f"a row of {it} is never deleted"
-        postgresql_refusal(statements, f"{it}_is_kept", f"BEFORE DELETE ON {it}", "true", words)
-    return statements
-
-
-def postgresql_triggers() -> list[str]:
-    """Return the statements that make the same triggers on PostgreSQL."""
-    statements = _postgresql_history(IMMUTABLE, KEPT)
-
-    def refuse(name: str, when: str, condition: str, words: str) -> None:
-        postgresql_refusal(statements, name, when, condition, words)
-
-    refuse("entry_balances", "BEFORE INSERT ON entry", UNBALANCED, "an entry balances in each currency")
-    closed = "EXISTS (SELECT 1 FROM entry WHERE id = NEW.entry)"
-    refuse("posting_comes_first", "BEFORE INSERT ON posting", closed, "an entry is closed")
-    ended = "OLD.state IN ('settled', 'cancelled') OR NEW.total <> OLD.total OR NEW.id <> OLD.id"
-    refuse("payout_ends", "BEFORE UPDATE ON payout", ended, "a payout that ended never changes")
-    _define(statements, "posting_moves_balance", "AFTER INSERT ON posting", f"{ADD_TO_BALANCE};")
-    return statements
-
-
-def _define(statements: list[str], name: str, when: str, body: str) -> None:
-    result = "OLD" if "DELETE" in when else "NEW"
-    statements.append(
-        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN {result}; END $$"
-    )
-    statements.append(f"CREATE TRIGGER {name} {when} FOR EACH ROW EXECUTE FUNCTION {name}()")
-
-
-def create_triggers(connection: Connection) -> None:
-    """Create the triggers of the books in the dialect of the connection."""
-    statements = sqlite_triggers() if connection.dialect.name == "sqlite" else postgresql_triggers()
-    for statement in statements:
-        connection.exec_driver_sql(statement)
-
-
-def keep_history(connection: Connection, table: str) -> None:
-    """Create the triggers that keep each row of a table as it was written."""
-    make = _sqlite_history if connection.dialect.name == "sqlite" else _postgresql_history
-    for statement in make((table,), (table,)):
-        connection.exec_driver_sql(statement)
-
-
-def listen(metadata: MetaData) -> None:
-    """Create the triggers whenever the metadata's tables are created."""
-
-    def create(_target: MetaData, connection: Connection, **_options: object) -> None:
-        create_triggers(connection)
-        for table in ("price", "account_reading"):
-            keep_history(connection, table)
-
-    event.listen(metadata, "after_create", create)
+TRIGGERS = (
+    *dialect.history(IMMUTABLE, KEPT),
+    Trigger(
+        name="entry_balances",
+        when="BEFORE INSERT ON entry",
+        condition=UNBALANCED,
+        words="an entry balances in each currency",
+    ),
+    Trigger(
+        name="posting_comes_first",
+        when="BEFORE INSERT ON posting",
+        condition="EXISTS (SELECT 1 FROM entry WHERE id = NEW.entry)",
+        words="an entry is closed",
+    ),
+    Trigger(
+        name="payout_ends",
+        when="BEFORE UPDATE ON payout",
+        condition="OLD.state IN ('settled', 'cancelled') OR NEW.total <> OLD.total OR NEW.id <> OLD.id",
+        words="a payout that ended never changes",
+    ),
+    Trigger(name="posting_moves_balance", when="AFTER INSERT ON posting", action=ADD_TO_BALANCE),
+)
+PRICE_TRIGGERS = dialect.history(("price",), ("price",))
+READING_TRIGGERS = dialect.history(("account_reading",), ("account_reading",))

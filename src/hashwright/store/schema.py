@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from hashwright.store import dialect, ledger_schema
+from hashwright.store.dialect import Trigger
 from hashwright.store.reasons import REASON_CHARACTERS
 
 WORK_DIGITS = 39
@@ -205,28 +206,30 @@ meta = Table(
 )
 
 TRIGGERS = (
-    """CREATE TRIGGER journal_is_immutable BEFORE UPDATE ON journal
-BEGIN SELECT RAISE(ABORT, 'a journal row never changes'); END""",
-    """CREATE TRIGGER journal_is_kept BEFORE DELETE ON journal
-WHEN OLD.last_seq > (SELECT coalesce(max(seq), -1) FROM snapshot)
-BEGIN SELECT RAISE(ABORT, 'a journal row is kept until a snapshot covers it'); END""",
-    """CREATE TRIGGER alert_is_immutable BEFORE UPDATE ON alert
-BEGIN SELECT RAISE(ABORT, 'an alert never changes'); END""",
-    """CREATE TRIGGER outbox_answer_is_final BEFORE UPDATE ON outbox
-WHEN OLD.state = 'done' OR NEW.key <> OLD.key OR NEW.kind <> OLD.kind OR NEW.payload <> OLD.payload
-BEGIN SELECT RAISE(ABORT, 'what was sent and answered never changes'); END""",
+    Trigger(name="journal_is_immutable", when="BEFORE UPDATE ON journal", words="a journal row never changes"),
+    Trigger(
+        name="journal_is_kept",
+        when="BEFORE DELETE ON journal",
+        condition="OLD.last_seq > (SELECT coalesce(max(seq), -1) FROM snapshot)",
+        words="a journal row is kept until a snapshot covers it",
+    ),
+    Trigger(name="alert_is_immutable", when="BEFORE UPDATE ON alert", words="an alert never changes"),
+    Trigger(
+        name="outbox_answer_is_final",
+        when="BEFORE UPDATE ON outbox",
+        condition="OLD.state = 'done' OR NEW.key <> OLD.key OR NEW.kind <> OLD.kind OR NEW.payload <> OLD.payload",
+        words="what was sent and answered never changes",
+    ),
 )
-"""History defends itself (design.md, law 8). SQLite's dialect; PostgreSQL's is in `store.dialect`."""
+"""History defends itself (design.md, law 8)."""
 
 
 def _create_triggers(_target: MetaData, connection: Connection, **_options: object) -> None:
-    statements = TRIGGERS if connection.dialect.name == "sqlite" else dialect.POSTGRESQL_TRIGGERS
-    for statement in statements:
-        connection.exec_driver_sql(statement)
+    books = (*ledger_schema.TRIGGERS, *ledger_schema.PRICE_TRIGGERS, *ledger_schema.READING_TRIGGERS)
+    dialect.create_triggers(connection, (*TRIGGERS, *books))
 
 
-event.listen(metadata, "after_create", _create_triggers)
 ledger_schema.add_tables(metadata)
 ledger_schema.add_prices(metadata)
 ledger_schema.add_readings(metadata)
-ledger_schema.listen(metadata)
+event.listen(metadata, "after_create", _create_triggers)

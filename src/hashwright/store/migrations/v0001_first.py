@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from hashwright.store import dialect
+from hashwright.store.dialect import Trigger
 
 revision = "0001"
 down_revision = None
@@ -19,9 +20,7 @@ def upgrade() -> None:
     create_journal()
     create_projections()
     create_outside()
-    statements = TRIGGERS if op.get_bind().dialect.name == "sqlite" else dialect.POSTGRESQL_TRIGGERS
-    for statement in statements:
-        op.execute(statement)
+    dialect.create_triggers(op.get_bind(), TRIGGERS)
 
 
 def downgrade() -> None:
@@ -158,14 +157,18 @@ def create_outside() -> None:
 
 
 TRIGGERS = (
-    """CREATE TRIGGER journal_is_immutable BEFORE UPDATE ON journal
-BEGIN SELECT RAISE(ABORT, 'a journal row never changes'); END""",
-    """CREATE TRIGGER journal_is_kept BEFORE DELETE ON journal
-WHEN OLD.last_seq > (SELECT coalesce(max(seq), -1) FROM snapshot)
-BEGIN SELECT RAISE(ABORT, 'a journal row is kept until a snapshot covers it'); END""",
-    """CREATE TRIGGER alert_is_immutable BEFORE UPDATE ON alert
-BEGIN SELECT RAISE(ABORT, 'an alert never changes'); END""",
-    """CREATE TRIGGER outbox_answer_is_final BEFORE UPDATE ON outbox
-WHEN OLD.state = 'done' OR NEW.key <> OLD.key OR NEW.kind <> OLD.kind OR NEW.payload <> OLD.payload
-BEGIN SELECT RAISE(ABORT, 'what was sent and answered never changes'); END""",
+    Trigger(name="journal_is_immutable", when="BEFORE UPDATE ON journal", words="a journal row never changes"),
+    Trigger(
+        name="journal_is_kept",
+        when="BEFORE DELETE ON journal",
+        condition="OLD.last_seq > (SELECT coalesce(max(seq), -1) FROM snapshot)",
+        words="a journal row is kept until a snapshot covers it",
+    ),
+    Trigger(name="alert_is_immutable", when="BEFORE UPDATE ON alert", words="an alert never changes"),
+    Trigger(
+        name="outbox_answer_is_final",
+        when="BEFORE UPDATE ON outbox",
+        condition="OLD.state = 'done' OR NEW.key <> OLD.key OR NEW.kind <> OLD.kind OR NEW.payload <> OLD.payload",
+        words="what was sent and answered never changes",
+    ),
 )

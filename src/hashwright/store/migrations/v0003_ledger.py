@@ -7,7 +7,7 @@ today's form here first.
 import sqlalchemy as sa
 from alembic import op
 
-from hashwright.store import ledger_schema
+from hashwright.store import dialect, ledger_schema
 
 revision = "0003"
 down_revision = "0002"
@@ -20,7 +20,7 @@ def upgrade() -> None:
     metadata = sa.MetaData()
     ledger_schema.add_tables(metadata)
     metadata.create_all(op.get_bind(), checkfirst=False)
-    ledger_schema.create_triggers(op.get_bind())
+    dialect.create_triggers(op.get_bind(), ledger_schema.TRIGGERS)
 
 
 def downgrade() -> None:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from hashwright.store import ledger_schema
+from hashwright.store import dialect, ledger_schema
 
 revision = "0004"
 down_revision = "0003"
@@ -16,7 +16,7 @@ def upgrade() -> None:
     metadata = sa.MetaData()
     ledger_schema.add_prices(metadata)
     metadata.create_all(op.get_bind(), checkfirst=False)
-    ledger_schema.keep_history(op.get_bind(), "price")
+    dialect.create_triggers(op.get_bind(), ledger_schema.PRICE_TRIGGERS)
 
 
 def downgrade() -> None:

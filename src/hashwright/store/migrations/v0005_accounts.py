@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from hashwright.store import ledger_schema
+from hashwright.store import dialect, ledger_schema
 
 revision = "0005"
 down_revision = "0004"
@@ -16,7 +16,7 @@ def upgrade() -> None:
     metadata = sa.MetaData()
     ledger_schema.add_readings(metadata)
     metadata.create_all(op.get_bind(), checkfirst=False)
-    ledger_schema.keep_history(op.get_bind(), "account_reading")
+    dialect.create_triggers(op.get_bind(), ledger_schema.READING_TRIGGERS)
 
 
 def downgrade() -> None:
