@@ -31,6 +31,8 @@ bench:          ## measure speed and memory; prints figures, judges nothing
 	@scripts/environment test
 	@"$(VENV)/bin/python" bench/stratum.py
 	@"$(VENV)/bin/python" bench/route.py
+	@scripts/judges
+	@"$(VENV)/bin/python" bench/ledger.py
 
 docs:           ## write the generated pages of docs/reference
 	@scripts/environment test

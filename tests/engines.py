@@ -118,13 +118,13 @@ class Server:
         """Return the address of a database."""
         return f"postgresql://hw@/{name}?host={self.folder}"
 
-    def create(self, *, template="template0"):
-        """Make a database and return its name."""
+    def create(self):
+        """Make a database with today's tables and return its name."""
         import psycopg
 
         from hashwright.store.postgres import PostgresStore
 
-        if template == "template0" and not self._pattern_made:
+        if not self._pattern_made:
             self._pattern_made = True
             self.empty(PATTERN)
             PostgresStore.open(self.folder / "pattern", self.url(PATTERN)).close()
@@ -134,12 +134,12 @@ class Server:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {PATTERN} STRATEGY file_copy")
         return name
 
-    def empty(self, name):
-        """Make a database with nothing in it."""
+    def empty(self, name, *, encoding="UTF8"):
+        """Make a database with nothing in it, and return its address."""
         import psycopg
 
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}'")
         return self.url(name)
 
     def stop(self):

@@ -76,12 +76,7 @@ class Amount:
 
     def text(self) -> str:
         """Return the amount as a plain decimal: `0.00012300`."""
-        sign, digits = "-" if self.minor < 0 else "", str(abs(self.minor))
-        exponent = self.currency.exponent
-        if not exponent:
-            return sign + digits
-        digits = digits.rjust(exponent + 1, "0")
-        return f"{sign}{digits[:-exponent]}.{digits[-exponent:]}"
+        return decimal_text(self.minor, self.currency.exponent)
 
     def _same(self, other: "Amount") -> int:
         if not isinstance(other, Amount) or other.currency != self.currency:
@@ -133,6 +128,12 @@ class Price:
 def _require_number(value: object) -> None:
     if type(value) is not Decimal or not value.is_finite():
         raise MoneyError(f"{value!r} is no finite Decimal; floats are no money, read prices from text")
+
+
+def decimal_text(minor: int, exponent: int) -> str:
+    """Write minor units as a plain decimal; also a sum that is more than one `Amount` can hold."""
+    sign, digits = "-" if minor < 0 else "", str(abs(minor)).rjust(exponent + 1, "0")
+    return f"{sign}{digits[:-exponent]}.{digits[-exponent:]}" if exponent else sign + digits
 
 
 def decimal_of(text: str) -> Decimal:

@@ -51,3 +51,6 @@ def test_what_an_upstream_owes_is_read_booked_and_capped(tmp_path):
         refused = hw.run("pool", "account", "ocean", *flags[:-4], "--fee", "90", check=False)
         assert refused.returncode == 3
         assert "fee is 0 to 20 percent" in refused.stdout + refused.stderr
+        hw.run("pool", "account", "ocean", "--remove")
+        assert hw.json("pool", "accounts")["accounts"] == []
+        assert hw.run("pool", "account", "ocean", "--remove", check=False).returncode != 0

@@ -51,6 +51,8 @@ def pay(hw, node):
     hw.run("pool", "payouts", "home", *flags, "--daily-limit", "100000", "--wallet-cap", "0.001")
     until(lambda: "HW-627" in {it["code"] for it in hw.json("status")["alerts"]}, what="an address is told to a person")
     dry = hw.json("pool", "payout", "home")
+    asked = hw.json("pool", "payout", "home", "--dry-run")
+    assert (asked["mode"], asked["next"]) == ("DRY RUN", dry["next"])
     assert (dry["mode"], dry["stopped"], dry["payouts"]) == ("DRY RUN", "", [])
     assert {it["member"] for it in dry["next"]} == set(SHARES)
     assert amount_of(dry["above_cap"], LTC).minor == balances(hw, "asset:wallet")["asset:wallet:home"] - 100_000
@@ -114,6 +116,18 @@ def take_out_by_hand(hw, node):
     assert (done["unexplained"], done["left"], done["books_say"]) == ([], "0.00000000", done["wallet_holds"])
     assert hw.json("pool", "payout", "home")["stopped"] == ""
     assert balances(hw, "equity:owner")["equity:owner"] == -amount_of(gone["amount"], LTC).minor
+    call(node, "pool", "sendtoaddress", address_of("buyer"), "0.002")
+    node.mine(6, address_of("nobody"))
+    (gone,) = until(lambda: hw.json("ledger", "reconcile", "home")["unexplained"], what="a second one is seen")
+    said = ("--txid", gone["txid"], "--as", "sale", "--received", "12.50 EUR", "--place", "kraken")
+    assert hw.run("ledger", "reconcile", "home", *said[:4], check=False).returncode != 0
+    hw.run("ledger", "reconcile", "home", *said)
+    rows = {it["account"] + it["currency"]: it["amount"] for it in hw.json("ledger", "balance")["balances"]}
+    assert rows["asset:cash:krakenEUR"] == "12.50"
+    assert rows["equity:conversionEUR"] == "12.50"
+    assert "12.50" in hw.run("ledger", "export", "--format", "koinly").stdout
+    assert hw.json("ledger", "reconcile", "home")["left"] == "0.00000000"
+    judged_from_outside(hw)
 
 
 def test_three_miners_are_paid_what_their_work_earned(tmp_path):

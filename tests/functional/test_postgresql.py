@@ -8,8 +8,9 @@ import pytest
 
 from engines import PostgresEngine, Server
 from functional.program import program, until
-from hashwright.errors import NotSupported, OperatorError, Unavailable
+from hashwright.errors import ConfigError, NotSupported, OperatorError, Unavailable
 from hashwright.runtime.opening import open_store
+from hashwright.store.dialect import Trigger
 from hashwright.store.postgres import PostgresStore, refuse_clear_text
 from hashwright.store.sqlite import SqliteStore
 from hashwright.store.writer import GroupCommitWriter
@@ -35,6 +36,42 @@ def test_a_server_that_loses_commits_is_refused(tmp_path, setting):
             assert connection.execute("SELECT count(*) FROM pg_tables WHERE tablename = 'journal'").fetchone() == (0,)
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("setting", ["server_encoding=SQL_ASCII", "transaction_read_only=on"])
+def test_a_database_that_keeps_other_text_or_cannot_be_written_is_refused(postgres_server, tmp_path, setting):
+    name = setting.partition("=")[0]
+    url = postgres_server.empty(name, encoding="SQL_ASCII" if name == "server_encoding" else "UTF8")
+    if name == "transaction_read_only":  # what a replica says too
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    with pytest.raises(OperatorError, match=setting):
+        PostgresStore.open(tmp_path, url)
+
+
+@pytest.mark.parametrize("step", ["0001", "0003", "0005"])
+def test_a_migration_that_fails_leaves_nothing_behind(postgres_server, tmp_path, monkeypatch, step):
+    url = postgres_server.empty(f"half{step}")
+    real, seen = Trigger.postgresql, []
+    last = {"0001": "journal_is_kept", "0003": "payout_ends", "0005": "account_reading_is_kept"}[step]
+
+    def fails(trigger):
+        seen.append(trigger.name)
+        if trigger.name == last:
+            raise RuntimeError("the power failed")
+        return real(trigger)
+
+    monkeypatch.setattr(Trigger, "postgresql", fails)
+    with pytest.raises(RuntimeError):
+        PostgresStore.open(tmp_path, url)
+    assert seen[-1] == last
+    monkeypatch.undo()
+    with psycopg.connect(url) as connection:
+        tables = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+    assert tables == (0,)
+    store = PostgresStore.open(tmp_path, url)
+    assert store.check(deep=True) == []
+    store.close()
 
 
 def test_two_folders_cannot_share_a_database(engine, tmp_path):
@@ -97,9 +134,9 @@ def test_nothing_leaves_this_computer_in_the_clear(url, is_safe):
     if is_safe:
         refuse_clear_text(url)
         return
-    with pytest.raises(OperatorError) as caught:
+    with pytest.raises(ConfigError) as caught:
         refuse_clear_text(url)
-    assert caught.value.code == "HW-606"
+    assert caught.value.code == "HW-701"
 
 
 def test_a_lost_connection_ends_the_writer_and_loses_nothing_acknowledged(engine, tmp_path):
@@ -112,7 +149,6 @@ def test_a_lost_connection_ends_the_writer_and_loses_nothing_acknowledged(engine
         assert time.monotonic() < deadline
         time.sleep(0.01)
     with psycopg.connect(engine.url(tmp_path / "a"), autocommit=True) as connection:
-        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE objid = 1751217001")
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE application_name = 'hashwright' AND datname = current_database() AND pid <> pg_backend_pid()"

@@ -140,21 +140,8 @@ class PayoutLife(RuleBasedStateMachine):
         self.scene.tick(killed_at=point)
         copy.backup(self.scene.connection)
         copy.close()
-        connection = self.scene.connection
-        total = sum(MEMBERS.values())
         for number in range(1, self.scene.earned + 1):
-            moves = [(accounts.member("p", name), Amount(-minor, LTC)) for name, minor in MEMBERS.items()]
-            known = connection.execute("SELECT 1 FROM entry WHERE source = ?", (f"mature:{number}",)).fetchone()
-            if known is None:
-                entry = entry_of(
-                    f"mature:{number}",
-                    "block-matured",
-                    self.scene.now,
-                    (accounts.wallet("hot"), Amount(total + 1_000_000, LTC)),
-                    (accounts.fee("p"), Amount(-1_000_000, LTC)),
-                    *moves,
-                )
-                asyncio.run(PlainBooks(connection).write(lambda it, entry=entry: ledger.post(it, entry)))
+            self.scene.book(number)
 
     # ------------------------------------------------------------ what holds at each moment
 
@@ -202,7 +189,7 @@ class PayoutLife(RuleBasedStateMachine):
         reconciler = Reconciler(
             self.scene.policy, self.scene.wallet, PlainBooks(self.scene.connection), script_of=self.script_of_any
         )
-        for spent in asyncio.run(reconciler.differences()).unexplained:
+        for spent, _ in asyncio.run(reconciler.differences()).unexplained:
             if spent.confirmations >= DEEP:
                 meaning = "owner" if (b"owner", OWNER_TAKES) in spent.outputs else "members"
                 asyncio.run(reconciler.explain(spent.txid_display, meaning, None, now=self.scene.now))

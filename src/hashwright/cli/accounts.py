@@ -4,29 +4,41 @@ from typing import Any
 
 import rich_click as click
 
+from hashwright import registry
 from hashwright.cli.command import Command, pass_terminal, run_async
 from hashwright.cli.pool import ask_process
 from hashwright.cli.terminal import Table, Terminal
 
 READ_S = 180.0
-READERS = ("braiins", "ckpool", "f2pool", "ocean", "twominers")
+READERS = registry.names("upstreams")
 UNKNOWN = "not told"
 
 
 @click.command(cls=Command)
 @click.argument("upstream")
-@click.option("--reader", type=click.Choice(READERS), required=True, help="Whose pool it is.")
-@click.option("--account", required=True, metavar="NAME", help="The account there: an address, or a user.")
+@click.option("--reader", type=click.Choice(READERS), help="Whose pool it is.")
+@click.option("--account", default="", metavar="NAME", help="The account there: an address, or a user.")
 @click.option("--token-from", default="", metavar="REF", help="A token that may only read: file:, env:, credential:.")
 @click.option("--fee", default=0.0, show_default=True, metavar="PERCENT", help="What the pool keeps.")
 @click.option("--cap", default="", metavar="COINS", help="Warn when it owes more than you are ready to lose there.")
 @click.option("--read-url", default="", metavar="URL", help="Another address than the reader's usual one; https.")
+@click.option("--remove", is_flag=True, help="Read it no more; what was read stays in the books.")
 @pass_terminal
 def account(terminal: Terminal, /, upstream: str, **flags: Any) -> None:  # noqa: ANN401
     """Read your account at an upstream now and then. It can only look: no reader can move money.
 
     Example: hw pool account ocean --reader ocean --account bc1q... --fee 2 --cap 0.05
     """
+    if flags["remove"] == bool(flags["reader"] and flags["account"]):
+        raise click.UsageError("Give --reader and --account, or --remove.", click.get_current_context(silent=True))
+    folder = terminal.load_config().data_dir
+    if flags["remove"]:
+        answer = run_async(ask_process(folder, "account-remove", upstream=upstream))
+        if terminal.is_json:
+            terminal.document(answer)
+        else:
+            terminal.line(f"The account at {upstream} is read no more.")
+        return
     document = {
         "upstream": upstream,
         "reader": flags["reader"],
@@ -36,7 +48,7 @@ def account(terminal: Terminal, /, upstream: str, **flags: Any) -> None:  # noqa
         "cap": flags["cap"],
         "url": flags["read_url"],
     }
-    answer = run_async(ask_process(terminal.load_config().data_dir, "account-set", account=document))
+    answer = run_async(ask_process(folder, "account-set", account=document))
     if terminal.is_json:
         terminal.document(answer)
     else:

@@ -139,14 +139,17 @@ def payouts(terminal: Terminal, /, pool: str, live: bool, pause: bool, **flags: 
 @click.command(cls=Command)
 @click.argument("pool")
 @click.option("--approve", is_flag=True, help="Pay what waits for a person's approval.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be paid now, also where payouts are live.")
 @pass_terminal
-def payout(terminal: Terminal, pool: str, approve: bool) -> None:
+def payout(terminal: Terminal, pool: str, approve: bool, dry_run: bool) -> None:
     """Carry payouts on now, and show what is paid, what waits, and why. In a DRY RUN nothing is signed.
 
     Example: hw pool payout home
     """
     config = terminal.load_config()
-    found = run_async(ask_process(config.data_dir, "payout", pool=pool, approve=approve, timeout_s=PAY_S))
+    found = run_async(
+        ask_process(config.data_dir, "payout", pool=pool, approve=approve, dry_run=dry_run, timeout_s=PAY_S)
+    )
     if terminal.is_json:
         terminal.document(found)
         return

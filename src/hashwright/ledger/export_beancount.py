@@ -7,12 +7,13 @@ syntax only.
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from hashwright.ledger.balances import balances_of
 from hashwright.ledger.entries import Entry
 from hashwright.ledger.prices import PriceSeen
+from hashwright.money import decimal_text
 
 ROOTS: Final = {
     "asset": "Assets",
@@ -21,6 +22,7 @@ ROOTS: Final = {
     "income": "Income",
     "expense": "Expenses",
 }
+DAY_MS: Final = 86_400_000
 _NOT_IN_NAME: Final = re.compile(r"[^A-Za-z0-9-]")
 _NOT_IN_LINK: Final = re.compile(r"[^A-Za-z0-9\-_/.]")
 
@@ -94,22 +96,19 @@ def _transaction(number: int, entry: Entry, names: Names) -> Iterator[str]:
 
 def _asserted(entries: list[tuple[int, Entry]], names: Names) -> Iterator[str]:
     """Assert each balance on the morning after the last entry, to the last unit: beancount adds up by itself."""
-    if not entries:
-        return
-    last = max(entry.at_ms for _, entry in entries)
-    day = (datetime.fromtimestamp(last / 1000, UTC) + timedelta(days=1)).date().isoformat()
-    sums = balances_of(entry for _, entry in entries)
-    every = {(it.account, it.amount.currency) for _, entry in entries for it in entry.postings}
     yield ""
-    for account, currency in sorted(every, key=lambda key: (key[0], key[1].code)):
-        minor = sums.get((account, currency), 0)
-        yield f"{day} balance {names.of(account)}  {decimal_text(minor, currency.exponent)} ~ 0 {currency.code}"
+    for day, account, text, code in closing_balances(entries):
+        yield f"{day} balance {names.of(account)}  {text} ~ 0 {code}"
 
 
-def decimal_text(minor: int, exponent: int) -> str:
-    """Write minor units as a decimal; a sum of many may exceed what one `Amount` holds."""
-    sign, digits = "-" if minor < 0 else "", str(abs(minor)).rjust(exponent + 1, "0")
-    return f"{sign}{digits[:-exponent]}.{digits[-exponent:]}" if exponent else sign + digits
+def closing_balances(entries: Iterable[tuple[int, Entry]]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield each account ever used with its last balance: the day after the last entry, name, sum, currency."""
+    every = [entry for _, entry in entries]
+    sums = balances_of(every)
+    keys = {(it.account, it.amount.currency) for entry in every for it in entry.postings}
+    day = day_of(max((entry.at_ms for entry in every), default=0) + DAY_MS)
+    for account, currency in sorted(keys, key=lambda key: (key[0], key[1].code)):
+        yield day, account, decimal_text(sums.get((account, currency), 0), currency.exponent), currency.code
 
 
 def _component(part: str) -> str:

@@ -26,7 +26,7 @@ def export_csv(entries: Iterable[tuple[int, Entry]], valuer: Valuer | None = Non
         time = datetime.fromtimestamp(entry.at_ms / 1000, UTC).isoformat(timespec="seconds")
         for it in entry.postings:
             words = (entry.source, entry.kind, it.account)
-            yield _line(
+            cells = (
                 str(number),
                 time,
                 *map(harmless, words),
@@ -36,6 +36,7 @@ def export_csv(entries: Iterable[tuple[int, Entry]], valuer: Valuer | None = Non
                 harmless(entry.link),
                 *_worth(it.amount, entry.at_ms, valuer),
             )
+            yield line_of(cells)
 
 
 def harmless(cell: str) -> str:
@@ -52,7 +53,8 @@ def _worth(amount: Amount, at_ms: int, valuer: Valuer | None) -> tuple[str, ...]
     return valuation.worth.text(), valuation.worth.currency.code, valuation.words()
 
 
-def _line(*cells: str) -> str:
+def line_of(cells: Iterable[str]) -> str:
+    """Write one row of CSV, without its end."""
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="").writerow(cells)
     return buffer.getvalue()

@@ -1,11 +1,9 @@
 """The books as a journal of hledger. Account names stand as they are; the last transaction asserts every balance."""
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
 
-from hashwright.ledger.balances import balances_of
 from hashwright.ledger.entries import Entry
-from hashwright.ledger.export_beancount import day_of, decimal_text
+from hashwright.ledger.export_beancount import closing_balances, day_of
 from hashwright.ledger.prices import PriceSeen
 
 _HARMLESS = str.maketrans(";|()", ",/[]")
@@ -35,18 +33,10 @@ def _transaction(number: int, entry: Entry) -> Iterator[str]:
 
 
 def _asserted(entries: list[tuple[int, Entry]]) -> Iterator[str]:
-    if not entries:
-        return
-    last = max(entry.at_ms for _, entry in entries)
-    day = (datetime.fromtimestamp(last / 1000, UTC) + timedelta(days=1)).date().isoformat()
-    sums = balances_of(entry for _, entry in entries)
-    every = {(it.account, it.amount.currency) for _, entry in entries for it in entry.postings}
-    yield ""
-    yield f"{day} * balances at the end, asserted"
-    for account, currency in sorted(every, key=lambda key: (key[0], key[1].code)):
-        code, minor = currency.code, sums.get((account, currency), 0)
-        zero = decimal_text(0, currency.exponent)
-        yield f'    {account}  {zero} "{code}" = {decimal_text(minor, currency.exponent)} "{code}"'
+    for place, (day, account, text, code) in enumerate(closing_balances(entries)):
+        if not place:
+            yield f"\n{day} * balances at the end, asserted"
+        yield f'    {account}  0 "{code}" = {text} "{code}"'
 
 
 def _plain(text: str) -> str:

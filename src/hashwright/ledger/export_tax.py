@@ -5,8 +5,6 @@ form is written; its columns and CoinTracker's eight are theirs and are not rena
 of that time was measured, and then the description names the feed.
 """
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +12,7 @@ from typing import Final
 
 from hashwright.ledger.accounts import CONVERSION, OWNER
 from hashwright.ledger.entries import Entry
-from hashwright.ledger.export_csv import harmless
+from hashwright.ledger.export_csv import harmless, line_of
 from hashwright.ledger.lots import SALE, Disposal, first_in_first_out
 from hashwright.ledger.prices import Valuer
 from hashwright.money import Amount
@@ -85,7 +83,7 @@ def tax_rows(entries: Iterable[Entry]) -> Iterator[TaxRow]:
 
 def export_koinly(entries: Iterable[tuple[int, Entry]], valuer: Valuer | None) -> Iterator[str]:
     """Write Koinly's universal form; times are UTC."""
-    yield _line(KOINLY)
+    yield line_of(KOINLY)
     for row in tax_rows(entry for _, entry in entries):
         moved = row.received or row.sent
         valuation = valuer.value(moved, row.at_ms) if valuer is not None and moved is not None else None
@@ -94,27 +92,27 @@ def export_koinly(entries: Iterable[tuple[int, Entry]], valuer: Valuer | None) -
         text = row.text if valuation is None else f"{row.text} ({valuation.words()})"
         time = _time(row.at_ms).strftime("%Y-%m-%d %H:%M:%S UTC")
         cells = (*_cells(row.sent), *_cells(row.received), *NOTHING, *worth, label, harmless(text), txid_of(row.source))
-        yield _line((time, *cells))
+        yield line_of((time, *cells))
 
 
 def export_cointracker(entries: Iterable[tuple[int, Entry]]) -> Iterator[str]:
     """Write CoinTracker's eight columns; times are UTC."""
-    yield _line(COINTRACKER)
+    yield line_of(COINTRACKER)
     for row in tax_rows(entry for _, entry in entries):
         tag = {"mining": "mined", "cost": "payment"}.get(row.label, "")
         time = _time(row.at_ms).strftime("%m/%d/%Y %H:%M:%S")
-        yield _line((time, *_cells(row.received), *_cells(row.sent), *NOTHING, tag))
+        yield line_of((time, *_cells(row.received), *_cells(row.sent), *NOTHING, tag))
 
 
 def export_gains(entries: Iterable[tuple[int, Entry]], valuer: Valuer) -> Iterator[str]:
     """Write what went out, lot by lot, first in first out. A cost that was not measured is `unknown`, never zero."""
     lots = first_in_first_out((entry for _, entry in entries), valuer)
-    yield _line(GAINS)
+    yield line_of(GAINS)
     for gone in lots.gone:
-        yield _line(_gain_cells(gone, valuer.quote.code))
+        yield line_of(_gain_cells(gone, valuer.quote.code))
     for currency, minor in sorted(lots.uncovered.items(), key=lambda item: item[0].code):
         amount = Amount(minor, currency)
-        yield _line(("", "uncovered", amount.text(), currency.code, "", UNKNOWN, UNKNOWN, "", UNKNOWN, "", ""))
+        yield line_of(("", "uncovered", amount.text(), currency.code, "", UNKNOWN, UNKNOWN, "", UNKNOWN, "", ""))
 
 
 def _gain_cells(gone: Disposal, quote: str) -> tuple[str, ...]:
@@ -170,9 +168,3 @@ def _cells(amount: Amount | None) -> tuple[str, str]:
 
 def _time(at_ms: int) -> datetime:
     return datetime.fromtimestamp(at_ms / 1000, UTC)
-
-
-def _line(cells: Iterable[str]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow(cells)
-    return buffer.getvalue()

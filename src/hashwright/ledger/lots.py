@@ -16,7 +16,7 @@ from hashwright.ledger.prices import Valuer
 from hashwright.money import Amount, Currency
 
 SALE: Final = "sale"
-Way = Literal["sold", "spent", "withdrawn"]
+Way = Literal["sold", "spent", "withdrawn", "taken back"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,7 +69,8 @@ def first_in_first_out(entries: Iterable[Entry], valuer: Valuer) -> Lots:
             if minor > 0:
                 _take_in(lots, entry, Amount(minor, currency), valuer)
             else:
-                _give_out(lots, entry, Amount(-minor, currency), "withdrawn", None)
+                way: Way = "withdrawn" if _is_owners(entry) else "taken back"
+                _give_out(lots, entry, Amount(-minor, currency), way, None)
         for currency, minor in _own_costs(entry).items():
             if currency != valuer.quote and minor > 0:
                 _give_out(lots, entry, Amount(minor, currency), "spent", None)
@@ -83,6 +84,10 @@ def _own_income(entry: Entry) -> dict[Currency, int]:
         if it.account.startswith(("income:mined:", "income:fee:")) or it.account == OWNER:
             sums[it.amount.currency] = sums.get(it.amount.currency, 0) - it.amount.minor
     return sums
+
+
+def _is_owners(entry: Entry) -> bool:
+    return any(it.account == OWNER for it in entry.postings)
 
 
 def _own_costs(entry: Entry) -> dict[Currency, int]:

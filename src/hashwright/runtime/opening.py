@@ -34,16 +34,17 @@ def open_store(folder: Path, *, reference: str = "", readonly: bool = False) -> 
         raise _other(
             f"{folder} has books in SQLite, and a PostgreSQL database was named. They are not moved by themselves"
         )
-    from hashwright.store.postgres import PostgresStore, pointer_text
+    from hashwright.store.postgres import PostgresStore
 
     store = PostgresStore.open(folder, read_secret(reference), readonly=readonly)
     instance = store.instance
     if known.get("instance", instance) != instance:
         store.close()
         raise _other(f"{folder} belongs to the books {known['instance'][:8]}, and that database holds {instance[:8]}")
-    if not readonly and known != {"url_from": reference, "instance": instance}:
+    remembered = {"url_from": reference, "instance": instance}
+    if not readonly and known != remembered:
         draft = folder / (POINTER_NAME + ".part")
-        draft.write_text(pointer_text(reference, instance), encoding="utf-8")
+        draft.write_text(json.dumps(remembered) + "\n", encoding="utf-8")
         draft.replace(folder / POINTER_NAME)
     return store
 

@@ -302,16 +302,17 @@ async def cancel_address(app: "Hashwright", pool: str, member: str) -> dict[str,
     return {"member": member, "cancelled": count}
 
 
-async def payouts_of(app: "Hashwright", pool: str, *, is_approved: bool) -> dict[str, Any]:
-    """Tick the payouts of a pool now, and return what was found, planned and done."""
+async def payouts_of(app: "Hashwright", pool: str, *, is_approved: bool, is_dry: bool) -> dict[str, Any]:
+    """Tick the payouts of a pool now unless `is_dry`, and return what was found, planned and done."""
     service = service_of(app, pool)
-    await service.tick(is_approved=is_approved)
+    if not is_dry:
+        await service.tick(is_approved=is_approved)
     now, policy = app.clock.now(), service.policy
     plan = await LiveBooks(app).read(lambda connection: plan_now(connection, policy, now=now, is_approved=is_approved))
     last = await LiveBooks(app).read(lambda connection: rows.last_payouts(connection, pool, 20))
     return {
         "pool": pool,
-        "mode": "LIVE" if policy.is_live else "DRY RUN",
+        "mode": "LIVE" if policy.is_live and not is_dry else "DRY RUN",
         "stopped": service.problem or (service.report.stopped if service.report is not None else ""),
         "above_cap": Amount(0 if service.report is None else service.report.above_cap, policy.currency).text(),
         "planned": service.report.planned if service.report is not None else "",
@@ -382,7 +383,8 @@ def commands(app: "Hashwright") -> dict[str, Any]:
         return {"pool": raw["pool"], "mode": "LIVE" if raw.get("is_live") else "DRY RUN"}
 
     async def payout(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        return await payouts_of(app, str(arguments["pool"]), is_approved=bool(arguments.get("approve")))
+        flags = {"is_approved": bool(arguments.get("approve")), "is_dry": bool(arguments.get("dry_run"))}
+        return await payouts_of(app, str(arguments["pool"]), **flags)
 
     async def luck(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         return luck_of(app, str(arguments["pool"]))

@@ -23,12 +23,12 @@ from hashwright.economics.reward import RewardPerHash, reward_per_hash
 from hashwright.errors import ConfigError, Finding, HashwrightError, OperatorError
 from hashwright.money import Amount, Currency, MoneyError, amount_of
 from hashwright.pool.events import UpstreamSet
+from hashwright.pool.receivables import Reading
 from hashwright.pool.records import PoolState
 from hashwright.runtime.payouts import LiveBooks
 from hashwright.signals import Alert
 from hashwright.store import receivables as rows
 from hashwright.store.connection import Connection
-from hashwright.store.receivables import Reading
 
 if TYPE_CHECKING:
     from hashwright.runtime.wiring import Hashwright
@@ -290,6 +290,14 @@ def commands(app: "Hashwright") -> dict[str, Callable[[Mapping[str, Any]], Any]]
         await asyncio.wrap_future(app.writer.put_setting(KIND, str(raw["upstream"]), raw, now=app.clock.now()))
         return {"upstream": raw["upstream"], "reader": raw["reader"]}
 
+    async def remove(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        name = str(arguments["upstream"])
+        if app.accounts.pop(name, None) is None:
+            raise OperatorError(f"No account is read at {name!r}.", code="HW-708", hint="hw pool accounts lists them.")
+        app.supervisor.stop_service(f"account {name}")
+        await asyncio.wrap_future(app.writer.delete_setting(KIND, name))
+        return {"upstream": name}
+
     async def read(_: Mapping[str, Any]) -> Any:  # noqa: ANN401
         for service in list(app.accounts.values()):
             await service.tick()
@@ -298,4 +306,4 @@ def commands(app: "Hashwright") -> dict[str, Callable[[Mapping[str, Any]], Any]]
     async def listed(_: Mapping[str, Any]) -> Any:  # noqa: ANN401
         return await accounts_of(app)
 
-    return {"account-set": setup, "account-read": read, "accounts": listed}
+    return {"account-set": setup, "account-remove": remove, "account-read": read, "accounts": listed}

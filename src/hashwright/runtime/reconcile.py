@@ -4,12 +4,13 @@ The chain says what left and to which addresses; the person only says what it wa
 taken: it could still come back.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hashwright.adapters.wallets.base import Spent, Wallet
-from hashwright.errors import HashwrightError
+from hashwright.chain.address import AddressError
 from hashwright.ledger import accounts
 from hashwright.ledger.prices import FIAT_EXPONENT
 from hashwright.money import Amount, Currency, MoneyError, amount_of
@@ -32,18 +33,19 @@ class Differences:
     """What a wallet holds and what the books say of it [minor units].
 
     `on_the_way` is what signed payouts took out of the wallet and the books still count. `unexplained` are transactions
-    that nothing explains. `left` is what remains: above zero coins came that the books do not know.
+    that nothing explains, each with the members that it pays. `left` is what remains: above zero coins came that the
+    books do not know.
     """
 
     held: int
     in_books: int
     on_the_way: int
-    unexplained: tuple[Spent, ...]
+    unexplained: tuple[tuple[Spent, tuple[str, ...]], ...]
 
     @property
     def left(self) -> int:
         """Return what is neither in the books, on its way, nor unexplained."""
-        return self.held - self.in_books + self.on_the_way + sum(it.net for it in self.unexplained)
+        return self.held - self.in_books + self.on_the_way + sum(it.net for it, _ in self.unexplained)
 
 
 class Reconciler:
@@ -62,20 +64,20 @@ class Reconciler:
         policy = self._policy
         sent = await self._wallet.outgoing()
 
-        def ask(connection: Connection) -> tuple[set[str], int, list[str]]:
+        def ask(connection: Connection) -> tuple[set[str], int, list[str], dict[bytes, str]]:
             known = rows.known_txids(connection, policy.wallet)
             booked = ledger.read_balance(connection, accounts.wallet(policy.wallet), policy.currency.code)
             going = [rows.read_transaction(connection, it.id) for it in rows.open_payouts(connection, policy.pool)]
-            return known, booked, [it.txid_display for it in going if it is not None]
+            return known, booked, [it.txid_display for it in going if it is not None], self._owners(connection)
 
-        known, booked, going = await self._books.read(ask)
-        unknown = [txid for txid in sent if txid not in known][:SHOWN_MAX]
+        known, booked, going, owners = await self._books.read(ask)
+        unknown = [await self._wallet.spent(txid) for txid in sent if txid not in known][:SHOWN_MAX]
         on_the_way = [await self._wallet.spent(txid) for txid in going if txid in sent]
         return Differences(
             held=await self._wallet.balance(),
             in_books=booked,
             on_the_way=sum(it.net for it in on_the_way),
-            unexplained=tuple([await self._wallet.spent(txid) for txid in unknown]),
+            unexplained=tuple((it, tuple(sorted({name for name, _ in paid_by(it, owners)}))) for it in unknown),
         )
 
     async def explain(self, txid: str, meaning: Meaning, received: Received | None, *, now: int) -> str:
@@ -105,7 +107,7 @@ class Reconciler:
             entry = departure_entry(
                 departure,
                 meaning,
-                paid=self._paid(connection, spent),
+                paid=paid_by(spent, self._owners(connection)),
                 owed=_owed(connection, policy),
                 received=received,
                 at_ms=now,
@@ -116,13 +118,19 @@ class Reconciler:
 
         return await self._books.write(write)
 
-    def _paid(self, connection: Connection, spent: Spent) -> list[tuple[str, int]]:
-        """Say which members the outputs paid, by every address that they ever set."""
+    def _owners(self, connection: Connection) -> dict[bytes, str]:
+        """Return the member of each output script, by every address that was ever set."""
         owners: dict[bytes, str] = {}
         for member, history in rows.read_addresses(connection, self._policy.pool).items():
             for wish in history:
-                owners[self._script_of(wish.address)] = member
-        return [(owners[script], minor) for script, minor in spent.outputs if script in owners]
+                with contextlib.suppress(AddressError):  # an address of before, when the pool was on another network
+                    owners[self._script_of(wish.address)] = member
+        return owners
+
+
+def paid_by(spent: Spent, owners: Mapping[bytes, str]) -> list[tuple[str, int]]:
+    """Say which members the outputs of a transaction pay, and how much [minor units]."""
+    return [(owners[script], minor) for script, minor in spent.outputs if script in owners]
 
 
 def _owed(connection: Connection, policy: PayoutPolicy) -> dict[str, int]:
@@ -196,27 +204,9 @@ async def _reconcile(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[st
                 "txid": it.txid_display,
                 "amount": Amount(it.net, currency).text(),
                 "confirmations": it.confirmations,
-                "pays_members": await _members_paid(app, service, it),
+                "pays_members": list(members),
             }
-            for it in found.unexplained
+            for it, members in found.unexplained
         ],
     }
     return answer
-
-
-async def _members_paid(app: "Hashwright", service: Any, spent: Spent) -> list[str]:  # noqa: ANN401 (PayoutService)
-    from hashwright.runtime.payouts import LiveBooks
-
-    def ask(connection: Connection) -> list[str]:
-        found = set()
-        scripts = {script for script, _ in spent.outputs}
-        for member, history in rows.read_addresses(connection, service.policy.pool).items():
-            for wish in history:
-                try:
-                    if service.script_of(wish.address) in scripts:
-                        found.add(member)
-                except HashwrightError:
-                    continue  # an address of before, of another network
-        return sorted(found)
-
-    return await LiveBooks(app).read(ask)

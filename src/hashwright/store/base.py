@@ -6,6 +6,7 @@ and for offline commands: while a writer runs, its queue takes them.
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -92,29 +93,31 @@ class AlertRecord:
     text: str
 
 
-class Store:
-    """An open database. A subclass fills the five methods that raise NotImplementedError."""
+class Store(ABC):
+    """An open database."""
 
     folder: Path
     _engine: Engine
 
+    @abstractmethod
     def connect(self) -> Connection:
         """Open the connection for `GroupCommitWriter`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self) -> None:
         """Give the database free."""
-        raise NotImplementedError
 
+    @abstractmethod
     def backup(self, target: Path) -> None:
         """Copy the database to a new file while it is in use, and prove the copy before it gets its name."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _reading(self) -> AbstractContextManager[Connection]:
-        raise NotImplementedError
+        """Open a reading of one moment."""
 
+    @abstractmethod
     def _writing(self) -> AbstractContextManager[Connection]:
-        raise NotImplementedError
+        """Open a transaction of its own, durable at its end."""
 
     # ------------------------------------------------------------ recovery
 

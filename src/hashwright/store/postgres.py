@@ -7,7 +7,6 @@ one, so that even after the first is lost two never write. A server whose settin
 A lost connection ends the process: whether the last commit stands is known only after a new start has read it.
 """
 
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -17,7 +16,7 @@ from typing import Any, Final, Self
 
 from sqlalchemy import Engine, NullPool, create_engine, insert
 
-from hashwright.errors import NotSupported, OperatorError, Unavailable
+from hashwright.errors import ConfigError, NotSupported, OperatorError, Unavailable
 from hashwright.store import migrations, schema
 from hashwright.store.base import Store, refuse_newer
 from hashwright.store.connection import Connection
@@ -112,8 +111,9 @@ class PostgresStore(Store):
         """Open the database that `url` names; create or upgrade its tables unless `readonly`.
 
         Raises:
-            OperatorError: another process has it (HW-602), its form is not ours (HW-603), the server loses commits or
-                is spoken to in the clear (HW-606), for `readonly` there is nothing in it (HW-612).
+            OperatorError: another process has it (HW-602), its form is not ours (HW-603), the server loses commits
+                (HW-606), for `readonly` there is nothing in it (HW-612).
+            ConfigError: its address cannot be read, or would be reached in the clear (HW-701).
             Unavailable: the server does not answer (HW-617).
         """
         refuse_clear_text(url)
@@ -205,29 +205,29 @@ def where(url: str) -> str:
 
 
 def refuse_clear_text(url: str) -> None:
-    """Raise OperatorError for an address that cannot be read, or that leaves this computer without TLS."""
+    """Raise ConfigError for an address that cannot be read, or that leaves this computer without TLS."""
     try:
         known = conninfo.conninfo_to_dict(url)
     except psycopg.Error as problem:
-        raise OperatorError(
+        raise ConfigError(
             "The address of the database cannot be read. Nothing was started.",
-            code="HW-606",
+            code="HW-701",
             hint="It looks like postgresql://user:password@host:5432/database",
         ) from problem
     host = str(known.get("host") or known.get("hostaddr") or "")
     if host in _LOOPBACK or host.startswith("/") or known.get("sslmode") in SAFE_TLS:
         return
-    raise OperatorError(
+    raise ConfigError(
         f"{where(url)} would be reached without TLS for certain. Nothing was started.",
-        code="HW-606",
+        code="HW-701",
         hint="Add ?sslmode=verify-full to the address (or require, which does not prove the server).",
     )
 
 
-def _connect(url: str, *, lock_timeout_ms: int = 0) -> "psycopg.Connection[Any]":
+def _connect(url: str, *, lock_timeout_ms: int = 0, autocommit: bool = True) -> "psycopg.Connection[Any]":
     try:
         connection = psycopg.connect(
-            url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S, application_name="hashwright"
+            url, autocommit=autocommit, connect_timeout=CONNECT_TIMEOUT_S, application_name="hashwright"
         )
     except psycopg.OperationalError as problem:
         raise Unavailable(
@@ -253,7 +253,7 @@ def _refuse_unsafe(connection: "psycopg.Connection[Any]", url: str) -> None:
     wrong = []
     for name, is_safe in wanted.items():
         row = connection.execute(f"SHOW {name}").fetchone()
-        value = "" if row is None else str(row[0])
+        value = "" if row is None else _text(row[0])
         if not is_safe(value):
             wrong.append(f"{name}={value}")
     if wrong:
@@ -262,6 +262,11 @@ def _refuse_unsafe(connection: "psycopg.Connection[Any]", url: str) -> None:
             code="HW-606",
             hint="Set fsync, full_page_writes and synchronous_commit on; use version 13 or newer, UTF8, a primary.",
         )
+
+
+def _text(value: object) -> str:
+    """Read a setting; where the database's encoding is none the driver gives bytes."""
+    return value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _take(connection: "psycopg.Connection[Any]", key: int, url: str) -> None:
@@ -282,7 +287,8 @@ def _prepare(owner: "psycopg.Connection[Any]", url: str) -> None:
         refuse_newer(revision, where(url))
     if revision == migrations.HEAD_REVISION:
         return
-    engine = create_engine("postgresql+psycopg://", creator=lambda: _connect(url), poolclass=NullPool)
+    # Not in autocommit: a migration that fails, or is killed, leaves nothing behind.
+    engine = create_engine("postgresql+psycopg://", creator=lambda: _connect(url, autocommit=False), poolclass=NullPool)
     with engine.begin() as connection:
         migrations.upgrade(connection)
         if revision is None:
@@ -303,8 +309,3 @@ def _revision(connection: "psycopg.Connection[Any]", url: str) -> str | None:
         code="HW-603",
         hint="Give Hashwright a database of its own: createdb hashwright.",
     )
-
-
-def pointer_text(reference: str, instance: str) -> str:
-    """Write what a data folder remembers of its server: where the address is found, and which books they are."""
-    return json.dumps({"url_from": reference, "instance": instance}) + "\n"

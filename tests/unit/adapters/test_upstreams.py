@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hashwright import registry
 from hashwright.adapters.upstreams.base import ANSWER_MAX, document, fetch, hashrate, refuse_clear_text
-from hashwright.errors import OperatorError, Unavailable
+from hashwright.errors import ConfigError, OperatorError, Unavailable
 from hashwright.money import Amount, Currency
 
 BTC = Currency("BTC", 8)
@@ -206,7 +206,7 @@ def test_a_token_travels_in_a_header_only():
 
 @pytest.mark.parametrize("url", ["http://pool.example", "ftp://x", "https", "http://127.0.0.1.evil.example"])
 def test_nothing_is_asked_in_the_clear(url):
-    with pytest.raises(OperatorError, match="no https"):
+    with pytest.raises(ConfigError, match="no https"):
         refuse_clear_text(url)
 
 

@@ -1,5 +1,6 @@
 """Nobody is paid twice and nobody is forgotten: every step killed before and after, every answer lost."""
 
+import asyncio
 import itertools
 import random
 
@@ -7,11 +8,12 @@ import pytest
 
 from hashwright.errors import InvariantBroken
 from hashwright.pool.payouts import ADDRESS_DELAY_MS
+from hashwright.runtime.payer import Payer
 from hashwright.store import ledger
 from hashwright.store import payouts as rows
 from hashwright.store.sqlite import SqliteStore
 from hashwright.testing.wallet import OWN, Transaction
-from unit.runtime.paying import Scene, policy, script_of
+from unit.runtime.paying import PlainBooks, Scene, policy, script_of
 
 POINTS = (
     "before plan",
@@ -285,3 +287,43 @@ def test_a_hot_wallet_above_its_cap_is_told(scene):
     assert scene.tick().above_cap == 0
     with pytest.raises(ValueError, match="cap"):
         policy(wallet_cap=-1)
+
+
+class FullDisk(PlainBooks):
+    """Books whose disk is full at one commit: taken back, or durable all the same and only said to have failed."""
+
+    def __init__(self, connection, *, at, is_durable):
+        super().__init__(connection)
+        self.left, self.is_durable = at, is_durable
+
+    async def write(self, apply):
+        self.left -= 1
+        if self.left:
+            return await super().write(apply)
+        if self.is_durable:
+            await super().write(apply)
+        else:
+            self.connection.execute("BEGIN")
+            apply(self.connection)
+            self.connection.execute("ROLLBACK")
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("is_durable", [False, True])
+@pytest.mark.parametrize("at", range(1, 8))
+def test_a_disk_that_is_full_at_any_commit_pays_once(scene, at, is_durable):
+    books = FullDisk(scene.connection, at=at, is_durable=is_durable)
+    failed = 0
+    for _ in range(4):
+        scene.now += 60_000
+        payer = Payer(scene.policy, scene.wallet, books, script_of=script_of)
+        try:
+            asyncio.run(payer.tick(now=scene.now))
+        except OSError:
+            failed += 1
+        scene.chain.mine(3)
+    assert books.left <= 0, "that commit was never reached"
+    scene.finish()
+    scene.check()
+    assert scene.owed() == {"kai": 0, "lea": 0, "mia": 0}
+    assert failed <= 1

@@ -64,8 +64,8 @@ def test_a_quiet_pool_has_no_differences(scene):
 def test_the_owner_took_coins_and_says_so(scene):
     txid = take_out(scene, (b"owner", 900_000), back=100_099_000)
     assert "no payout explains" in scene.tick().stopped
-    (spent,) = differences(scene).unexplained
-    assert (spent.txid_display, spent.net, spent.fee) == (txid, 901_000, 1_000)
+    ((spent, members),) = differences(scene).unexplained
+    assert (spent.txid_display, spent.net, spent.fee, members) == (txid, 901_000, 1_000, ())
     assert explain(scene, txid, "owner") == f"spent:{txid}"
     assert balance(scene, accounts.OWNER) == 901_000
     assert scene.tick().stopped == ""
@@ -122,7 +122,8 @@ def test_yesterdays_database_takes_the_forgotten_payout_from_the_chain(scene, tm
     store = restore(scene, tmp_path, lambda: (scene.finish(), None))
     assert scene.owed() == {"kai": 50_000_000, "lea": 30_000_000, "mia": 20_000_000}
     assert "no payout explains" in scene.tick().stopped
-    (spent,) = differences(scene).unexplained
+    ((spent, members),) = differences(scene).unexplained
+    assert members == ("kai", "lea", "mia")
     explain(scene, spent.txid_display, "members")
     left = scene.owed()
     paid = scene.paid()

@@ -6,9 +6,10 @@ import pytest
 
 from hashwright.ledger import accounts
 from hashwright.money import Currency
+from hashwright.pool.receivables import Reading
 from hashwright.runtime.receivables import DAY_MS, days_of
 from hashwright.store import ledger
-from hashwright.store.receivables import Reading, accepted_work, last_reading, readings_since, write_reading
+from hashwright.store.receivables import accepted_work, last_reading, readings_since, write_reading
 from unit.store.making import START_MS, WORK, delivered
 from unit.store.test_sqlite import write
 

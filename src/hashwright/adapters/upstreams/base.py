@@ -12,7 +12,7 @@ from decimal import ROUND_DOWN, Decimal, DecimalException
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
-from hashwright.errors import OperatorError, Unavailable
+from hashwright.errors import ConfigError, OperatorError, Unavailable
 from hashwright.money import Amount, Currency, MoneyError
 
 ANSWER_MAX: Final = 512 * 1024
@@ -136,7 +136,8 @@ async def fetch(reader: Reader, *, url: str, account: str, token: str, currency:
     """Ask an upstream about an account. `url` takes the place of the reader's own address where it is set.
 
     Raises:
-        OperatorError: the answer is not understood (HW-640), or the address is not https.
+        OperatorError: the answer is not understood (HW-640).
+        ConfigError: the address is not https (HW-701).
         Unavailable: nothing answers, or it is asked too often (HW-641).
     """
     import httpx
@@ -168,7 +169,7 @@ async def _get(client: Any, url: str, headers: dict[str, str]) -> bytes:  # noqa
 
 
 def refuse_clear_text(url: str) -> None:
-    """Raise OperatorError for an address that is not https, but for this computer's own."""
+    """Raise ConfigError for an address that is not https, but for this computer's own."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     try:
@@ -177,9 +178,9 @@ def refuse_clear_text(url: str) -> None:
         is_here = False
     if parts.scheme == "https" or (parts.scheme == "http" and is_here):
         return
-    raise OperatorError(
+    raise ConfigError(
         f"{url[:80]} is no https address. Nothing was asked.",
-        code="HW-640",
+        code="HW-701",
         hint="An account is read over https only: a token must not be seen, nor an answer changed.",
     )
 
