@@ -171,6 +171,11 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-642": _code("Upstream owes much", "Its unpaid balance is above the cap that you set.", "hw pool accounts."),
     "HW-643": _code("Upstream pays short", "It credits clearly less than the work was worth.", "hw pool accounts."),
     "HW-644": _code("Hot wallet above its cap", "It holds more than should be online.", "Move coins to a cold one."),
+    "HW-645": _code("Reserve at its floor", "The pool takes no work that it could not pay.", "hw pool reserve --add."),
+    "HW-646": _code("Reserve is enough again", "The pool takes work and pays for it.", "Nothing is to be done."),
+    "HW-647": _code("Reserve not moved", "The wallet or the reserve does not hold so much.", "hw pool reserve POOL."),
+    "HW-648": _code("Abnormal reward held", "A block pays over three times the expected.", "hw pool release POOL."),
+    "HW-649": _code("Payout scheme changed", "A new era began; nothing earned was rewritten.", "hw pool scheme POOL."),
     # 7xx: settings, commands, plug-ins, this computer
     "HW-701": _code("Settings not usable", "A value is wrong, or a key is unknown.", "Each problem names its place."),
     "HW-702": _code("Secret not found", "The file, variable or credential is missing.", "Name an existing one."),

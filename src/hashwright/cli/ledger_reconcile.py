@@ -12,18 +12,19 @@ WAIT_S = 120.0
 
 @click.command(cls=Command)
 @click.argument("pool")
-@click.option("--txid", default="", metavar="TXID", help="A transaction that left the wallet, to be explained.")
+@click.option("--txid", default="", metavar="TXID", help="A transaction of the wallet, to be explained.")
 @click.option(
     "--as",
     "meaning",
-    type=click.Choice(("members", "owner", "sale")),
-    help="What it was: a payout these books forgot, the owner's, or a sale.",
+    type=click.Choice(("members", "owner", "sale", "deposit", "upstream")),
+    help="What left: a payout these books forgot, the owner's, a sale. What came: the owner's deposit, an upstream's.",
 )
 @click.option("--received", default="", metavar="'500.00 EUR'", help="What a sale brought.")
+@click.option("--from", "upstream", default="", metavar="UPSTREAM", help="With --as upstream: who paid.")
 @click.option("--place", default="", metavar="NAME", help="Where that money lies.  [exchange]")
 @pass_terminal
-def reconcile(terminal: Terminal, pool: str, txid: str, meaning: str | None, received: str, place: str) -> None:
-    """Compare an own pool's wallet with the books, and take in what left it without a payout.
+def reconcile(terminal: Terminal, /, pool: str, txid: str, meaning: str | None, **said: str) -> None:
+    """Compare an own pool's wallet with the books, and take in what left or reached it without an entry.
 
     Example: hw ledger reconcile home --txid 4a5e... --as owner
     """
@@ -36,8 +37,7 @@ def reconcile(terminal: Terminal, pool: str, txid: str, meaning: str | None, rec
             pool=pool,
             txid=txid,
             meaning=meaning or "",
-            received=received,
-            place=place,
+            **said,
             timeout_s=WAIT_S,
         )
     )
@@ -50,7 +50,7 @@ def reconcile(terminal: Terminal, pool: str, txid: str, meaning: str | None, rec
         ("the wallet holds", answer["wallet_holds"]),
         ("the books say", answer["books_say"]),
         ("on its way out, not settled", answer["on_the_way"]),
-        ("came in, and the books do not know it", answer["left"]),
+        ("not accounted for", answer["left"]),
     )
     cells = tuple((words, amount, answer["currency"]) for words, amount in rows)
     terminal.table(Table(heads=("", "amount", "currency"), rows=cells, right=frozenset(("amount",))))
@@ -63,3 +63,12 @@ def reconcile(terminal: Terminal, pool: str, txid: str, meaning: str | None, rec
         )
         terminal.table(Table(heads=heads, rows=found, right=frozenset(("amount", "blocks deep"))))
         terminal.note("Nothing new is paid before each is explained: add --txid TXID --as members, owner or sale.")
+    if answer["arrived"]:
+        terminal.line()
+        heads = ("came in without an entry", "amount", "blocks deep", "what")
+        came = tuple(
+            (it["txid"], it["amount"], str(it["confirmations"]), "a block's reward" if it["is_block_reward"] else "")
+            for it in answer["arrived"]
+        )
+        terminal.table(Table(heads=heads, rows=came, right=frozenset(("amount", "blocks deep"))))
+        terminal.note("Take it into the books: add --txid TXID --as deposit, or --as upstream --from NAME.")

@@ -21,6 +21,7 @@ NODE_ONLY = {
     "rpc_user": "--rpc-user", "rpc_password_from": "--rpc-password-from", "fallback_rpc_url": "--fallback-rpc-url",
     "zmq": "--zmq", "tag": "--tag", "block_interval": "--block-interval",
     "scheme": "--scheme", "pool_fee": "--pool-fee", "pplns_window": "--pplns-window",
+    "reserve_floor": "--reserve-floor",
 }  # fmt: skip
 UPSTREAM_ONLY = {
     "user": "--user", "password": "--password", "password_from": "--password-from", "algorithm": "--algo",
@@ -46,13 +47,17 @@ UPSTREAM_ONLY = {
 @click.option("--zmq", metavar="URL", help="The node's zmqpubhashblock, to hear of new blocks at once.")
 @click.option("--tag", metavar="TEXT", help="Own node: text in the coinbase of your blocks. [/Hashwright/]")
 @click.option(
-    "--scheme", type=click.Choice(["solo", "pplns"]),
+    "--scheme", type=click.Choice(["solo", "pplns", "pps", "fpps"]),
     help="Own node: how blocks are divided among members, who are the part of a worker's name before its first dot.",
 )  # fmt: skip
 @click.option("--pool-fee", type=click.FloatRange(0, 50), metavar="PERCENT", help="With --scheme: the pool's part. [1]")
 @click.option(
     "--pplns-window", type=click.FloatRange(0.01, 100), metavar="BLOCKS",
     help="With --scheme pplns: how many blocks' worth of work shares in a block. [2]",
+)  # fmt: skip
+@click.option(
+    "--reserve-floor", type=click.IntRange(0, 1_000_000), metavar="PERCENT",
+    help="With --scheme pps or fpps: the least the reserve may hold, in percent of what a block is worth. [100]",
 )  # fmt: skip
 @click.option("--block-interval", type=float, metavar="SECONDS", help="Practice only: time between blocks. [15]")
 @click.option(
@@ -158,9 +163,13 @@ def _node_of(flags: dict[str, Any]) -> dict[str, Any]:
 
 def _scheme_settings(flags: dict[str, Any]) -> dict[str, int]:
     """Write percent and blocks as the whole numbers of the scheme: no share of money is a float."""
-    fee, window = flags["pool_fee"], flags["pplns_window"]
-    settings = {} if fee is None else {"fee_ppm": round(fee * 10_000)}
-    return settings if window is None else {**settings, "window_percent": round(window * 100)}
+    fee, window, floor = flags["pool_fee"], flags["pplns_window"], flags["reserve_floor"]
+    settings = {
+        "fee_ppm": None if fee is None else round(fee * 10_000),
+        "window_percent": None if window is None else round(window * 100),
+        "reserve_floor_percent": floor,
+    }
+    return {key: value for key, value in settings.items() if value is not None}
 
 
 def _node_settings(flags: dict[str, Any], coin: str, *, is_practice: bool) -> dict[str, Any]:
@@ -288,6 +297,8 @@ def _tell_added(terminal: Terminal, destination: dict[str, Any], checks: "list[C
     terminal.note(f"Added {name}: {verb}s {what}.")
     follow = f"hw route set {name}=100%" if is_upstream else "point a machine at the address that `hw status` shows."
     terminal.note(f"Next: {follow}")
+    if destination.get("scheme") in ("pps", "fpps"):
+        terminal.note(f"It pays for work out of a reserve and takes none before it is filled: hw pool reserve {name}")
 
 
 def _node_words(destination: dict[str, Any]) -> str:

@@ -4,14 +4,13 @@
 it was: a refusal is written down as such, but only another block at our height, seen deep enough, makes an orphan.
 """
 
-from hashwright.ledger.entries import Entry
 from hashwright.money import Amount
-from hashwright.pool import members, recipes
+from hashwright.pool import members, recipes, reserve
 from hashwright.pool.effects import Alert, BlockChanged, PoolEffect
-from hashwright.pool.events import BlockAnswered, BlockRecovered, BlockSeen, DestinationSet
+from hashwright.pool.events import BlockAnswered, BlockRecovered, BlockReleased, BlockSeen, DestinationSet
+from hashwright.pool.posting import post
 from hashwright.pool.records import BlockRecord, PoolState
 from hashwright.pool.schemes.base import HOUSE
-from hashwright.signals import PostEntry
 
 GOOD_ANSWERS = ("", "duplicate", "inconclusive", "duplicate-inconclusive")
 """Accepted; known already (we or another of our nodes sent it); valid, but not the best chain at this moment."""
@@ -47,15 +46,15 @@ def take_recovered(state: PoolState, event: BlockRecovered, *, now: int) -> tupl
         state="submitted",
         found_at=now,
     )
-    divide(state, block)
     text = f"Block {block.height} of {block.destination} is ours by its coinbase; the books did not know it yet."
-    return (_changed(block, "submitted", "found in the chain"), Alert(level="warning", code="HW-413", text=text))
+    found = Alert(level="warning", code="HW-413", text=text)
+    return (_changed(block, "submitted", "found in the chain"), found, *divide(state, block))
 
 
 def take_sight(state: PoolState, event: BlockSeen, *, now: int) -> tuple[PoolEffect, ...]:
     """Note how deep a block of ours is, or that another stands in its place."""
     block = state.blocks.get(event.block_hash)
-    if block is None or event.confirmations == 0:
+    if block is None or block.is_matured or event.confirmations == 0:
         return ()  # no verdict: the node does not know it (yet), or is shorter than it was (reliability.md P7)
     if event.confirmations < 0:
         return (*_orphan(block), *_take_out(state, block, now=now))
@@ -65,28 +64,52 @@ def take_sight(state: PoolState, event: BlockSeen, *, now: int) -> tuple[PoolEff
     if was[0] != "confirmed" or min(was[1], SETTLED_DEPTH) != min(block.depth, SETTLED_DEPTH):
         effects.append(_changed(block, "confirmed", "", confirmations=block.depth))
     if block.depth >= MATURE_DEPTH:
-        del state.blocks[event.block_hash]
         effects.extend(_mature(state, block, now=now))
+        if not block.is_held:
+            del state.blocks[event.block_hash]
         effects.append(_changed(block, "confirmed", "", confirmations=block.depth))
     return tuple(effects)
 
 
 def must_be_asked(state: PoolState, block: BlockRecord) -> bool:
     """Tell whether the chain should be asked about a block now: while it is young, and when it could be spent."""
+    if block.is_matured:
+        return False
     if block.state != "confirmed" or block.depth < SETTLED_DEPTH:
         return True
     return _tip_depth(state, block) >= MATURE_DEPTH
 
 
-def divide(state: PoolState, block: BlockRecord) -> None:
-    """Say who gets what of a block, by the work of this moment."""
+def divide(state: PoolState, block: BlockRecord) -> tuple[PoolEffect, ...]:
+    """Say who gets what of a block, by the work of this moment; hold it where it pays far more than expected."""
     settings = _settings(state, block)
     if settings is None:
-        return
+        return ()
     books = state.books.get(block.destination, members.Books())
     reward = Amount(block.reward, members.currency_of(settings.coin, settings.network))
     network_work = max(1, int.from_bytes(block.network_work_be, "big"))
-    block.parts = members.divide(books, reward, finder=block.worker, network_work=network_work)
+    block.parts, block.rest = members.divide(books, reward, finder=block.worker, network_work=network_work)
+    worth = state.worths.get(block.destination)
+    block.is_held = books.eras is not None and worth is not None and worth.is_abnormal(block.reward)
+    if not block.is_held:
+        return ()
+    expected = Amount(0 if worth is None else worth.expected, reward.currency)
+    text = f"Block {block.height} of {block.destination} pays {reward}, and {expected} was expected."
+    text += " Nobody is credited before you say whose it is: hw pool release."
+    return (Alert(level="critical", code="HW-648", text=text),)
+
+
+def release(state: PoolState, event: BlockReleased, *, now: int) -> tuple[PoolEffect, ...]:
+    """Give an abnormal reward that has matured to whom a person says."""
+    block = state.blocks.get(event.block_hash)
+    settings = None if block is None else _settings(state, block)
+    if block is None or settings is None or not block.is_matured:
+        return ()
+    currency = members.currency_of(settings.coin, settings.network)
+    del state.blocks[event.block_hash]
+    if event.to == "members" and block.rest:
+        reserve.fill(state, block.destination, Amount(block.rest, currency))
+    return (post(recipes.block_released(block, currency, to=event.to, now=now)),)
 
 
 def _orphan(block: BlockRecord) -> tuple[PoolEffect, ...]:
@@ -104,7 +127,7 @@ def _enter(state: PoolState, block: BlockRecord, *, now: int) -> tuple[PoolEffec
     currency = members.currency_of(settings.coin, settings.network)
     entry = recipes.block_confirmed(block, currency, now=now, is_back=block.entries > 0)
     block.is_entered, block.entries = True, block.entries + 1
-    return (_post(entry),)
+    return (post(entry),)
 
 
 def _take_out(state: PoolState, block: BlockRecord, *, now: int) -> tuple[PoolEffect, ...]:
@@ -114,7 +137,7 @@ def _take_out(state: PoolState, block: BlockRecord, *, now: int) -> tuple[PoolEf
         return ()
     entry = recipes.block_orphaned(block, members.currency_of(settings.coin, settings.network), now=now)
     block.is_entered, block.entries = False, block.entries + 1
-    return (_post(entry),)
+    return (post(entry),)
 
 
 def _mature(state: PoolState, block: BlockRecord, *, now: int) -> tuple[PoolEffect, ...]:
@@ -124,7 +147,10 @@ def _mature(state: PoolState, block: BlockRecord, *, now: int) -> tuple[PoolEffe
     currency = members.currency_of(settings.coin, settings.network)
     wallet = settings.wallet or block.destination
     has_members = any(name != HOUSE for name, _ in block.parts)
-    return (_post(recipes.block_matured(block, currency, wallet=wallet, has_members=has_members, now=now)),)
+    if block.rest and not block.is_held:
+        reserve.fill(state, block.destination, Amount(block.rest, currency))
+    block.is_matured = True
+    return (post(recipes.block_matured(block, currency, wallet=wallet, has_members=has_members, now=now)),)
 
 
 def _settings(state: PoolState, block: BlockRecord) -> DestinationSet | None:
@@ -138,13 +164,6 @@ def _tip_depth(state: PoolState, block: BlockRecord) -> int:
     destination = state.destinations.get(block.destination)
     template = None if destination is None else destination.template
     return 0 if template is None else template.height - block.height
-
-
-def _post(entry: Entry) -> PostEntry:
-    postings = tuple(
-        (it.account, it.amount.currency.code, it.amount.currency.exponent, it.amount.minor) for it in entry.postings
-    )
-    return PostEntry(source=entry.source, kind=entry.kind, postings=postings, text=entry.text, link=entry.link)
 
 
 def _changed(block: BlockRecord, state: str, detail: str, *, confirmations: int = 0) -> BlockChanged:

@@ -173,6 +173,25 @@ class BlockRecovered(Event, frozen=True, array_like=True, tag=True, gc=False):
     reward: int
 
 
+class BlockReleased(Event, frozen=True, array_like=True, tag=True, gc=False):
+    """A person looked at an abnormal reward: it is the members', as it was divided, or the owner's to give back."""
+
+    destination: str
+    block_hash: str
+    to: Literal["members", "owner"]
+
+
+class ReserveMoved(Event, frozen=True, array_like=True, tag=True, gc=False):
+    """The owner puts coins of a pool's wallet into its reserve, or takes them out [minor units, out below zero].
+
+    `reference` is never used twice.
+    """
+
+    destination: str
+    minor: int
+    reference: str
+
+
 # ---------------------------------------------------------------- from upstreams
 
 
@@ -278,6 +297,8 @@ PoolEvent = (
     | BlockAnswered
     | BlockSeen
     | BlockRecovered
+    | BlockReleased
+    | ReserveMoved
     | ClockTicked
     | UpstreamSet
     | ChannelOpened

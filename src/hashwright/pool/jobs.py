@@ -118,11 +118,16 @@ def take_template(
     """Make a job of a new template and send it to every working session."""
     channel = destination.channels[OWN_CHANNEL]
     is_new_tip = seen.prevhash_le != channel.tip_le
-    destination.template = seen
     channel.tip_le = seen.prevhash_le
+    note_template(destination, seen, now=now)
+    return broadcast(state, channel, make_job(state, destination, seen, now=now), clean=is_new_tip)
+
+
+def note_template(destination: Destination, seen: TemplateSeen, *, now: int) -> None:
+    """Remember a template, whether or not a job is made of it."""
+    destination.template = seen
     destination.templates_seen += 1
     destination.last_template_at = now
-    return broadcast(state, channel, make_job(state, destination, seen, now=now), clean=is_new_tip)
 
 
 def broadcast(state: PoolState, channel: Channel, job: Job, *, clean: bool) -> tuple[PoolEffect, ...]:

@@ -9,7 +9,7 @@ is kept with the block; who comes or goes before the chain has confirmed it chan
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -33,6 +33,16 @@ class Books(msgspec.Struct, array_like=True):
     luck: Any = None
     """By member [what he was to find in units of 2**-64 blocks, what he found], or None; as with `eras`."""
     luck_image: bytes = b""
+
+
+class Division(NamedTuple):
+    """Who gets what of a block: minor units by member, the pool's own part under `HOUSE`; they sum to the reward.
+
+    `rest` is how much of the pool's own part is the reserve's.
+    """
+
+    parts: tuple[tuple[str, int], ...]
+    rest: int
 
 
 class _EraImage(msgspec.Struct, array_like=True):
@@ -99,19 +109,21 @@ def _luck_of(books: Books, member: str) -> list[int]:
     return counts
 
 
-def divide(books: Books, reward: Amount, *, finder: str, network_work: int) -> tuple[tuple[str, int], ...]:
-    """Divide a block: minor units by member, the pool's own part under `HOUSE`; they sum to the reward."""
+def divide(books: Books, reward: Amount, *, finder: str, network_work: int) -> Division:
+    """Divide a block. Where work is paid when it is accepted, what no era pays is the reserve's."""
     if books.eras is None:
-        return ((HOUSE, reward.minor),)
+        return Division(((HOUSE, reward.minor),), 0)
     eras: Eras = books.eras
     parts: dict[str, int] = {}
-    house = reward.minor
+    house, rest = reward.minor, 0
     finder = member_of(finder) if finder else HOUSE
     for _era, split in eras.split_block(reward, finder=finder, network_work=network_work):
         for member, amount in split.credits:
             parts[member] = parts.get(member, 0) + amount.minor
             house -= amount.minor
-    return tuple(sorted({**parts, HOUSE: house}.items()))
+        rest = split.rest.minor
+    is_reserved = eras.present.scheme.pays == "work"
+    return Division(tuple(sorted({**parts, HOUSE: house}.items())), rest if is_reserved else 0)
 
 
 def currency_of(coin: str, network: str) -> Currency:

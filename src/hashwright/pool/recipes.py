@@ -2,7 +2,10 @@
 
     confirmed   asset:immature  <-  liability:immature:MEMBER ..., liability:unearned (the pool's own part)
     orphaned    the same, the other way round
-    matured     asset:wallet  <-  asset:immature;  members' immature -> members;  unearned -> income:fee, income:mined
+    matured     asset:wallet  <-  asset:immature;  members' immature -> members;  unearned -> income:fee, income:mined,
+                                                   and equity:reserve where work is paid when it is accepted
+    held        an abnormal reward: all of it stands under liability:held, before and after it matured
+    released    liability:held -> as a block that matured, or equity:owner
 
 A reorganisation is no correction of a row: it is one more entry, `block:HASH:2`, `block:HASH:3`.
 """
@@ -29,16 +32,13 @@ def block_orphaned(block: BlockRecord, currency: Currency, *, now: int) -> Entry
 def block_matured(block: BlockRecord, currency: Currency, *, wallet: str, has_members: bool, now: int) -> Entry:
     """Move a block that can be spent to the wallet, and what members earned to what they can be paid."""
     pool = block.destination
-    own = accounts.fee(pool) if has_members else accounts.mined(pool)
     moves: list[tuple[str, Amount]] = [
         (accounts.wallet(wallet), Amount(block.reward, currency)),
         (accounts.immature(pool), Amount(-block.reward, currency)),
     ]
-    for member, minor in block.parts:
-        before = accounts.unearned(pool) if member == HOUSE else accounts.member_immature(pool, member)
-        after = own if member == HOUSE else accounts.member(pool, member)
-        moves.append((before, Amount(minor, currency)))
-        moves.append((after, Amount(-minor, currency)))
+    if not block.is_held:
+        moves += [(account, Amount(minor, currency)) for account, minor in _waiting(block)]
+        moves += _earned(block, currency, has_members=has_members)
     return entry_of(
         f"block:{block.block_hash}:matured",
         "block-matured",
@@ -49,15 +49,47 @@ def block_matured(block: BlockRecord, currency: Currency, *, wallet: str, has_me
     )
 
 
-def _block_entry(block: BlockRecord, currency: Currency, *, now: int, sign: int, kind: str, what: str) -> Entry:
+def block_released(block: BlockRecord, currency: Currency, *, to: str, now: int) -> Entry:
+    """Give an abnormal reward to whom a person says: the members, as it was divided, or the owner."""
+    pool, reward = block.destination, Amount(block.reward, currency)
+    given = [(accounts.OWNER, -reward)] if to == "owner" else _earned(block, currency, has_members=True)
+    return entry_of(
+        f"block:{block.block_hash}:released",
+        "block-released",
+        now,
+        (accounts.held(pool), reward),
+        *given,
+        text=f"The abnormal reward of block {block.height} of {pool} was given to the {to}.",
+        link=f"block:{block.block_hash}",
+    )
+
+
+def _waiting(block: BlockRecord) -> list[tuple[str, int]]:
+    """Say under which accounts a block stands before it can be spent [minor units]."""
     pool = block.destination
-    moves = [
-        (
-            accounts.unearned(pool) if member == HOUSE else accounts.member_immature(pool, member),
-            Amount(-sign * minor, currency),
-        )
+    if block.is_held:
+        return [(accounts.held(pool), block.reward)]
+    return [
+        (accounts.unearned(pool) if member == HOUSE else accounts.member_immature(pool, member), minor)
         for member, minor in block.parts
     ]
+
+
+def _earned(block: BlockRecord, currency: Currency, *, has_members: bool) -> list[tuple[str, Amount]]:
+    """Say what a block becomes that can be spent."""
+    pool = block.destination
+    own = accounts.fee(pool) if has_members else accounts.mined(pool)
+    moves = []
+    for member, minor in block.parts:
+        kept = minor - block.rest if member == HOUSE else minor
+        moves.append((own if member == HOUSE else accounts.member(pool, member), Amount(-kept, currency)))
+    moves.append((accounts.reserve(pool), Amount(-block.rest, currency)))
+    return moves
+
+
+def _block_entry(block: BlockRecord, currency: Currency, *, now: int, sign: int, kind: str, what: str) -> Entry:
+    pool = block.destination
+    moves = [(account, Amount(-sign * minor, currency)) for account, minor in _waiting(block)]
     return entry_of(
         f"block:{block.block_hash}:{block.entries + 1}",
         kind,

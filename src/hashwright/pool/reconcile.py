@@ -1,5 +1,7 @@
-"""Entries for money that left a wallet without a payout of ours: what a person says it was, held against the chain.
+"""Entries for money that left or reached a wallet without one: what a person says it was, held against the chain.
 
+    deposit   came in: the owner put it there, for a reserve above all
+    upstream  came in: an upstream paid what it said that it had sent
     members   a payout that these books forgot: a database restored from before it. Each address says whom it paid
     owner     the owner took it out
     sale      the owner sold it, for money of a state
@@ -18,6 +20,7 @@ from hashwright.ledger.lots import SALE
 from hashwright.money import Amount, Currency
 
 Meaning = Literal["members", "owner", "sale"]
+Origin = Literal["deposit", "upstream"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +32,16 @@ class Departure:
     txid_display: str
     net: int
     fee: int
+    currency: Currency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """A transaction that brought a wallet `net` more [minor units]."""
+
+    wallet: str
+    txid_display: str
+    net: int
     currency: Currency
 
 
@@ -70,6 +83,33 @@ def departure_entry(
         (accounts.wallet(departure.wallet), Amount(-departure.net, departure.currency)),
         text=text,
         link=f"spent:{departure.txid_display}",
+    )
+
+
+def arrival_entry(arrived: Arrived, origin: Origin, *, upstream: str, sent: int, at_ms: int) -> Entry:
+    """Build the entry of coins that came in. `sent` is what the upstream says to have sent and no wallet showed so far.
+
+    Raises:
+        OperatorError: the upstream did not say to have sent so much (HW-629).
+    """
+    coins = Amount(arrived.net, arrived.currency)
+    if arrived.net <= 0:
+        raise refused(f"{arrived.txid_display} brought the wallet nothing")
+    if origin == "upstream" and arrived.net > sent:
+        told = Amount(sent, arrived.currency)
+        raise refused(f"{upstream} says that it sent {told} more than arrived so far, and this is {coins}")
+    source, text = {
+        "deposit": (accounts.OWNER, f"The owner put {coins} into the wallet."),
+        "upstream": (accounts.receivable(upstream, "paid"), f"{coins} of {upstream} arrived in the wallet."),
+    }[origin]
+    return entry_of(
+        f"arrived:{arrived.txid_display}:{arrived.wallet}",
+        origin if origin == "deposit" else "upstream-arrived",
+        at_ms,
+        (accounts.wallet(arrived.wallet), coins),
+        (source, -coins),
+        text=text,
+        link=f"arrived:{arrived.txid_display}",
     )
 
 

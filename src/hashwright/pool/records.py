@@ -14,6 +14,7 @@ from hashwright.pool.duplicates import Duplicates
 from hashwright.pool.events import DestinationSet, RequestId, TemplateSeen, UpstreamSet
 from hashwright.pool.extranonce import Prefixes
 from hashwright.pool.members import Books
+from hashwright.pool.worth import BlockWorth
 from hashwright.signals import DestinationState
 
 OWN_CHANNEL = 0
@@ -214,8 +215,10 @@ def len_and_text(text: str) -> tuple[int, str]:
 class BlockRecord(msgspec.Struct, array_like=True):
     """A block of ours whose fate the chain has not settled yet.
 
-    `parts` are who gets how much [minor units], as it was divided when it was found. `entries` counts what the books
-    hold of it, `is_entered` tells whether it stands there now, `depth` how deep it was seen last.
+    `parts` are who gets how much [minor units], as it was divided when it was found; `rest` is how much of the pool's
+    own part is the reserve's. `entries` counts what the books hold of it, `is_entered` tells whether it stands there
+    now, `depth` how deep it was seen last. One that `is_held` pays so much that a person looks first: nobody is
+    credited, and when it has matured it waits here for his word.
     """
 
     destination: str
@@ -230,6 +233,28 @@ class BlockRecord(msgspec.Struct, array_like=True):
     is_entered: bool = False
     depth: int = 0
     network_work_be: bytes = b""
+    rest: int = 0
+    is_held: bool = False
+    is_matured: bool = False
+
+
+class Reserve(msgspec.Struct, array_like=True):
+    """What a pool that pays for work remembers; it outlives the destination, as its account in the books does.
+
+    `funds` are by currency code [minor units], as the books hold them. `pending` is work by member that is not credited
+    yet [hashes, big-endian], `carried` fractions [2**-62 minor units]. The terms in force have no network work before
+    the first template.
+    """
+
+    funds: dict[str, int] = {}
+    pending: dict[str, bytes] = {}
+    carried: dict[str, int] = {}
+    network_work_be: bytes = b""
+    subsidy: int = 0
+    fees: int = 0
+    credited_at: int = 0
+    is_stopped: bool = False
+    stopped_at: int = 0
 
 
 class PoolState(msgspec.Struct, array_like=True):
@@ -245,3 +270,6 @@ class PoolState(msgspec.Struct, array_like=True):
     prefixes: Prefixes = msgspec.field(default_factory=Prefixes)
     duplicates: Duplicates = msgspec.field(default_factory=Duplicates)
     books: dict[str, Books] = msgspec.field(default_factory=dict)
+    worths: dict[str, BlockWorth] = msgspec.field(default_factory=dict)
+    reserves: dict[str, Reserve] = msgspec.field(default_factory=dict)
+    credits_made: int = 0

@@ -7,7 +7,7 @@ checked; it may carry options (`d=1024`, `md=64`).
 
 import re
 
-from hashwright.pool import channels, vardiff
+from hashwright.pool import channels, reserve, vardiff
 from hashwright.pool.channels import VERSION_MASK
 from hashwright.pool.effects import (
     Answer,
@@ -110,6 +110,9 @@ def authorize(state: PoolState, session: Session, event: AuthorizeAsked, *, now:
     worker = worker_name(event.user)
     if not worker:
         problem = f"Worker names have 1 to {WORKER_MAX} of these characters: a-z A-Z 0-9 . _ - @ + :"
+        return (AnswerAuthorize(session.id, event.request, event.user, problem),)
+    if reserve.is_stopped(state, session.destination):
+        problem = f"{session.destination}: {reserve.STOPPED}"
         return (AnswerAuthorize(session.id, event.request, event.user, problem),)
     was_authorized = session.is_authorized
     session.is_authorized = True

@@ -3,7 +3,7 @@
 from hashwright.chain.header import hash_display
 from hashwright.chain.proof import sha256d
 from hashwright.chain.target import work_of_target
-from hashwright.pool import blocks, channels, jobs, judge, members, upstreams, vardiff
+from hashwright.pool import blocks, channels, jobs, judge, members, reserve, upstreams, vardiff
 from hashwright.pool.effects import AnswerShare, CreditWork, Outcome, PoolEffect, SubmitBlock
 from hashwright.pool.events import ShareHashed
 from hashwright.pool.records import BlockRecord, Job, PoolState, Session, Terms
@@ -35,25 +35,32 @@ def take_share(state: PoolState, event: ShareHashed, *, now: int) -> tuple[PoolE
 
 
 def _note_work(state: PoolState, job: Job, effects: list[PoolEffect]) -> None:
-    """Count credited work in the window of the pool that the job is of."""
+    """Count credited work in the window of the pool that the job is of.
+
+    A share harder than a block counts as one block: a machine that asks for such a difficulty hides the blocks below
+    it, and must not be paid for them.
+    """
     books = state.books.get(job.destination)
     if books is None or not job.is_own:
         return
     credit = effects[-1]
     assert isinstance(credit, CreditWork)
-    work = work_of_target(int.from_bytes(credit.target_be, "big"))
     network_work = work_of_target(int.from_bytes(job.network_target_be, "big"))
+    work = min(work_of_target(int.from_bytes(credit.target_be, "big")), network_work)
     members.note_work(books, credit.worker, work, network_work=network_work)
+    reserve.note_work(state, job.destination, credit.worker, work)
 
 
 def _divide_blocks(state: PoolState, effects: list[PoolEffect]) -> None:
     """Divide a block that was just found, its own share among the work."""
+    divided: list[PoolEffect] = []
     for effect in effects:
         if type(effect) is SubmitBlock:
             block = state.blocks[effect.block_hash]
-            blocks.divide(state, block)
+            divided.extend(blocks.divide(state, block))
             if block.destination in state.books:
                 members.note_found(state.books[block.destination], block.worker)
+    effects.extend(divided)
 
 
 def _pass_on(

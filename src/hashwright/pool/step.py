@@ -5,12 +5,13 @@ state is changed in place and only here; the effects are values, performed by `r
 The same state and the same events give the same effects: live, at recovery, and in a replay.
 """
 
-from hashwright.pool import blocks, channels, jobs, members, sessions, shares, upstreams, vardiff
+from hashwright.pool import blocks, channels, jobs, members, reserve, sessions, shares, upstreams, vardiff
 from hashwright.pool.effects import Alert, BroadcastJob, CloseSession, PoolEffect, WakeAt
 from hashwright.pool.events import (
     AuthorizeAsked,
     BlockAnswered,
     BlockRecovered,
+    BlockReleased,
     BlockSeen,
     ChannelClosed,
     ChannelOpened,
@@ -23,6 +24,7 @@ from hashwright.pool.events import (
     NodeChanged,
     PoolEvent,
     ProcessStarted,
+    ReserveMoved,
     SessionClosed,
     SessionOpened,
     ShareHashed,
@@ -34,6 +36,7 @@ from hashwright.pool.events import (
     UpstreamSet,
 )
 from hashwright.pool.records import OWN_CHANNEL, Destination, PoolState, Session
+from hashwright.pool.worth import worth_of
 from hashwright.signals import DestinationChanged, MoveMachine
 
 TICK_MS = 10_000
@@ -79,10 +82,9 @@ def _destination_step(
         case SharesAnswered():
             return upstreams.take_verdicts(destination, event, now=now)
         case TemplateSeen():
-            effects = jobs.take_template(state, destination, event, now=now) if destination.is_own else ()
-            return (*effects, *_own_state(destination, ""))
+            return _take_template(state, destination, event, now=now)
         case NodeChanged():
-            return (*_change_node(destination, event), *_own_state(destination, event.detail))
+            return (*_change_node(destination, event), *_own_state(state, destination, event.detail))
         case UpstreamJobSeen():
             return upstreams.take_job(state, destination, event, now=now)
         case ChannelOpened():
@@ -120,9 +122,13 @@ def _rare_step(state: PoolState, event: PoolEvent, *, now: int) -> tuple[PoolEff
         case BlockAnswered():
             return blocks.take_answer(state, event, now=now)
         case BlockSeen():
-            return blocks.take_sight(state, event, now=now)
+            return (*blocks.take_sight(state, event, now=now), *_look_at_reserve(state, event.destination, now=now))
         case BlockRecovered():
             return blocks.take_recovered(state, event, now=now)
+        case BlockReleased():
+            return (*blocks.release(state, event, now=now), *_look_at_reserve(state, event.destination, now=now))
+        case ReserveMoved():
+            return _move_reserve(state, event, now=now)
         case _:
             raise AssertionError(f"the pool engine does not own {type(event).__name__}")
 
@@ -148,14 +154,81 @@ def _move(state: PoolState, event: MoveMachine, *, now: int) -> tuple[PoolEffect
     return channels.move(state, session, destination, now=now)
 
 
+def _take_template(
+    state: PoolState, destination: Destination, event: TemplateSeen, *, now: int
+) -> tuple[PoolEffect, ...]:
+    settings = destination.settings
+    if not isinstance(settings, DestinationSet):
+        return ()
+    newest = worth_of(settings, event)
+    known = state.worths.setdefault(event.destination, newest)
+    if known is not newest:
+        known.take(newest)
+    effects = reserve.renew(state, settings, now=now)
+    if reserve.is_stopped(state, event.destination):
+        jobs.note_template(destination, event, now=now)
+    else:
+        effects = (*effects, *jobs.take_template(state, destination, event, now=now))
+    return (*effects, *_own_state(state, destination, ""))
+
+
+def _look_at_reserve(
+    state: PoolState, name: str, *, now: int, was_stopped: bool | None = None
+) -> tuple[PoolEffect, ...]:
+    """Credit what is due and stop or go on, where a pool pays for work."""
+    destination = state.destinations.get(name)
+    if destination is None or not isinstance(destination.settings, DestinationSet):
+        return ()
+    if was_stopped is None:
+        was_stopped = reserve.is_stopped(state, name)
+    effects = reserve.renew(state, destination.settings, now=now)
+    if was_stopped and not reserve.is_stopped(state, name) and destination.template is not None:
+        effects = (*effects, *jobs.take_template(state, destination, destination.template, now=now))
+    return (*effects, *_own_state(state, destination, "")) if was_stopped or effects else ()
+
+
+def _move_reserve(state: PoolState, event: ReserveMoved, *, now: int) -> tuple[PoolEffect, ...]:
+    destination = state.destinations.get(event.destination)
+    if destination is None or not isinstance(destination.settings, DestinationSet):
+        return ()
+    moved = reserve.move(state, destination.settings, event, now=now)
+    return (*moved, *_look_at_reserve(state, event.destination, now=now))
+
+
 def _set_destination(state: PoolState, event: DestinationSet, *, now: int) -> tuple[PoolEffect, ...]:
-    """Keep the sessions where only settings change; a new payout script or tag must show in the very next job."""
+    """Keep the sessions where only settings change; what was promised under the old ones is credited first."""
+    known = state.destinations.get(event.destination)
+    before = None if known is None else known.settings
+    effects: list[PoolEffect] = []
+    if isinstance(before, DestinationSet):
+        effects.extend(_end_terms(state, before, event, now=now))
+    was_stopped = reserve.is_stopped(state, event.destination)
     if event.scheme:
         members.begin(
             state.books.setdefault(event.destination, members.Books()), event.scheme, event.scheme_settings, now=now
         )
     else:
         state.books.pop(event.destination, None)
+    effects.extend(_keep_destination(state, event, now=now))
+    return (*effects, *_look_at_reserve(state, event.destination, now=now, was_stopped=was_stopped))
+
+
+def _end_terms(state: PoolState, before: DestinationSet, event: DestinationSet, *, now: int) -> tuple[PoolEffect, ...]:
+    """Pay the work that waits where the terms change under which it was accepted, and say so."""
+    has_new_coin = (before.coin, before.network) != (event.coin, event.network)
+    has_new_scheme = (before.scheme, before.scheme_settings) != (event.scheme, event.scheme_settings)
+    effects = reserve.credit(state, before, now=now) if has_new_coin or has_new_scheme else ()
+    if has_new_coin:
+        state.worths.pop(event.destination, None)
+        reserve.forget_terms(state, event.destination)
+    if not has_new_scheme:
+        return effects
+    text = f"{event.destination} divides anew from now on: {event.scheme or 'all is the owner'}."
+    return (*effects, Alert(level="info", code="HW-649", text=f"{text} What was earned before stays as it is."))
+
+
+def _keep_destination(state: PoolState, event: DestinationSet, *, now: int) -> tuple[PoolEffect, ...]:
+    """Make a destination, or change it: a new payout script or tag must show in the very next job."""
     known = state.destinations.get(event.destination)
     if known is None or not isinstance(known.settings, DestinationSet):
         removed = _remove_destination(state, DestinationRemoved(event.destination), now=now)
@@ -200,6 +273,9 @@ def _remove_destination(state: PoolState, event: DestinationRemoved, *, now: int
     if destination is None:
         return ()
     effects: list[PoolEffect] = list(upstreams.lose_open_shares(destination, "the destination was removed"))
+    if isinstance(destination.settings, DestinationSet):
+        effects.extend(reserve.credit(state, destination.settings, now=now))
+        state.worths.pop(event.destination, None)
     leaving = [session for session in state.sessions.values() if session.destination == event.destination]
     for session in leaving:
         channels.leave(state, session, now=now)
@@ -211,12 +287,14 @@ def _remove_destination(state: PoolState, event: DestinationRemoved, *, now: int
     return tuple(effects)
 
 
-def _own_state(destination: Destination, reason: str) -> tuple[PoolEffect, ...]:
+def _own_state(state: PoolState, destination: Destination, reason: str) -> tuple[PoolEffect, ...]:
     """Tell routing how it goes with an own node."""
     if not destination.is_own:
         return ()
     if destination.node_state != "ready" and destination.node_detail != "not asked yet":
         return upstreams.change_state(destination, "down", reason)
+    if reserve.is_stopped(state, destination.settings.destination):
+        return upstreams.change_state(destination, "down", reserve.STOPPED)
     return upstreams.change_state(destination, "ready" if destination.job else "waiting", reason)
 
 
@@ -248,5 +326,7 @@ def _tick(state: PoolState, event: ClockTicked, *, now: int) -> tuple[PoolEffect
                 effects.extend(shares.set_difficulty(state, session, easier, now=now))
         if not destination.is_own:
             effects.extend(upstreams.close_empty_channels(destination, now=now))
+    for name in list(state.reserves):
+        effects.extend(_look_at_reserve(state, name, now=now))
     jobs.forget_orphans(state, now=now)
     return tuple(effects)

@@ -22,7 +22,7 @@ from hashwright.pool.members import scheme_of
 KIND = "destination"
 DEFAULT_TAG = "/Hashwright/"
 TAG_MAX = 40
-OFFERED_SCHEMES = ("solo", "pplns")
+OFFERED_SCHEMES = ("solo", "pplns", "pps", "fpps")
 NODES_MAX = 8
 """A found block is sent to each of them."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
@@ -56,7 +56,7 @@ class DestinationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     shares_per_minute: float = 6.0
     fallback_nodes: tuple[FallbackNode, ...] = ()
     scheme: str = ""
-    """solo or pplns: how blocks are divided among members. Without one they are the owner's."""
+    """solo, pplns, pps or fpps: how blocks are divided among members. Without one they are the owner's."""
     scheme_settings: dict[str, Any] = msgspec.field(default_factory=dict)
     wallet: str = ""
     """Name of the account where blocks arrive; without one, the destination's own name."""
@@ -191,11 +191,10 @@ def _check_fallbacks(settings: DestinationSettings) -> list[Finding]:
 
 
 def _check_scheme(settings: DestinationSettings) -> list[Finding]:
-    """PPS and FPPS owe members before there is a block: without a reserve in the books nobody may promise that."""
     if not settings.scheme:
         return [_finding("scheme_settings", "is set, but no scheme is")] if settings.scheme_settings else []
     if settings.scheme not in OFFERED_SCHEMES:
-        return [_finding("scheme", f"is {settings.scheme!r}, and can be {' or '.join(OFFERED_SCHEMES)}")]
+        return [_finding("scheme", f"is {settings.scheme!r}, and can be {', '.join(OFFERED_SCHEMES)}")]
     try:
         scheme_of(settings.scheme, settings.scheme_settings)
     except msgspec.ValidationError as error:

@@ -9,13 +9,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hashwright.adapters.wallets.base import Spent, Wallet
+from hashwright.adapters.wallets.base import Arrival, Spent, Wallet
 from hashwright.chain.address import AddressError
 from hashwright.ledger import accounts
 from hashwright.ledger.prices import FIAT_EXPONENT
 from hashwright.money import Amount, Currency, MoneyError, amount_of
 from hashwright.pool.payouts import PayoutPolicy
-from hashwright.pool.reconcile import Departure, Meaning, Received, departure_entry, refused
+from hashwright.pool.reconcile import (
+    Arrived,
+    Departure,
+    Meaning,
+    Origin,
+    Received,
+    arrival_entry,
+    departure_entry,
+    refused,
+)
 from hashwright.runtime.payer import Books
 from hashwright.store import ledger
 from hashwright.store import payouts as rows
@@ -26,6 +35,7 @@ if TYPE_CHECKING:
 
 SHOWN_MAX = 200
 MEANINGS: tuple[Meaning, ...] = ("members", "owner", "sale")
+ORIGINS: tuple[Origin, ...] = ("deposit", "upstream")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +43,11 @@ class Differences:
     """What a wallet holds and what the books say of it [minor units].
 
     `on_the_way` is what signed payouts took out of the wallet and the books still count. `unexplained` are transactions
-    that nothing explains, each with the members that it pays. `left` is what remains: above zero coins came that the
-    books do not know.
+    that nothing explains, each with the members that it pays, `arrived` those that brought coins. `left` is what
+    remains, and is zero where all is accounted for.
     """
 
+    arrived: tuple[Arrival, ...]
     held: int
     in_books: int
     on_the_way: int
@@ -45,7 +56,8 @@ class Differences:
     @property
     def left(self) -> int:
         """Return what is neither in the books, on its way, nor unexplained."""
-        return self.held - self.in_books + self.on_the_way + sum(it.net for it, _ in self.unexplained)
+        gone, came = sum(it.net for it, _ in self.unexplained), sum(it.net for it in self.arrived)
+        return self.held - self.in_books + self.on_the_way + gone - came
 
 
 class Reconciler:
@@ -62,10 +74,10 @@ class Reconciler:
     async def differences(self) -> Differences:
         """Compare the wallet with the books."""
         policy = self._policy
-        sent = await self._wallet.outgoing()
+        sent, came = await self._wallet.outgoing(), await self._wallet.arrivals()
 
         def ask(connection: Connection) -> tuple[set[str], int, list[str], dict[bytes, str]]:
-            known = rows.known_txids(connection, policy.wallet)
+            known = rows.known_txids(connection, policy.wallet) | rows.known_blocks(connection)
             booked = ledger.read_balance(connection, accounts.wallet(policy.wallet), policy.currency.code)
             going = [rows.read_transaction(connection, it.id) for it in rows.open_payouts(connection, policy.pool)]
             return known, booked, [it.txid_display for it in going if it is not None], self._owners(connection)
@@ -74,6 +86,7 @@ class Reconciler:
         unknown = [await self._wallet.spent(txid) for txid in sent if txid not in known][:SHOWN_MAX]
         on_the_way = [await self._wallet.spent(txid) for txid in going if txid in sent]
         return Differences(
+            arrived=tuple(it for it in came if not known.intersection((it.txid_display, it.block_hash)))[:SHOWN_MAX],
             held=await self._wallet.balance(),
             in_books=booked,
             on_the_way=sum(it.net for it in on_the_way),
@@ -114,6 +127,38 @@ class Reconciler:
             )
             ledger.post(connection, entry)
             rows.explain(connection, policy.wallet, txid, reason=f"{meaning}: {entry.text}", now=now)
+            return entry.source
+
+        return await self._books.write(write)
+
+    async def receive(self, txid: str, origin: Origin, upstream: str, *, now: int) -> str:
+        """Take coins that came in into the books as what a person says they are; return the entry's source.
+
+        Raises:
+            OperatorError: it is explained already, brought nothing, is not deep enough, or does not fit (HW-629).
+        """
+        policy = self._policy
+        came = {it.txid_display: it for it in await self._wallet.arrivals()}
+        if txid not in came:
+            raise refused(f"{txid[:64]!r} is no transaction that brought this wallet coins from elsewhere")
+        arrival = came[txid]
+        if arrival.confirmations < policy.depth:
+            raise refused(f"{txid} is {arrival.confirmations} blocks deep and has to be {policy.depth}; wait")
+
+        def write(connection: Connection) -> str:
+            known = rows.known_txids(connection, policy.wallet) | rows.known_blocks(connection)
+            if known.intersection((txid, arrival.block_hash)):
+                raise refused(f"{txid} is explained already")
+            paid = accounts.receivable(upstream, "paid")
+            entry = arrival_entry(
+                Arrived(wallet=policy.wallet, txid_display=txid, net=arrival.net, currency=policy.currency),
+                origin,
+                upstream=upstream,
+                sent=ledger.read_balance(connection, paid, policy.currency.code),
+                at_ms=now,
+            )
+            ledger.post(connection, entry)
+            rows.explain(connection, policy.wallet, txid, reason=f"{origin}: {entry.text}", now=now)
             return entry.source
 
         return await self._books.write(write)
@@ -184,12 +229,7 @@ async def _reconcile(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[st
     async with service.reconciling() as reconciler:
         answer: dict[str, Any] = {}
         if arguments.get("txid"):
-            meaning = str(arguments.get("meaning", ""))
-            if meaning not in MEANINGS:
-                raise refused(f"say what it was: --as {', --as '.join(MEANINGS)}")
-            received = received_of(str(arguments.get("received", "")), str(arguments.get("place", "")))
-            txid = str(arguments["txid"])
-            answer["source"] = await reconciler.explain(txid, meaning, received, now=app.clock.now())
+            answer["source"] = await _explain(reconciler, arguments, now=app.clock.now())
         found = await reconciler.differences()
     currency = service.policy.currency
     answer |= {
@@ -199,6 +239,15 @@ async def _reconcile(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[st
         "books_say": Amount(found.in_books, currency).text(),
         "on_the_way": Amount(found.on_the_way, currency).text(),
         "left": Amount(found.left, currency).text(),
+        "arrived": [
+            {
+                "txid": it.txid_display,
+                "amount": Amount(it.net, currency).text(),
+                "confirmations": it.confirmations,
+                "is_block_reward": bool(it.block_hash),
+            }
+            for it in found.arrived
+        ],
         "unexplained": [
             {
                 "txid": it.txid_display,
@@ -210,3 +259,16 @@ async def _reconcile(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[st
         ],
     }
     return answer
+
+
+async def _explain(reconciler: Reconciler, arguments: Mapping[str, Any], *, now: int) -> str:
+    txid, meaning = str(arguments["txid"]), str(arguments.get("meaning", ""))
+    if meaning in ORIGINS:
+        upstream = str(arguments.get("upstream", ""))
+        if (meaning == "upstream") != bool(upstream):
+            raise refused("--as upstream and --from UPSTREAM belong together")
+        return await reconciler.receive(txid, meaning, upstream, now=now)
+    if meaning not in MEANINGS:
+        raise refused(f"say what it was: --as {', --as '.join((*MEANINGS, *ORIGINS))}")
+    received = received_of(str(arguments.get("received", "")), str(arguments.get("place", "")))
+    return await reconciler.explain(txid, meaning, received, now=now)

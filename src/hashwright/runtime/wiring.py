@@ -24,7 +24,17 @@ from hashwright.errors import HashwrightError, InvariantBroken, Unavailable
 from hashwright.pool.blocks import must_be_asked
 from hashwright.pool.events import BlockAnswered, ChannelClosed, DestinationRemoved, DestinationSet, SharesAnswered
 from hashwright.routing.events import PlanFailed
-from hashwright.runtime import commands, destinations, payouts, receivables, reconcile, replay, route_commands, setups
+from hashwright.runtime import (
+    commands,
+    destinations,
+    payouts,
+    receivables,
+    reconcile,
+    replay,
+    route_commands,
+    schemes,
+    setups,
+)
 from hashwright.runtime.breather import Breather
 from hashwright.runtime.config import Config
 from hashwright.runtime.control import ControlServer, socket_path
@@ -259,7 +269,7 @@ class Hashwright:
                 url=listener.url,
             )
         verbs = commands.table(self) | route_commands.table(self) | payouts.commands(self)
-        verbs |= reconcile.commands(self) | receivables.commands(self)
+        verbs |= reconcile.commands(self) | receivables.commands(self) | schemes.commands(self)
         self._control = ControlServer(socket_path(self.config.data_dir), verbs)
         await self._control.start()
         self.supervisor.start("snapshots", self._keep_snapshots)

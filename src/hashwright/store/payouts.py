@@ -177,6 +177,11 @@ def known_txids(connection: Connection, wallet: str) -> set[str]:
     return {row[0] for row in ours} | {row[0] for row in explained}
 
 
+def known_blocks(connection: Connection) -> set[str]:
+    """Return the hashes of all blocks that were ever found through us: what they pay has entries of its own."""
+    return {row[0] for row in connection.execute("SELECT block_hash FROM block")}
+
+
 def explain(connection: Connection, wallet: str, txid: str, *, reason: str, now: int) -> None:
     """Note a person's word on a transaction of the wallet that is none of ours."""
     query = "SELECT 1 FROM explained WHERE wallet = ? AND txid = ?"

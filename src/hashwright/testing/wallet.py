@@ -11,7 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from hashwright.adapters.wallets.base import Broadcast, Outpoint, Sight, SignedTransaction, Spent, Unspent, WalletTip
+from hashwright.adapters.wallets.base import (
+    Arrival,
+    Broadcast,
+    Outpoint,
+    Sight,
+    SignedTransaction,
+    Spent,
+    Unspent,
+    WalletTip,
+)
 from hashwright.errors import OperatorError, Unavailable
 
 Fault = Literal["", "answer-lost", "error-but-sent", "not-sent", "locked", "hang"]
@@ -178,6 +187,18 @@ class VirtualWallet:
         }
         every = [*(it for _, it in self.chain.mined()), *self.chain.mempool.values()]
         return [it.txid for it in every if own.intersection(it.inputs)]
+
+    async def arrivals(self) -> list[Arrival]:
+        """List what came in from others; coins out of nothing are blocks that the books know."""
+        every = [*self.chain.mined(), *((0, it) for it in self.chain.mempool.values())]
+        own = {Outpoint(it.txid, at) for _, it in every for at, (owner, _) in enumerate(it.outputs) if owner == OWN}
+        return [
+            Arrival(txid_display=it.txid, net=net, confirmations=depth, block_hash="")
+            for depth, it in every
+            if it.inputs
+            and not own.intersection(it.inputs)
+            and (net := sum(minor for owner, minor in it.outputs if owner == OWN))
+        ]
 
     async def spent(self, txid_display: str) -> Spent:
         """Return what a transaction took out."""

@@ -57,7 +57,7 @@ def test_the_commands_of_this_part_are_there():
         "demo", "up", "status", "doctor", "miner", "completion",
         "pool try", "pool add", "pool remove", "pool status", "pool blocks", "pool workers",
         "pool members", "pool address", "pool payouts", "pool payout",
-        "pool account", "pool accounts", "pool luck",
+        "pool account", "pool accounts", "pool luck", "pool scheme", "pool reserve", "pool release",
         "route status", "route set", "route move", "route test",
         "ledger balance", "ledger day", "ledger explain", "ledger check", "ledger export",
         "ledger prices", "ledger reconcile",

@@ -7,7 +7,8 @@ import pytest
 
 from hashwright.errors import OperatorError
 from hashwright.ledger import accounts
-from hashwright.money import Currency
+from hashwright.ledger.entries import entry_of
+from hashwright.money import Amount, Currency
 from hashwright.runtime.reconcile import Reconciler, received_of
 from hashwright.store import ledger
 from hashwright.store import payouts as rows
@@ -143,3 +144,63 @@ def test_what_was_paid_beyond_the_books_is_the_owners(scene):
     assert balance(scene, accounts.OWNER) == 10_000_500
     assert balance(scene, accounts.wallet("hot")) == 40_000_000
     assert rows.known_txids(scene.connection, "hot") == {txid}
+
+
+# ---------------------------------------------------------------- what came in
+
+
+def bring_in(scene, minor, *, blocks=6):
+    """Somebody pays the wallet."""
+    coin = scene.chain.fund(b"elsewhere", minor + 500)
+    transaction = Transaction("cc" * 32, (coin,), ((OWN, minor),))
+    assert scene.chain.take(transaction)[0] == "accepted"
+    scene.chain.mine(blocks)
+    return transaction.txid
+
+
+def receive(scene, txid, origin, upstream=""):
+    return asyncio.run(reconciler(scene).receive(txid, origin, upstream, now=scene.now))
+
+
+def test_a_deposit_is_taken_in_once_and_stops_nothing(scene):
+    txid = bring_in(scene, 5_000_000)
+    found = differences(scene)
+    assert ([it.txid_display for it in found.arrived], found.left) == ([txid], 0)
+    assert scene.tick().stopped == ""
+    assert receive(scene, txid, "deposit") == f"arrived:{txid}:hot"
+    assert balance(scene, accounts.OWNER) == -5_000_000
+    found = differences(scene)
+    assert (found.arrived, found.left) == ((), 0)
+    for word in ("deposit", "upstream"):
+        with pytest.raises(OperatorError, match="explained already"):
+            receive(scene, txid, word, "far")
+
+
+def test_a_deposit_that_could_still_go_away_is_not_taken_in(scene):
+    txid = bring_in(scene, 5_000_000, blocks=5)
+    with pytest.raises(OperatorError, match="5 blocks deep and has to be 6"):
+        receive(scene, txid, "deposit")
+    with pytest.raises(OperatorError, match="brought this wallet coins"):
+        receive(scene, "ab" * 32, "deposit")
+    assert balance(scene, accounts.OWNER) == 0
+
+
+def test_change_of_the_wallet_is_no_deposit(scene):
+    txid = take_out(scene, (b"owner", 900_000), back=100_099_000)
+    assert differences(scene).arrived == ()
+    with pytest.raises(OperatorError, match="brought this wallet coins"):
+        receive(scene, txid, "deposit")
+
+
+def test_what_an_upstream_says_to_have_sent_arrives_and_no_more(scene):
+    txid = bring_in(scene, 5_000_000)
+    with pytest.raises(OperatorError, match=r"far says that it sent 0\.00000000 LTCREGTEST more than arrived"):
+        receive(scene, txid, "upstream", "far")
+    told = entry_of(
+        "reading:far:1", "reading", 1,
+        (accounts.receivable("far", "paid"), Amount(7_000_000, LTC)), (accounts.mined("far"), Amount(-7_000_000, LTC)),
+    )  # fmt: skip
+    asyncio.run(PlainBooks(scene.connection).write(lambda connection: ledger.post(connection, told)))
+    receive(scene, txid, "upstream", "far")
+    assert balance(scene, accounts.receivable("far", "paid")) == 2_000_000
+    assert differences(scene).left == 0

@@ -76,6 +76,16 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A transaction that brought a wallet `net` more [minor units]; `block_hash` where a block paid it, else empty."""
+
+    txid_display: str
+    net: int
+    confirmations: int
+    block_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WalletTip:
     """The best block of the wallet's node."""
 
@@ -135,6 +145,10 @@ class Wallet(Protocol):
 
     async def outgoing(self) -> list[str]:
         """List the ids of transactions that spent the wallet's coins and can still confirm, or have."""
+        ...
+
+    async def arrivals(self) -> list[Arrival]:
+        """List what came in from elsewhere and can be spent or is on its way, oldest first."""
         ...
 
     async def spent(self, txid_display: str) -> Spent:

@@ -19,6 +19,7 @@ import msgspec
 
 from hashwright.adapters.nodes._rpc import Login, RpcClient, RpcError
 from hashwright.adapters.wallets.base import (
+    Arrival,
     Broadcast,
     Outpoint,
     Sight,
@@ -156,6 +157,23 @@ class BitcoindWallet:
         """List what spent its coins, but for what the chain has made impossible."""
         return list(dict.fromkeys(row["txid"] for row in await self._sends() if row["confirmations"] >= 0))
 
+    async def arrivals(self) -> list[Arrival]:
+        """List what came in: received, or the reward of a block that can be spent. Its own change is neither."""
+        rows = await self._history()
+        own = {row["txid"] for row in rows if row["category"] == "send"}
+        found: dict[str, Arrival] = {}
+        for row in rows:
+            if row["category"] not in ("receive", "generate") or row["txid"] in own or row["confirmations"] < 0:
+                continue
+            before = found.get(row["txid"])
+            found[row["txid"]] = Arrival(
+                txid_display=row["txid"],
+                net=self._minor(row["amount"]) + (before.net if before else 0),
+                confirmations=row["confirmations"],
+                block_hash=row.get("blockhash", "") if row["category"] == "generate" else "",
+            )
+        return list(found.values())
+
     async def spent(self, txid_display: str) -> Spent:
         """Return what a transaction took out: the wallet's own sum, and the outputs as we read the bytes."""
         found = await self._rpc.ask("gettransaction", txid_display)
@@ -213,6 +231,9 @@ class BitcoindWallet:
         return first.outputs == second.outputs and _inputs_of(first) == _inputs_of(second)
 
     async def _sends(self) -> list[dict[str, Any]]:
+        return [row for row in await self._history() if row["category"] == "send" and not row.get("abandoned")]
+
+    async def _history(self) -> list[dict[str, Any]]:
         answer = await self._rpc.ask("listsinceblock")
         rows: list[dict[str, Any]] = answer["transactions"]
         if len(rows) > HISTORY_MAX:
@@ -221,7 +242,7 @@ class BitcoindWallet:
                 code="HW-624",
                 hint="Pay from a new wallet: create one, move the coins there, and set it.",
             )
-        return [row for row in rows if row["category"] == "send" and not row.get("abandoned")]
+        return rows
 
     async def _found(self, method: str, *params: object) -> dict[str, Any] | None:
         try:
