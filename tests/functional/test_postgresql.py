@@ -1,5 +1,9 @@
 """PostgreSQL as Debian ships it: refused where it loses commits, held by one process, and the program runs on it."""
 
+import contextlib
+import os
+import random
+import signal
 import threading
 import time
 
@@ -14,7 +18,8 @@ from hashwright.store.dialect import Trigger
 from hashwright.store.postgres import PostgresStore, refuse_clear_text
 from hashwright.store.sqlite import SqliteStore
 from hashwright.store.writer import GroupCommitWriter
-from unit.store.making import make_batch
+from unit.store.making import make_batch, sums_of_journal, sums_of_table
+from unit.store.test_writer import Tampered
 
 pytestmark = pytest.mark.functional
 WAIT_S = 20
@@ -163,6 +168,69 @@ def test_a_lost_connection_ends_the_writer_and_loses_nothing_acknowledged(engine
     assert [batch.last_seq for batch in again.read_batches(0)] == [3]
     assert again.check(deep=True) == []
     again.close()
+
+
+def backends(engine, folder):
+    """The server's processes that serve this database, but for the one that asks."""
+    with psycopg.connect(engine.url(folder), autocommit=True) as connection:
+        rows = connection.execute(
+            "SELECT pid FROM pg_stat_activity WHERE application_name = 'hashwright'"
+            " AND datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return [pid for (pid,) in rows]
+
+
+def test_a_server_that_stands_still_gives_no_acknowledgement_and_loses_nothing(engine, tmp_path):
+    store = engine.open(tmp_path / "a")
+    committed, failures = [], []
+    writer = GroupCommitWriter(store.connect, committed.append, failures.append)
+    writer.submit(make_batch(1))
+    until(lambda: committed == [1], what="the first commit")
+    stopped = backends(engine, tmp_path / "a")
+    try:
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        for seq in range(2, 50):
+            writer.submit(make_batch(seq))
+        time.sleep(1.5)
+        assert committed == [1]
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+    until(lambda: committed[-1] == 49, what="everything is committed after the server goes on")
+    assert committed == list(range(1, 50))
+    assert [it.kind for it in failures if it is not None and it.kind == "fatal"] == []
+    assert writer.close(WAIT_S)
+    assert [batch.last_seq for batch in store.read_batches(0)] == list(range(1, 50))
+    store.close()
+
+
+@pytest.mark.parametrize("problem", [psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected])
+def test_a_third_of_all_commits_fail_to_serialise_and_each_batch_stands_once(engine, tmp_path, monkeypatch, problem):
+    store = engine.open(tmp_path / "a")
+    chance, refused = random.Random(17), []
+
+    def before(statement):
+        if statement == "COMMIT" and chance.random() < 0.3:
+            refused.append(statement)
+            raise problem("planted")
+
+    connection = Tampered(store.connect())
+    connection.before = before
+    connection.is_postgresql, connection.errors = True, connection.connection.errors
+    monkeypatch.setattr("hashwright.store.writer.RETRY_LAST_S", 0.02)
+    committed, failures = [], []
+    writer = GroupCommitWriter(lambda: connection, committed.append, failures.append)
+    for seq in range(1, 61):
+        writer.submit(make_batch(seq))
+        until(lambda seq=seq: committed and committed[-1] == seq, what=f"batch {seq}")
+    assert committed == list(range(1, 61))
+    assert refused
+    assert writer.close(WAIT_S)
+    with contextlib.closing(store.connect()) as look:
+        assert sums_of_table(look) == sums_of_journal(store.read_batches(0))
+    assert store.check(deep=True) == []
+    store.close()
 
 
 def test_a_zero_byte_of_a_stranger_does_not_stop_the_books(engine, tmp_path):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hashwright.store.connection import Connection
 
 FORMS = ("json", "csv", "beancount", "hledger", "koinly", "cointracker", "gains")
+TAX_FORMS = ("koinly", "cointracker", "gains")
 HELD_BY_ANOTHER = "HW-602"
 PRICES_AT_ONCE = 500
 """What one message to the running program holds."""
@@ -28,8 +29,9 @@ PRICES_AT_ONCE = 500
 @click.option("--format", "form", type=click.Choice(FORMS), required=True, help="gains: first in, first out.")
 @click.option("--currency", default="", metavar="EUR", help="Also value in it, where a price of that time is known.")
 @click.option("--feed", default="", metavar="NAME", help="Use the prices of this feed only.")
+@click.option("--member", default="", metavar="NAME", help="What pools credited a member, as his own mined income.")
 @pass_terminal
-def export(terminal: Terminal, form: str, currency: str, feed: str) -> None:
+def export(terminal: Terminal, form: str, currency: str, feed: str, member: str) -> None:
     """Write the books to standard output: settled amounts, and what they were worth where that was measured.
 
     Example: hw ledger export --format beancount --currency EUR > books.beancount
@@ -40,10 +42,18 @@ def export(terminal: Terminal, form: str, currency: str, feed: str) -> None:
     if form == "gains" and not currency:
         raise click.UsageError("Gains are counted in a currency: add --currency EUR.", click.get_current_context())
 
+    if member and form not in TAX_FORMS:
+        raise click.UsageError(f"--member goes with {', '.join(TAX_FORMS)}.", click.get_current_context())
+
     def write(connection: "Connection") -> tuple[int, str]:
         count, _ = read_head(connection)
         valuer, prices = _valuer(read_prices(connection) if currency else [], currency, feed)
         entries = list(read_entries(connection)) if count else []
+        if member:
+            from hashwright.ledger.export_tax import books_of_member
+
+            entries = books_of_member(entries, member)
+            count = len(entries)
         for line in _lines(form, connection, entries, (valuer, prices)) if count else ():
             click.echo(line)
         return count, _words(form, entries, valuer, currency)

@@ -33,7 +33,9 @@ _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0
 OWNER: Final = "equity:owner"
 CONVERSION: Final = "equity:conversion"
 ROUNDING: Final = "income:rounding"
-NEVER_NEGATIVE: Final = ("liability:member:", "liability:immature:", "liability:escrow:", "liability:payout:")
+RESERVES: Final = "equity:reserve:"
+MEMBERS: Final = "liability:member:"
+NEVER_NEGATIVE: Final = (MEMBERS, "liability:immature:", "liability:escrow:", "liability:payout:")
 """Nobody can owe us here: such an account never has a debit balance (reliability.md I3)."""
 
 

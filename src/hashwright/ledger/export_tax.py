@@ -1,6 +1,7 @@
 """What the owner earned, spent and sold, for tax programs: Koinly and CoinTracker read CSV of fixed columns.
 
-The owner's part only: what members are owed was never his. Koinly's "simple" form cannot tell a sale, so its universal
+The owner's part only: what members are owed was never his. A reserve is: blocks that fill it are mined, and what PPS
+and FPPS pay out of it is a cost. Koinly's "simple" form cannot tell a sale, so its universal
 form is written; its columns and CoinTracker's eight are theirs and are not renamed. A worth is given only where a price
 of that time was measured, and then the description names the feed.
 """
@@ -10,10 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from hashwright.ledger.accounts import CONVERSION, OWNER
-from hashwright.ledger.entries import Entry
+from hashwright.ledger.accounts import CONVERSION, MEMBERS, OWNER, RESERVES, member, mined, parts_of
+from hashwright.ledger.entries import Entry, entry_of
 from hashwright.ledger.export_csv import harmless, line_of
-from hashwright.ledger.lots import SALE, Disposal, first_in_first_out
+from hashwright.ledger.lots import RESERVE_MOVED, SALE, Disposal, first_in_first_out
 from hashwright.ledger.prices import Valuer
 from hashwright.money import Amount
 
@@ -56,6 +57,8 @@ GAINS: Final = (
 )
 NOTHING: Final = ("", "")
 UNKNOWN: Final = "unknown"
+EARNED: Final = ("block-matured", "block-released", "work-credited")
+"""Entries by which a member earns; others give him back what was on its way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +79,31 @@ def tax_rows(entries: Iterable[Entry]) -> Iterator[TaxRow]:
         if entry.kind == SALE:
             yield from _sold(entry)
             continue
+        if entry.kind == RESERVE_MOVED:
+            continue  # from one pocket of the owner to the other
         yield from _moved(entry, ("income:mined:", "income:fee:"), "mining", "mining")
         yield from _moved(entry, ("expense:",), "cost", "cost")
+        yield from _moved(entry, (RESERVES,), "mining", "cost")
         yield from _moved(entry, (OWNER,), "transfer", "transfer")
+
+
+def books_of_member(entries: Iterable[tuple[int, Entry]], name: str) -> list[tuple[int, Entry]]:
+    """Read the books as a member would write his own: what pools credited him is mined income, at that moment.
+
+    What he is paid later is his already. A network fee that he bore of a payout is not in it.
+    """
+    found = []
+    for number, entry in entries:
+        if entry.kind not in EARNED:
+            continue
+        for it in entry.postings:
+            if it.account.startswith(MEMBERS) and parts_of(it.account)[3] == name:
+                pool = parts_of(it.account)[2]
+                moves = ((member(pool, name), it.amount), (mined(pool), -it.amount))
+                own = entry_of(entry.source, entry.kind, entry.at_ms, *((to, -minor) for to, minor in moves),
+                               text=entry.text, link=entry.link)  # fmt: skip
+                found.append((number, own))
+    return found
 
 
 def export_koinly(entries: Iterable[tuple[int, Entry]], valuer: Valuer | None) -> Iterator[str]:

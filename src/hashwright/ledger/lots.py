@@ -1,8 +1,9 @@
 """Cost basis by first in, first out: which mined coins were sold, what they were worth when earned, and the gain.
 
-Coins come in where our own income is (`income:mined`, `income:fee`) or the owner brings some (`equity:owner`), and go
-out by sales, as costs, or with the owner. What members are owed was never ours and is not counted. The worth on the day
-of income is the cost; where no price of that time is known the cost is unknown, and so is the gain: never zero.
+Coins come in where our own income is (`income:mined`, `income:fee`, blocks that fill a reserve) or where the owner
+brings some (`equity:owner`), and go out by sales, as costs, as work that a reserve pays, or with the owner. What
+members are owed was never ours and is not counted. The worth on the day of income is the cost; of what the owner brings
+it is not known here. Where no price of that time is known the cost is unknown too, and so is the gain: never zero.
 """
 
 from collections import deque
@@ -10,12 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from hashwright.ledger.accounts import CONVERSION, OWNER
+from hashwright.ledger.accounts import CONVERSION, OWNER, RESERVES
 from hashwright.ledger.entries import Entry
 from hashwright.ledger.prices import Valuer
 from hashwright.money import Amount, Currency
 
 SALE: Final = "sale"
+RESERVE_MOVED: Final = "reserve-moved"
 Way = Literal["sold", "spent", "withdrawn", "taken back"]
 
 
@@ -63,6 +65,8 @@ def first_in_first_out(entries: Iterable[Entry], valuer: Valuer) -> Lots:
     """Walk entries in order of time and match what goes out with what came in first."""
     lots = Lots(open={}, gone=[], uncovered={})
     for entry in sorted(entries, key=lambda it: it.at_ms):
+        if entry.kind == RESERVE_MOVED:
+            continue  # the owner's before and after
         for currency, minor in _own_income(entry).items():
             if currency == valuer.quote or not minor:
                 continue
@@ -81,7 +85,8 @@ def first_in_first_out(entries: Iterable[Entry], valuer: Valuer) -> Lots:
 def _own_income(entry: Entry) -> dict[Currency, int]:
     sums: dict[Currency, int] = {}
     for it in entry.postings:
-        if it.account.startswith(("income:mined:", "income:fee:")) or it.account == OWNER:
+        is_filled = it.account.startswith(RESERVES) and it.amount.minor < 0
+        if it.account.startswith(("income:mined:", "income:fee:")) or it.account == OWNER or is_filled:
             sums[it.amount.currency] = sums.get(it.amount.currency, 0) - it.amount.minor
     return sums
 
@@ -93,7 +98,8 @@ def _is_owners(entry: Entry) -> bool:
 def _own_costs(entry: Entry) -> dict[Currency, int]:
     sums: dict[Currency, int] = {}
     for it in entry.postings:
-        if it.account.startswith("expense:"):
+        is_paid = it.account.startswith(RESERVES) and it.amount.minor > 0
+        if it.account.startswith("expense:") or is_paid:
             sums[it.amount.currency] = sums.get(it.amount.currency, 0) + it.amount.minor
     return sums
 
@@ -111,7 +117,8 @@ def _sell(lots: Lots, entry: Entry, valuer: Valuer) -> None:
 
 
 def _take_in(lots: Lots, entry: Entry, amount: Amount, valuer: Valuer) -> None:
-    valuation = valuer.value(amount, entry.at_ms)
+    # What the owner paid for coins that he brings is not known here: the day's price would be a guess.
+    valuation = None if _is_owners(entry) else valuer.value(amount, entry.at_ms)
     lot = Lot(
         at_ms=entry.at_ms,
         source=entry.source,

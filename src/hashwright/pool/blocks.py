@@ -17,6 +17,10 @@ GOOD_ANSWERS = ("", "duplicate", "inconclusive", "duplicate-inconclusive")
 SETTLED_DEPTH = 6
 MATURE_DEPTH = 101
 """A coinbase can be spent 100 blocks later (Bitcoin's and Litecoin's `COINBASE_MATURITY`)."""
+WATCHED_DEPTH = 2 * MATURE_DEPTH
+"""A reorganisation of 101 blocks is still noticed."""
+WATCHED_EVERY = 10
+"""Blocks between two questions about one that could be spent."""
 
 
 def take_answer(state: PoolState, event: BlockAnswered, *, now: int) -> tuple[PoolEffect, ...]:
@@ -54,8 +58,10 @@ def take_recovered(state: PoolState, event: BlockRecovered, *, now: int) -> tupl
 def take_sight(state: PoolState, event: BlockSeen, *, now: int) -> tuple[PoolEffect, ...]:
     """Note how deep a block of ours is, or that another stands in its place."""
     block = state.blocks.get(event.block_hash)
-    if block is None or block.is_matured or event.confirmations == 0:
+    if block is None or event.confirmations == 0:
         return ()  # no verdict: the node does not know it (yet), or is shorter than it was (reliability.md P7)
+    if block.is_matured:
+        return _watch_matured(state, block, event.confirmations, now=now)
     if event.confirmations < 0:
         return (*_orphan(block), *_take_out(state, block, now=now))
     was = block.state, block.depth
@@ -64,9 +70,9 @@ def take_sight(state: PoolState, event: BlockSeen, *, now: int) -> tuple[PoolEff
     if was[0] != "confirmed" or min(was[1], SETTLED_DEPTH) != min(block.depth, SETTLED_DEPTH):
         effects.append(_changed(block, "confirmed", "", confirmations=block.depth))
     if block.depth >= MATURE_DEPTH:
-        effects.extend(_mature(state, block, now=now))
-        if not block.is_held:
+        if not (matured := _mature(state, block, now=now)):
             del state.blocks[event.block_hash]
+        effects.extend(matured)
         effects.append(_changed(block, "confirmed", "", confirmations=block.depth))
     return tuple(effects)
 
@@ -74,7 +80,7 @@ def take_sight(state: PoolState, event: BlockSeen, *, now: int) -> tuple[PoolEff
 def must_be_asked(state: PoolState, block: BlockRecord) -> bool:
     """Tell whether the chain should be asked about a block now: while it is young, and when it could be spent."""
     if block.is_matured:
-        return False
+        return _tip_depth(state, block) - block.depth >= WATCHED_EVERY
     if block.state != "confirmed" or block.depth < SETTLED_DEPTH:
         return True
     return _tip_depth(state, block) >= MATURE_DEPTH
@@ -103,13 +109,41 @@ def release(state: PoolState, event: BlockReleased, *, now: int) -> tuple[PoolEf
     """Give an abnormal reward that has matured to whom a person says."""
     block = state.blocks.get(event.block_hash)
     settings = None if block is None else _settings(state, block)
-    if block is None or settings is None or not block.is_matured:
+    if block is None or settings is None or not (block.is_matured and block.is_held and block.is_entered):
         return ()
     currency = members.currency_of(settings.coin, settings.network)
     del state.blocks[event.block_hash]
     if event.to == "members" and block.rest:
         reserve.fill(state, block.destination, Amount(block.rest, currency))
     return (post(recipes.block_released(block, currency, to=event.to, now=now)),)
+
+
+def _watch_matured(state: PoolState, block: BlockRecord, confirmations: int, *, now: int) -> tuple[PoolEffect, ...]:
+    """Believe the chain even after a block could be spent. What members were credited they keep: the pool bears it."""
+    settings = _settings(state, block)
+    if settings is None:
+        return ()
+    is_here, depth = confirmations > 0, max(confirmations, _tip_depth(state, block))
+    effects: list[PoolEffect] = []
+    if is_here != block.is_entered and (is_here or depth >= SETTLED_DEPTH):
+        currency = members.currency_of(settings.coin, settings.network)
+        wallet = settings.wallet or block.destination
+        entry = recipes.block_lost(block, currency, wallet=wallet, now=now, is_back=is_here)
+        block.is_entered, block.entries = is_here, block.entries + 1
+        block.state = "confirmed" if is_here else "orphaned"
+        if block.rest and not block.is_held:
+            reserve.fill(state, block.destination, Amount(block.rest if is_here else -block.rest, currency))
+        what = "is in the chain again" if is_here else "was taken out of the chain after it could be spent"
+        text = f"Block {block.height} of {block.destination} {what}. The pool bears it; members keep their credit."
+        effects = [
+            _changed(block, block.state, "", confirmations=max(confirmations, 0)),
+            post(entry),
+            Alert(level="info" if is_here else "critical", code="HW-650", text=text),
+        ]
+    block.depth = depth
+    if depth >= WATCHED_DEPTH and not (block.is_held and block.is_entered):
+        del state.blocks[block.block_hash]
+    return tuple(effects)
 
 
 def _orphan(block: BlockRecord) -> tuple[PoolEffect, ...]:

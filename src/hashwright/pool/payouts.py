@@ -229,6 +229,21 @@ def settled_entry(payout: Payout, *, txid_display: str, fee: int, pool_fee: int,
     )
 
 
+def undone_entry(payout: Payout, *, txid_display: str, pool_fee: int, at_ms: int) -> Entry:
+    """Give members back what was settled: a deep reorganisation put `txid_display` in its transaction's place."""
+    moves = [(accounts.member(payout.pool, part.member), Amount(-part.minor, payout.currency)) for part in payout.parts]
+    return entry_of(
+        f"payout:{payout.id}:undone",
+        "payout-undone",
+        at_ms,
+        (accounts.wallet(payout.wallet), Amount(payout.total + pool_fee, payout.currency)),
+        (accounts.network_fee(payout.wallet), Amount(-pool_fee, payout.currency)),
+        *moves,
+        text=f"Payout {payout.id} was undone by the chain: its coins were spent by {txid_display}.",
+        link=f"payout:{payout.id}",
+    )
+
+
 def cancelled_entry(payout: Payout, *, reason: str, at_ms: int) -> Entry:
     """Give members back what was on its way, because it can never arrive."""
     moves = [(accounts.member(payout.pool, part.member), Amount(-part.minor, payout.currency)) for part in payout.parts]

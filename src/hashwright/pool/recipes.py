@@ -6,6 +6,8 @@
                                                    and equity:reserve where work is paid when it is accepted
     held        an abnormal reward: all of it stands under liability:held, before and after it matured
     released    liability:held -> as a block that matured, or equity:owner
+    lost        orphaned after it matured: the wallet has less, and the pool bears what members were credited
+                (expense:orphaned); back again, the other way round
 
 A reorganisation is no correction of a row: it is one more entry, `block:HASH:2`, `block:HASH:3`.
 """
@@ -45,6 +47,28 @@ def block_matured(block: BlockRecord, currency: Currency, *, wallet: str, has_me
         now,
         *moves,
         text=f"Block {block.height} of {pool} can be spent.",
+        link=f"block:{block.block_hash}",
+    )
+
+
+def block_lost(block: BlockRecord, currency: Currency, *, wallet: str, now: int, is_back: bool) -> Entry:
+    """Take a block out of the wallet that a deep reorganisation orphaned, or put it back in."""
+    pool, sign = block.destination, -1 if is_back else 1
+    what = "is in the chain again" if is_back else "was orphaned after it matured"
+    moves = [(accounts.wallet(wallet), Amount(-sign * block.reward, currency))]
+    if block.is_held:
+        moves.append((accounts.held(pool), Amount(sign * block.reward, currency)))
+    else:
+        has_members = any(name != HOUSE for name, _ in block.parts)
+        for account, amount in _earned(block, currency, has_members=has_members):
+            is_theirs = account.startswith(accounts.MEMBERS)
+            moves.append((accounts.orphaned(pool) if is_theirs else account, -amount * sign))
+    return entry_of(
+        f"block:{block.block_hash}:{block.entries + 1}",
+        "block-back" if is_back else "block-lost",
+        now,
+        *moves,
+        text=f"Block {block.height} of {pool} {what}.",
         link=f"block:{block.block_hash}",
     )
 

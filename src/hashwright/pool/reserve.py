@@ -13,6 +13,7 @@ block that may still be orphaned pays nobody.
 
 from hashwright.ledger import accounts
 from hashwright.ledger.entries import entry_of
+from hashwright.ledger.lots import RESERVE_MOVED
 from hashwright.money import Amount, Currency
 from hashwright.pool import members
 from hashwright.pool.effects import Alert, CloseSession, PoolEffect
@@ -157,7 +158,7 @@ def move(state: PoolState, settings: DestinationSet, event: ReserveMoved, *, now
     fill(state, name, moved)
     entry = entry_of(
         f"reserve:{name}:{event.reference}",
-        "reserve-moved",
+        RESERVE_MOVED,
         now,
         (accounts.OWNER, moved),
         (accounts.reserve(name), -moved),

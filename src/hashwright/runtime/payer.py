@@ -43,6 +43,9 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 MAYBE_DEAD = frozenset(("conflict", "missing-inputs"))
+LOOK_BACK_MS = 3 * 24 * 3_600_000
+LOOK_BACK_MAX = 20
+"""Settled payouts that the chain is asked about again: those of three days, one question each."""
 STEPS_A_TICK = 4
 """From planned to settled, where the chain is already deep enough; more would be a circle."""
 GONE_OUT = frozenset(("accepted", "already-known", "already-mined"))
@@ -100,7 +103,7 @@ class Payer:
 
     async def tick(self, *, now: int, is_approved: bool = False) -> Report:
         """Carry on what is open, then begin a payout where one is due. What fails passes or waits for a person."""
-        stopped = await self.why_stopped()
+        stopped = await self.why_stopped() or await self._look_back(now=now)
         for payout in await self._open():
             await self._carry_on(payout, stopped, now=now)
         plan, planned = await self._begin(stopped, now=now, is_approved=is_approved)
@@ -148,6 +151,33 @@ class Payer:
         sent = await self._wallet.outgoing()
         known = await self._books.read(lambda connection: rows.known_txids(connection, self.policy.wallet))
         return [txid for txid in sent if txid not in known]
+
+    async def _look_back(self, *, now: int) -> str:
+        """Look whether a reorganisation deeper than `depth` dropped what was settled lately (reliability.md F12).
+
+        The same bytes go out again; what can never confirm any more is given back to the members, who are paid anew.
+        """
+        policy = self.policy
+        lately = now - max(LOOK_BACK_MS, 2 * policy.interval_ms)
+        settled = await self._books.read(lambda connection: rows.settled_since(connection, policy.pool, lately))
+        problem = ""
+        for payout, stored in settled[-LOOK_BACK_MAX:]:
+            sight = await self._wallet.sight(stored.txid_display, [Outpoint(*it) for it in stored.inputs])
+            if sight.state == "mined":
+                continue
+            if sight.state == "conflicted" and sight.confirmations >= policy.depth:
+                await self._undo(payout, stored, sight.txid_display, now=now)
+                continue
+            if sight.state == "absent":
+                await self._wallet.broadcast(stored.raw)
+            problem = f"payout {payout.id} was settled and is not in the chain now; it was sent again"
+        return problem
+
+    async def _undo(self, payout: Payout, stored: StoredTransaction, txid_display: str, *, now: int) -> None:
+        log.warning("a settled payout was undone by the chain", payout=payout.id, by=txid_display)
+        await self._books.write(
+            lambda connection: rows.write_undone(connection, payout, stored, txid_display=txid_display, now=now)
+        )
 
     async def _insolvent(self) -> str:
         """Compare what the wallet holds with what it must be able to pay (reliability.md I13)."""

@@ -133,7 +133,7 @@ def held_blocks(app: "Hashwright", name: str) -> list[dict[str, Any]]:
             "reward": Amount(it.reward, currency).text(),
             "currency": currency.code,
             "confirmations": it.depth,
-            "can_be_released": it.is_matured,
+            "can_be_released": it.is_matured and it.is_entered,
             "parts": {
                 member or "(pool)": Amount(minor, currency).text() for member, minor in it.parts
             },
@@ -153,8 +153,9 @@ async def release(app: "Hashwright", name: str, block_hash: str, to: str) -> Non
     if block is None or not block.is_held or block.destination != name:
         raise OperatorError(f"{name!r} holds no block {block_hash[:64]!r}.", code="HW-708",
                             hint="hw pool release POOL lists what is held.")  # fmt: skip
-    if not block.is_matured or to not in ("members", "owner"):
-        problem = "it cannot be spent yet" if not block.is_matured else "say --as members or --as owner"
+    can_be = block.is_matured and block.is_entered
+    if not can_be or to not in ("members", "owner"):
+        problem = "it cannot be spent yet" if not can_be else "say --as members or --as owner"
         raise OperatorError(f"Not released: {problem}.", code="HW-708", hint="A block can be spent 100 blocks later.")
     app.kernel.handle(BlockReleased(name, block_hash, "members" if to == "members" else "owner"))
     await _durable(app)

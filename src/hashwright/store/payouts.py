@@ -124,6 +124,32 @@ def write_cancelled(connection: Connection, payout: Payout, *, reason: str, now:
     _set_state(connection, payout.id, "cancelled", reason, now)
 
 
+def write_undone(
+    connection: Connection, payout: Payout, stored: StoredTransaction, *, txid_display: str, now: int
+) -> None:
+    """Give members back what was settled. The caller has proved that nothing of it can ever confirm again."""
+    _require(connection, payout.id, "settled")
+    if not is_undone(connection, payout.id):
+        entry = payouts.undone_entry(payout, txid_display=txid_display, pool_fee=stored.pool_fee, at_ms=now)
+        ledger.post(connection, entry)
+
+
+def is_undone(connection: Connection, payout_id: str) -> bool:
+    """Tell whether the chain undid a settled payout."""
+    query = "SELECT 1 FROM entry WHERE source = ?"
+    return connection.execute(query, (f"payout:{payout_id}:undone",)).fetchone() is not None
+
+
+def settled_since(connection: Connection, pool: str, since_ms: int) -> list[tuple[Payout, StoredTransaction]]:
+    """Read what was begun since then, is settled, and was not undone, oldest first."""
+    found = []
+    for payout in _read(connection, "pool = ? AND state = 'settled' AND created_ms > ?", (pool, since_ms)):
+        stored = read_transaction(connection, payout.id)
+        if stored is not None and not is_undone(connection, payout.id):
+            found.append((payout, stored))
+    return found
+
+
 def read_payout(connection: Connection, payout_id: str) -> Payout | None:
     """Read one payout."""
     found = _read(connection, "id = ?", (payout_id,))

@@ -8,14 +8,26 @@ import sys
 
 import pytest
 
+from hashwright.ledger import accounts
+from hashwright.ledger.entries import entry_of
 from hashwright.ledger.export_beancount import Names, export_beancount
 from hashwright.ledger.export_csv import export_csv
 from hashwright.ledger.export_json import export_json
-from hashwright.ledger.export_tax import COINTRACKER, KOINLY, export_cointracker, export_gains, export_koinly, txid_of
+from hashwright.ledger.export_tax import (
+    COINTRACKER,
+    KOINLY,
+    books_of_member,
+    export_cointracker,
+    export_gains,
+    export_koinly,
+    tax_rows,
+    txid_of,
+)
+from hashwright.ledger.lots import RESERVE_MOVED, first_in_first_out
 from hashwright.ledger.prices import Valuer, read_price_rows
 from hashwright.store import ledger
 from hashwright.store.sqlite import SqliteStore
-from unit.ledger.books import TXID, every_kind, numbered
+from unit.ledger.books import LTC, START, TXID, every_kind, ltc, numbered
 
 CHECKER = pathlib.Path(__file__).parents[3] / "scripts" / "ledger_checker.py"
 PRICES = ["date,base,quote,price", "2026-09-20,LTC,EUR,80.00", "2026-09-21,LTC,EUR,85.00"]
@@ -134,6 +146,40 @@ def test_tax_programs_get_their_columns():
     rows = list(csv.reader(export_cointracker(numbered())))
     assert tuple(rows[0]) == COINTRACKER
     assert rows[1] == ["09/21/2026 14:13:20", "2.50000000", "LTC", "", "", "", "", "mined"]
+
+
+def reserve_books():
+    """A block fills a reserve, work is paid from it, the owner moves coins into it, brings some, and sells."""
+    kinds = ("block-matured", "work-credited", RESERVE_MOVED, "deposit")
+    moves = (
+        ((accounts.wallet("hot"), 1_000), (accounts.reserve("home"), -1_000)),
+        (
+            (accounts.reserve("home"), 600),
+            (accounts.member("home", "kai"), -400),
+            (accounts.member("home", "lea"), -200),
+        ),
+        ((accounts.OWNER, 300), (accounts.reserve("home"), -300)),
+        ((accounts.wallet("hot"), 50), (accounts.OWNER, -50)),
+    )
+    return [
+        entry_of(f"e:{at}", kind, START + at, *((account, ltc(minor * 10**6)) for account, minor in postings))
+        for at, (kind, postings) in enumerate(zip(kinds, moves, strict=True))
+    ]
+
+
+def test_a_reserve_is_the_owners_and_what_it_pays_is_a_cost():
+    rows = [(it.label, it.received or it.sent) for it in tax_rows(reserve_books())]
+    assert rows == [("mining", ltc(10**9)), ("cost", ltc(6 * 10**8)), ("transfer", ltc(5 * 10**7))]
+    lots = first_in_first_out(reserve_books(), valuer())
+    assert [(it.left, it.cost) for it in lots.open[LTC]] == [(4 * 10**8, 80_000), (5 * 10**7, None)]
+    assert lots.uncovered == {}
+
+
+def test_a_member_gets_what_he_earned_as_his_own():
+    books = books_of_member(numbered([*every_kind(), *reserve_books()]), "kai")
+    rows = list(csv.DictReader(export_koinly(books, valuer())))
+    assert [(it["Received Amount"], it["Label"]) for it in rows] == [("6.00000000", "mining"), ("4.00000000", "mining")]
+    assert books_of_member(numbered(), "nobody") == []
 
 
 def test_gains_are_first_in_first_out():

@@ -7,9 +7,9 @@ from hashwright.chain.target import target_of_bits, work_of_target
 from hashwright.ledger.balances import balances_of, owed
 from hashwright.ledger.entries import Entry, Posting
 from hashwright.money import Amount, Currency
-from hashwright.pool.blocks import MATURE_DEPTH, must_be_asked
-from hashwright.pool.effects import CreditWork, PostEntry, SubmitBlock
-from hashwright.pool.events import BlockAnswered, BlockRecovered, BlockSeen
+from hashwright.pool.blocks import MATURE_DEPTH, WATCHED_DEPTH, WATCHED_EVERY, must_be_asked
+from hashwright.pool.effects import Alert, CreditWork, PostEntry, SubmitBlock
+from hashwright.pool.events import BlockAnswered, BlockRecovered, BlockSeen, ReserveMoved
 from hashwright.pool.members import luck_report
 from hashwright.pool.schemes.base import HOUSE
 from hashwright.runtime.engines import Engines
@@ -93,6 +93,40 @@ def test_the_chain_moves_a_block_through_the_books():
     assert owed(balances, "liability:member:btc", BTC) == REWARD * 99 // 100
     assert balances["income:fee:btc", BTC] == -REWARD // 100
     assert "asset:immature:btc" not in {account for account, _ in balances}
+    world.do(BlockSeen("btc", block, WATCHED_DEPTH))
+    assert block not in world.state.blocks
+
+
+@pytest.mark.parametrize("scheme", ["pplns", "pps", ""])
+def test_a_block_that_is_orphaned_after_it_matured_is_the_pools_loss_and_may_come_back(scheme):
+    world = pool(scheme) if scheme else World(nbits=EASY_BITS)
+    world.do(ReserveMoved("btc", 100 * REWARD, "first"))
+    world.machine(1, "kai.r01")
+    world.machine(2, "lea.r01")
+    block = find(world)
+    for depth in (1, MATURE_DEPTH):
+        world.do(BlockSeen("btc", block, depth))
+    record = world.state.blocks[block]
+    assert not must_be_asked(world.state, record)
+    world.do(template(2, height=record.height + MATURE_DEPTH + WATCHED_EVERY, nbits=EASY_BITS))
+    assert must_be_asked(world.state, record)
+    before = balances_of(entries(world))
+    theirs = owed(before, "liability:member:btc", BTC)
+    world.do(BlockSeen("btc", block, -1))
+    world.do(BlockSeen("btc", block, -1))
+    after = balances_of(entries(world))
+    assert ("asset:wallet:btc", BTC) not in after
+    assert owed(after, "liability:member:btc", BTC) == theirs, "what was credited stays"
+    assert after.get(("expense:orphaned:btc", BTC), 0) == sum(minor for name, minor in record.parts if name != HOUSE)
+    assert "HW-650" in {it.code for it in world.effects if isinstance(it, Alert)}
+    if scheme == "pps":
+        assert world.state.reserves["btc"].funds["BTCREGTEST"] == -after["equity:reserve:btc", BTC]
+    world.do(BlockSeen("btc", block, MATURE_DEPTH + 20))
+    assert balances_of(entries(world)) == before
+    world.do(BlockSeen("btc", block, -1))
+    assert len({entry.source for entry in entries(world)}) == len(entries(world)), "each entry has its own source"
+    world.do(template(3, height=record.height + WATCHED_DEPTH, nbits=EASY_BITS))
+    world.do(BlockSeen("btc", block, -1))
     assert block not in world.state.blocks
 
 

@@ -198,7 +198,7 @@ def test_who_mines_when_the_reserve_runs_out_is_paid_for_it_and_let_go():
     for block in (it for it in list(world.state.blocks) if it):
         world.do(BlockAnswered("btc", block, ""))
         world.do(BlockSeen("btc", block, MATURE_DEPTH))
-    assert late not in world.state.blocks
+    assert world.state.blocks[late].is_matured
     assert world.state.destinations["btc"].state == "ready"
 
 
