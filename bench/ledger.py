@@ -14,6 +14,8 @@ import time
 from hashwright.ledger import accounts
 from hashwright.ledger.entries import entry_of
 from hashwright.money import Amount, Currency
+from hashwright.pool.schemes.base import Terms
+from hashwright.pool.schemes.fpps import Fpps
 from hashwright.pool.schemes.pplns import Pplns
 from hashwright.pool.window import Window
 from hashwright.store import ledger
@@ -57,7 +59,18 @@ def measure_window(shares):
     print(f"split of a window of {MEMBERS:,} members: {(done - filled) * 100:.1f} ms")
     begun = time.perf_counter()
     image = window.image()
-    print(f"image of the window: {(time.perf_counter() - begun) * 1000:.1f} ms, {sum(map(len, image)):,} numbers")
+    print(f"image of the window: {(time.perf_counter() - begun) * 1000:.1f} ms, {sum(map(len, image)):,} bytes")
+    measure_reserve(names)
+
+
+def measure_reserve(names):
+    """Value the work of all members at once, as every template does while a pool pays for work."""
+    terms = Terms(network_work=10**23, subsidy=Amount(312_500_000, LTC), fees=Amount(2_000_000, LTC))
+    work, carried = {name: 10**17 + number for number, name in enumerate(names)}, dict.fromkeys(names, 2**61)
+    begun = time.perf_counter()
+    for _ in range(20):
+        Fpps().credit_work(work, terms=terms, carried=carried)
+    print(f"work of {MEMBERS:,} members valued by FPPS: {(time.perf_counter() - begun) * 50:.2f} ms")
 
 
 def measure_postgresql(count):

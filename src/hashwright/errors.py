@@ -177,6 +177,7 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-648": _code("Abnormal reward held", "A block pays over three times the expected.", "hw pool release POOL."),
     "HW-649": _code("Payout scheme changed", "A new era began; nothing earned was rewritten.", "hw pool scheme POOL."),
     "HW-650": _code("Block lost after it matured", "A deep reorganisation; the pool bears it.", "hw ledger explain."),
+    "HW-651": _code("Cost not booked", "It is not complete, or stands there otherwise.", "hw ledger cost --help."),
     # 7xx: settings, commands, plug-ins, this computer
     "HW-701": _code("Settings not usable", "A value is wrong, or a key is unknown.", "Each problem names its place."),
     "HW-702": _code("Secret not found", "The file, variable or credential is missing.", "Name an existing one."),

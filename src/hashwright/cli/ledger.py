@@ -34,6 +34,8 @@ CREDIT_ROOTS = ("liability", "income", "equity")
         "export": "ledger_export:export",
         "prices": "ledger_export:prices",
         "reconcile": "ledger_reconcile:reconcile",
+        "cost": "ledger_cost:cost",
+        "workers": "ledger_workers:workers",
     },
 )
 def ledger() -> None:

@@ -25,16 +25,17 @@ def scheme(terminal: Terminal, pool: str) -> None:
     cells = tuple(
         (
             str(it["era"]),
-            it["title"],
-            time_text(it["since_ms"]),
-            ", ".join(f"{key}={value}" for key, value in it["settings"].items()),
+            it["scheme"].upper(),
+            time_text(it["since_ms"])[:16].replace("T", " "),
+            ", ".join(_words(key, value) for key, value in it["settings"].items()),
             "none" if it["window_full"] is None else f"{it['window_full']:.0%}",
             "in force" if it["is_present"] else "its window runs off",
         )
         for it in answer["eras"]
     )
     empty = "No scheme is set: what this pool earns is all the owner's."
-    terminal.table(Table(heads=("era", "scheme", "since", "settings", "window", "state"), rows=cells, empty=empty))
+    heads = ("era", "scheme", "since (UTC)", "settings", "window", "state")
+    terminal.table(Table(heads=heads, rows=cells, empty=empty))
     if answer["reserve"] is not None:
         terminal.line()
         _show_reserve(terminal, answer["reserve"])
@@ -89,13 +90,25 @@ def release(terminal: Terminal, pool: str, block: str, to: str | None) -> None:
     terminal.table(Table(heads=heads, rows=cells, right=frozenset(("height", "reward")), empty="Nothing is held."))
 
 
+def _words(key: str, value: int) -> str:
+    """Say a setting of a scheme as a person would."""
+    words = {
+        "fee_ppm": f"fee {value / 10_000:g} %",
+        "window_percent": f"window {value / 100:g} blocks",
+        "reserve_floor_percent": f"floor {value} % of a block",
+    }
+    return words.get(key, f"{key} {value}")
+
+
 def _show_reserve(terminal: Terminal, held: dict[str, Any]) -> None:
     rows = [("it holds", held["reserve"]), ("accepted work not credited yet", held.get("promised"))]
     rows += [("its floor", held.get("floor")), ("free above the floor", held.get("free"))]
     cells = tuple((words, amount, held["currency"]) for words, amount in rows if amount is not None)
     terminal.table(Table(heads=("reserve", "amount", "currency"), rows=cells, right=frozenset(("amount",))))
     if not held["is_accepting"]:
-        terminal.note("STOPPED: no work is taken that could not be paid. Fill it: hw pool reserve POOL --add COINS")
+        terminal.note("STOPPED: no work is taken that could not be paid.")
+        if "missing" in held:
+            terminal.note(f"Fill it: hw pool reserve POOL --add {held['missing']}")
     if (chance := held.get("ruin_probability_est")) is not None and held["is_accepting"]:
         terminal.note(
             f"It bears {held['blocks_free_est']:.1f} blocks of bad luck; chance that luck ever spends it: {chance:.2g}."

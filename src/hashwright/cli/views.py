@@ -42,7 +42,7 @@ def destinations_table(destinations: Sequence[Mapping[str, Any]]) -> Table:
             item["destination"],
             f"{item['coin'] or item['algorithm']} {item['network']}",
             "PRACTICE" if item["is_practice"] else item["kind"],
-            item["node"]["state"] + (f": {item['node']['detail']}" if item["node"]["detail"] else ""),
+            "STOPPED: reserve at its floor" if item.get("is_stopped") else _node_text(item["node"]),
             UNKNOWN if item["height"] is None else str(item["height"]),
             age_text(item["job_age_ms"]),
             str(item["machines"]),
@@ -52,6 +52,10 @@ def destinations_table(destinations: Sequence[Mapping[str, Any]]) -> Table:
     heads = ("destination", "coin", "kind", "node or pool", "next height", "job age", "machines")
     empty = "No destination yet. Add one: hw pool add --help"
     return Table(heads=heads, rows=rows, right=frozenset(heads[4:]), empty=empty)
+
+
+def _node_text(node: Mapping[str, Any]) -> str:
+    return str(node["state"]) + (f": {node['detail']}" if node["detail"] else "")
 
 
 def blocks_table(blocks: "Iterable[BlockRecord]", *, now_ms: int, is_short: bool = False) -> Table:

@@ -1,13 +1,14 @@
 """Statements: what the books say about a span of time. Sums of postings and nothing else."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from hashwright.ledger.accounts import parts_of
+from hashwright.ledger.accounts import MEMBERS, RESERVES, parts_of
 from hashwright.ledger.entries import Entry
-from hashwright.money import Amount, Currency
+from hashwright.ledger.lots import RESERVE_MOVED
+from hashwright.money import Amount, Currency, apportion
 
 Grouping = Literal["", "member", "destination"]
 
@@ -78,5 +79,61 @@ def _count(total: DayTotal, kind: str, account: str, minor: int) -> None:
         total.spent += minor
     elif account.startswith("liability:member:") and not kind.startswith("payout"):
         total.credited -= minor
+    elif account.startswith(RESERVES) and kind != RESERVE_MOVED:
+        total.earned += max(-minor, 0)
+        total.spent += max(minor, 0)
     elif account.startswith("liability:payout:") and kind == "payout-settled":
         total.paid += minor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerPart:
+    """A worker's part of what a destination earned in a span, by its part of the work: an estimate for people.
+
+    `work` is accepted work [hashes], `part` its part of the work that shares in this money.
+    """
+
+    worker: str
+    destination: str
+    work: int
+    part: float
+    amount: Amount
+
+
+def by_worker(
+    entries: Iterable[Entry], work: Mapping[tuple[str, str], int], *, member_of: Callable[[str], str]
+) -> list[WorkerPart]:
+    """Divide what was earned by work [hashes by destination and worker]; the parts sum to what the books say.
+
+    What a member was credited falls to his workers, what is the owner's to all workers of that destination. A block
+    pays work of days before, so the parts are fair over long spans only. Money for which nobody worked in the span
+    stands under no worker.
+    """
+    pots: dict[tuple[str, str, Currency], int] = {}
+    for entry in entries:
+        for posting in entry.postings:
+            parts = parts_of(posting.account)
+            if posting.account.startswith(MEMBERS) and not entry.kind.startswith("payout"):
+                key = (parts[2], parts[3], posting.amount.currency)
+            elif posting.account.startswith("income:mined:"):
+                key = (parts[2], "", posting.amount.currency)
+            else:
+                continue
+            pots[key] = pots.get(key, 0) - posting.amount.minor
+    found: list[WorkerPart] = []
+    for (destination, member, currency), minor in pots.items():
+        theirs = {
+            worker: hashes
+            for (place, worker), hashes in work.items()
+            if place == destination and hashes > 0 and member in ("", member_of(worker))
+        }
+        found.extend(_parts(destination, theirs or {"": 0}, Amount(minor, currency)))
+    return sorted(found, key=lambda it: (it.destination, it.amount.currency.code, -it.work, it.worker))
+
+
+def _parts(destination: str, work: Mapping[str, int], pot: Amount) -> Iterator[WorkerPart]:
+    workers, total = sorted(work), sum(work.values())
+    amounts = apportion(pot, [work[it] for it in workers]) if total else (pot,)
+    for worker, amount in zip(workers, amounts, strict=True):
+        part = work[worker] / total if total else 0.0
+        yield WorkerPart(worker=worker, destination=destination, work=work[worker], part=part, amount=amount)

@@ -18,7 +18,7 @@ from hashwright.money import Amount, Currency
 from hashwright.pool.eras import Era, Eras, OpenEra
 from hashwright.pool.luck import LuckReport, expected_units, report
 from hashwright.pool.schemes.base import HOUSE, Scheme
-from hashwright.pool.window import window_of
+from hashwright.pool.window import SlotImage, window_of
 
 UNKNOWN = "unknown"
 """Who found a block that only the chain remembers."""
@@ -50,7 +50,7 @@ class _EraImage(msgspec.Struct, array_like=True):
     since: int
     key: str
     settings: bytes
-    slots: tuple[tuple[tuple[str, bytes], ...], ...]
+    slots: tuple[bytes | SlotImage, ...]
 
 
 def scheme_of(key: str, settings: bytes | Mapping[str, Any]) -> Scheme:

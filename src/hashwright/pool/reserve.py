@@ -133,13 +133,19 @@ def review(state: PoolState, settings: DestinationSet, *, now: int) -> tuple[Poo
         held.is_stopped, held.stopped_at = True, now
         text = f"{name} takes no work now: {STOPPED}. {figures}"
         return (Alert(level="critical", code="HW-645", text=text),)
-    if found.free.minor * RESUME_PARTS >= held.subsidy + held.fees:
+    if not missing(held, found):
         held.is_stopped = False
         return (Alert(level="info", code="HW-646", text=f"{name} takes work again. {figures}"),)
     if now - held.stopped_at < GRACE_MS:
         return ()
     left = [session.id for session in state.sessions.values() if session.destination == name]
     return tuple(CloseSession(session, f"{name}: {STOPPED}") for session in left)
+
+
+def missing(held: Reserve, found: Solvency) -> int:
+    """Return how much a reserve lacks to take work again [minor units]; 0 where it has enough."""
+    margin = -(-(held.subsidy + held.fees) // RESUME_PARTS)
+    return max(0, margin - found.free.minor)
 
 
 def fill(state: PoolState, name: str, amount: Amount) -> None:

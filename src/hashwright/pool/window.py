@@ -16,24 +16,33 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 SLOTS: Final = 256
 """A boundary within 0.4 % of the window; with 1,000 members in every slot it is 256,000 numbers, some 30 MB."""
 
-Image = tuple[tuple[tuple[str, bytes], ...], ...]
-"""Slots, oldest first, of members and their work [hashes, big-endian bytes]: MessagePack's integers end at 64 bits."""
+SlotImage = tuple[tuple[str, bytes], ...]
+"""Members and their work [hashes, big-endian bytes]: MessagePack's integers end at 64 bits."""
+_pack: Final = msgspec.msgpack.Encoder().encode
+_unpack: Final = msgspec.msgpack.Decoder(SlotImage).decode
 
 
 @dataclass(slots=True)
 class Slot:
-    """Work that came together."""
+    """Work that came together. `packed` is its image, made once when the slot is full: snapshots are taken of many."""
 
     total: int = 0
     work: dict[str, int] = field(default_factory=dict)
+    packed: bytes = b""
 
     def add(self, member: str, work: int) -> None:
         """Add to a member's work."""
         self.work[member] = self.work.get(member, 0) + work
         self.total += work
+
+    def image(self) -> bytes:
+        """Return it in a form that a snapshot can hold."""
+        return self.packed or _pack(tuple((name, _bytes(work)) for name, work in sorted(self.work.items())))
 
     def part(self, wanted: int) -> dict[str, int]:
         """Return the same part of everybody's work, `wanted` [hashes] in sum, exactly."""
@@ -93,12 +102,14 @@ class Window:
             over -= slot.total
         return {member: work for member, work in sums.items() if work}
 
-    def image(self) -> Image:
-        """Return everything in a form that a snapshot can hold."""
-        return tuple(tuple((name, _bytes(work)) for name, work in sorted(slot.work.items())) for slot in self._slots)
+    def image(self) -> tuple[bytes, ...]:
+        """Return the slots, oldest first, in a form that a snapshot can hold."""
+        return tuple(slot.image() for slot in self._slots)
 
     def _newest(self, limit: int) -> Slot:
         if not self._slots or self._slots[-1].total >= max(1, limit // SLOTS):
+            if self._slots:
+                self._slots[-1].packed = self._slots[-1].image()
             self._slots.append(Slot())
         return self._slots[-1]
 
@@ -113,13 +124,19 @@ class Window:
                 del self._sums[member]
 
 
-def window_of(image: Sequence[Sequence[tuple[str, bytes]]]) -> Window:
-    """Read a window back from its image."""
+def window_of(image: Sequence[bytes | SlotImage]) -> Window:
+    """Read a window back from its image; programs before this one did not pack the slots.
+
+    Raises:
+        msgspec.DecodeError: it is damaged.
+    """
     window = Window()
     for held in image:
         slot = Slot()
-        for member, work in held:
+        for member, work in _unpack(held) if isinstance(held, bytes) else held:
             slot.add(member, int.from_bytes(work, "big"))
+        if isinstance(held, bytes) and held is not image[-1]:
+            slot.packed = held
         window._slots.append(slot)
         window.total += slot.total
         for member, hashes in slot.work.items():

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from hashwright.pool import reserve
 from hashwright.pool.records import Destination
 from hashwright.runtime import destinations, setups
 from hashwright.runtime.control import Command
@@ -107,6 +108,7 @@ def destination_of(app: "Hashwright", name: str, destination: Destination) -> di
         "is_practice": settings.is_practice,
         "kind": "own node" if destination.is_own else "upstream",
         "state": destination.state,
+        "is_stopped": reserve.is_stopped(app.kernel.pool, name),
         "node": {"state": destination.node_state, "detail": destination.node_detail},
         "machines": len(destination.working),
         "height": None if job is None else job.height,

@@ -219,7 +219,14 @@ def commands(app: "Hashwright") -> dict[str, Any]:
     async def reconcile(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         return await _reconcile(app, arguments)
 
-    return {"ledger-prices": take_prices, "ledger-reconcile": reconcile}
+    async def cost(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        from hashwright.runtime.payouts import LiveBooks
+        from hashwright.store.costs import book_cost
+
+        now = app.clock.now()
+        return await LiveBooks(app).write(lambda connection: book_cost(connection, arguments, now_ms=now))
+
+    return {"ledger-prices": take_prices, "ledger-reconcile": reconcile, "ledger-cost": cost}
 
 
 async def _reconcile(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,6 +69,7 @@ def reserve_of(app: "Hashwright", settings: DestinationSet) -> dict[str, Any] | 
         "promised": (found.reserve - found.floor - found.free).text(),
         "floor": found.floor.text(),
         "free": found.free.text(),
+        "missing": Amount(0 if answer["is_accepting"] else reserve.missing(held, found), currency).text(),
         "blocks_free_est": round(found.blocks_free_est, 3),
         "ruin_probability_est": found.ruin_probability_est,
     }

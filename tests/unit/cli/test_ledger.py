@@ -119,3 +119,47 @@ def test_empty_books_say_so(capsys, tmp_path):
     said = hw(capsys, "--data-dir", tmp_path, "--plain", "ledger", "balance")
     assert "The books are empty" in said.out + said.err
     assert hw(capsys, "--data-dir", tmp_path, "ledger", "export", "--format", "csv").code == 4
+
+
+def test_workers_stand_beside_what_was_earned(capsys, folder):
+    rows = json.loads(hw(capsys, "--data-dir", folder, "--json", "ledger", "workers", "--days", "3650").out)["workers"]
+    assert rows
+    assert {it["worker"] for it in rows} == {""}, "these books hold no work"
+    assert (
+        "(nobody worked in these days)" in hw(capsys, "--data-dir", folder, "ledger", "workers", "--days", "3650").out
+    )
+
+
+def test_costs_are_booked_once_and_stand_in_the_books(capsys, folder):
+    words = ("ledger", "cost", "energy", "home", "120.50 EUR", "--date", "2026-10-31", "--reference", "invoice 4711")
+    said = hw(capsys, "--data-dir", folder, *words)
+    assert (said.code, said.out) == (0, "Booked: hw ledger explain cost:energy:home:invoice%204711\n")
+    again = hw(capsys, "--data-dir", folder, "--json", *words)
+    assert json.loads(again.out)["is_new"] is False
+    hw(capsys, "--data-dir", folder, "ledger", "cost", "hardware", "S21 #1", "2300 EUR", "--date", "2026-09-01")
+    rows = json.loads(hw(capsys, "--data-dir", folder, "--json", "ledger", "balance").out)["balances"]
+    sums = {it["account"]: it["amount"] for it in rows if it["currency"] == "EUR"}
+    assert sums["expense:energy:home"] == "120.50"
+    assert sums["asset:hardware:S21%20%231"] == "2300.00"
+    assert sums["asset:cash:bank"] == "-2420.50"
+    assert hw(capsys, "--data-dir", folder, "ledger", "check").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("home", "121 EUR", "--reference", "r"), "is booked already"),
+        (("home", "12 LTC2", "--reference", "x"), "no money of a state"),
+        (("home", "0 EUR"), "no money of a state"),
+        (("home", "1.234 EUR"), "has no smaller unit"),
+        (("x" * 65, "1 EUR"), "the name has 1 to 64 characters"),
+        (("home", "1 EUR", "--date", "2100-01-01"), "lies in the future"),
+    ],
+)
+def test_a_cost_that_cannot_be_booked_says_why(capsys, folder, words, problem):
+    first = ("ledger", "cost", "energy", "home", "120 EUR", "--reference", "r", "--date", "2026-10-31")
+    assert hw(capsys, "--data-dir", folder, *first).code == 0
+    said = hw(capsys, "--data-dir", folder, "ledger", "cost", "energy", *words)
+    assert said.code != 0
+    assert problem in said.err
+    assert "HW-651" in said.err

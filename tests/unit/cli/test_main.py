@@ -60,7 +60,7 @@ def test_the_commands_of_this_part_are_there():
         "pool account", "pool accounts", "pool luck", "pool scheme", "pool reserve", "pool release",
         "route status", "route set", "route move", "route test",
         "ledger balance", "ledger day", "ledger explain", "ledger check", "ledger export",
-        "ledger prices", "ledger reconcile",
+        "ledger prices", "ledger reconcile", "ledger cost", "ledger workers",
         "admin backup", "admin restore", "admin replay",
         "admin config show", "admin config export", "admin config apply",
     }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from hashwright.ledger import accounts
 from hashwright.ledger.entries import entry_of
-from hashwright.ledger.lots import SALE
+from hashwright.ledger.lots import RESERVE_MOVED, SALE
 from hashwright.money import Amount, Currency
 
 LTC = Currency("LTC", 8)
@@ -92,3 +92,22 @@ def outgo():
 
 def numbered(entries=None):
     return list(enumerate(entries or every_kind(), start=1))
+
+
+def reserve_books():
+    """A block fills a reserve, work is paid from it, the owner moves coins into it, brings some, and sells."""
+    kinds = ("block-matured", "work-credited", RESERVE_MOVED, "deposit")
+    moves = (
+        ((accounts.wallet("hot"), 1_000), (accounts.reserve("home"), -1_000)),
+        (
+            (accounts.reserve("home"), 600),
+            (accounts.member("home", "kai"), -400),
+            (accounts.member("home", "lea"), -200),
+        ),
+        ((accounts.OWNER, 300), (accounts.reserve("home"), -300)),
+        ((accounts.wallet("hot"), 50), (accounts.OWNER, -50)),
+    )
+    return [
+        entry_of(f"e:{at}", kind, START + at, *((account, ltc(minor * 10**6)) for account, minor in postings))
+        for at, (kind, postings) in enumerate(zip(kinds, moves, strict=True))
+    ]

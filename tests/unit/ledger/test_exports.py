@@ -8,8 +8,6 @@ import sys
 
 import pytest
 
-from hashwright.ledger import accounts
-from hashwright.ledger.entries import entry_of
 from hashwright.ledger.export_beancount import Names, export_beancount
 from hashwright.ledger.export_csv import export_csv
 from hashwright.ledger.export_json import export_json
@@ -23,11 +21,11 @@ from hashwright.ledger.export_tax import (
     tax_rows,
     txid_of,
 )
-from hashwright.ledger.lots import RESERVE_MOVED, first_in_first_out
+from hashwright.ledger.lots import first_in_first_out
 from hashwright.ledger.prices import Valuer, read_price_rows
 from hashwright.store import ledger
 from hashwright.store.sqlite import SqliteStore
-from unit.ledger.books import LTC, START, TXID, every_kind, ltc, numbered
+from unit.ledger.books import LTC, TXID, every_kind, ltc, numbered, reserve_books
 
 CHECKER = pathlib.Path(__file__).parents[3] / "scripts" / "ledger_checker.py"
 PRICES = ["date,base,quote,price", "2026-09-20,LTC,EUR,80.00", "2026-09-21,LTC,EUR,85.00"]
@@ -146,25 +144,6 @@ def test_tax_programs_get_their_columns():
     rows = list(csv.reader(export_cointracker(numbered())))
     assert tuple(rows[0]) == COINTRACKER
     assert rows[1] == ["09/21/2026 14:13:20", "2.50000000", "LTC", "", "", "", "", "mined"]
-
-
-def reserve_books():
-    """A block fills a reserve, work is paid from it, the owner moves coins into it, brings some, and sells."""
-    kinds = ("block-matured", "work-credited", RESERVE_MOVED, "deposit")
-    moves = (
-        ((accounts.wallet("hot"), 1_000), (accounts.reserve("home"), -1_000)),
-        (
-            (accounts.reserve("home"), 600),
-            (accounts.member("home", "kai"), -400),
-            (accounts.member("home", "lea"), -200),
-        ),
-        ((accounts.OWNER, 300), (accounts.reserve("home"), -300)),
-        ((accounts.wallet("hot"), 50), (accounts.OWNER, -50)),
-    )
-    return [
-        entry_of(f"e:{at}", kind, START + at, *((account, ltc(minor * 10**6)) for account, minor in postings))
-        for at, (kind, postings) in enumerate(zip(kinds, moves, strict=True))
-    ]
 
 
 def test_a_reserve_is_the_owners_and_what_it_pays_is_a_cost():

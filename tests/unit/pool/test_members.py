@@ -1,5 +1,7 @@
 """A pool with members: work enters the window, a block is divided when found, the chain moves it through the books."""
 
+import random
+
 import msgspec
 import pytest
 
@@ -12,6 +14,7 @@ from hashwright.pool.effects import Alert, CreditWork, PostEntry, SubmitBlock
 from hashwright.pool.events import BlockAnswered, BlockRecovered, BlockSeen, ReserveMoved
 from hashwright.pool.members import luck_report
 from hashwright.pool.schemes.base import HOUSE
+from hashwright.pool.window import SlotImage, Window, window_of
 from hashwright.runtime.engines import Engines
 from hashwright.runtime.replay import snapshot_of, state_of
 from unit.pool.pool_world import EASY_BITS, World, destination, template
@@ -240,3 +243,20 @@ def test_luck_is_counted_at_the_difficulty_of_the_time_and_survives_a_snapshot()
         assert expected[name] == pytest.approx(sum(hashes) / network_work)
     restored = state_of(snapshot_of(Engines(pool=world.state)))
     assert luck_report(restored.pool.books["btc"]) == found
+
+
+def test_a_window_comes_back_from_its_image_and_from_that_of_older_programs():
+    chance = random.Random(3)
+    window = Window()
+    for _ in range(5_000):
+        window.add(chance.choice(("kai", "lea", "mia")), chance.randrange(1, 2**70), limit=2**78)
+    again = window_of(window.image())
+    older = window_of([msgspec.msgpack.decode(it, type=SlotImage) for it in window.image()])
+    for it in (again, older):
+        assert (it.total, it.work(2**78), it.image()) == (window.total, window.work(2**78), window.image())
+    for _ in range(2_000):
+        piece = chance.choice(("kai", "zoe")), chance.randrange(1, 2**70)
+        for it in (window, again, older):
+            it.add(*piece, limit=2**78)
+    assert window.image() == again.image() == older.image()
+    assert window.work(2**77) == again.work(2**77) == older.work(2**77)
