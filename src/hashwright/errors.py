@@ -83,6 +83,9 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-208": _code(
         "Address cannot be paid by a block", "This kind of address has no output script.", "Use an ordinary address."
     ),
+    "HW-209": _code(
+        "RandomX is missing", "The library that checks Monero's work is not installed.", "apt install librandomx0."
+    ),
     # 3xx: Stratum, workers, shares, blocks
     "HW-301": _code("Machine sends no shares", "It is connected, but silent.", "Look at its own page."),
     "HW-302": _code("First share takes long", "The machine is slow for its difficulty.", "This is normal; wait."),
