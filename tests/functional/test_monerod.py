@@ -107,8 +107,8 @@ def test_a_template_becomes_a_block_and_the_node_agrees_on_every_hash(chain):
             for nonce in range(4):
                 tried = ours.with_bytes(ours.nonce_at, nonce.to_bytes(NONCE_BYTES, "little"))
                 theirs = node(
-                    "calc_pow", major_version=tried.major_version, height=tried.height, block_blob=tried.hashing_blob.hex(),
-                    seed_hash=template["seed_hash"],
+                    "calc_pow", major_version=tried.major_version, height=tried.height,
+                    block_blob=tried.hashing_blob.hex(), seed_hash=template["seed_hash"],
                 )  # fmt: skip
                 assert machine.hash(tried.hashing_blob).hex() == theirs
         finally:

@@ -16,6 +16,7 @@ from hashwright.pool.events import (
     BlockReleased,
     BlockSeen,
     DestinationRemoved,
+    ProcessStarted,
     ReserveMoved,
     SessionOpened,
     SubscribeAsked,
@@ -23,7 +24,9 @@ from hashwright.pool.events import (
 from hashwright.pool.records import OWN_CHANNEL
 from hashwright.pool.reserve import CREDIT_MS, GRACE_MS, solvency
 from hashwright.pool.step import TICK_KEY
+from hashwright.routing.events import RouteSet, Target
 from hashwright.runtime.engines import Engines
+from hashwright.runtime.engines import step as engines_step
 from hashwright.runtime.replay import snapshot_of, state_of
 from hashwright.signals import ClockTicked, DestinationChanged
 from unit.pool.pool_world import EASY_BITS, World, destination, template
@@ -357,3 +360,36 @@ def test_whatever_happens_the_engine_and_the_books_hold_the_same_reserve(seed):
     assert sum(minor for (_, money), minor in balances.items() if money == BTC) == 0
     assert owed(balances, "liability:member:btc", BTC) >= 0
     assert all(minor <= 0 for (account, _), minor in balances.items() if account.startswith("liability:"))
+
+
+def test_routing_takes_the_machines_elsewhere_when_a_reserve_is_at_its_floor():
+    """The engines together: the pool says down, routing moves, and comes back when the reserve is filled."""
+    world = World.__new__(World)
+    engines = Engines()
+    world.state, world.now, world.effects, world.nonce = engines.pool, 1_800_000_000_000, [], 0
+
+    def do(event):
+        effects = engines_step(engines, event, now=world.now)
+        world.effects.extend(effects)
+        return effects
+
+    world.do = do
+    do(ProcessStarted(1, "test"))
+    do(settings("pps"))
+    do(destination(destination="other"))
+    for name in ("btc", "other"):
+        do(msgspec.structs.replace(template(1, nbits=EASY_BITS), destination=name))
+    do(ReserveMoved("btc", BLOCK * 12 // 10, "first"))
+    do(RouteSet("sha256d", (Target("btc", "share", 1.0),), ("other",), "", 0, ""))
+    do(SessionOpened(1, "l", "btc", "127.0.0.1:1"))
+    do(SubscribeAsked(1, 1, "test"))
+    do(AuthorizeAsked(1, 2, "kai.r01", "x"))
+    assert world.state.sessions[1].destination == "btc"
+    share(world, 1, "kai.r01", "block")
+    tick(world)
+    assert world.state.destinations["btc"].state == "down"
+    for _ in range(15):
+        world.now += 1_000
+        do(ClockTicked("routing-tick"))
+    assert world.state.sessions[1].destination == "other"
+    assert not [it for it in world.effects if isinstance(it, CloseSession)]
