@@ -76,6 +76,12 @@ class Coin:
             raise NotSupported(f"{self.title} has no network {name!r}.", code="HW-204", hint=f"Choose one of: {known}.")
         return self.networks[name]
 
+    @property
+    def mean_interval_s(self) -> float:
+        """Return what a block takes at rest [s]: the plan, but for rules that luck shifts (Dogecoin: 63 s, not 60)."""
+        shifted = self.economy.adjustment.mean_interval_s if self.economy is not None else 0.0
+        return shifted or float(self.block_interval_s)
+
     def _why_compared(self) -> str:
         if self.economy is not None and self.economy.merged_parent:
             return f"it is mined along with {self.economy.merged_parent.title()}, by a pool that passes it on"

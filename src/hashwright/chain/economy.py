@@ -25,18 +25,22 @@ class Adjustment:
 
     `epoch`: once in `epoch_blocks`, by the time they took, at most by `factor_max`. `window`: with each block, by the
     time of the last blocks; `window_s` is how much of the past it looks at when blocks come as planned, `lag_s` how
-    much of the newest past it leaves out. The exact rules are named in `rule` and, where they are built, in
-    `chain.retarget`, `chain.adjustment` and `chain.cryptonote.rules`.
+    much of the newest past it leaves out. `relax`: a part of the deviation with each block, so that it dies away by
+    1/e in `relax_s`. The exact rules are named in `rule` and, where they are built, stand in `chain.retarget`,
+    `chain.adjustment` and `chain.cryptonote.rules`.
     """
 
     rule: str
-    kind: Literal["epoch", "window"]
+    kind: Literal["epoch", "window", "relax"]
     epoch_blocks: int = 0
     epoch_intervals: int = 0
     """Intervals that an epoch's time is measured over (Bitcoin: one less than its blocks)."""
     factor_max: float = 4.0
     window_s: int = 0
     lag_s: int = 0
+    relax_s: float = 0.0
+    mean_interval_s: float = 0.0
+    """What a block takes at rest, where luck makes it another time than the plan [s]."""
 
 
 EPOCH_2016: Final = Adjustment(rule="bitcoin", kind="epoch", epoch_blocks=2016, epoch_intervals=2015)

@@ -1,14 +1,15 @@
 """Where the next retarget will land, from how fast this period's blocks came.
 
-As mempool.space estimates it (its open source, `difficulty-adjustment`): early in a period the few blocks are blended
-with the end of the last one, weighed by how many of the first 504 blocks are there. The result is an estimate.
+As mempool.space estimates it (its `difficulty-adjustment`, whose published vectors are the tests): from a quarter of
+the period on, its own speed alone counts; before, the last 504 blocks do, of which those of the last period are scaled
+to the difficulty of this one. Where their time is not known, they count as planned. An estimate.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 BLEND_BLOCKS: Final = 504
-"""A quarter of a period: after so many blocks, its own speed alone counts."""
+"""A quarter of a period."""
 CHANGE_MAX_PERCENT: Final = 300.0
 CHANGE_MIN_PERCENT: Final = -75.0
 
@@ -29,7 +30,8 @@ def next_retarget(
     height: int,
     elapsed_s: float,
     previous_change_percent: float = 0.0,
-    period_blocks: int = 2016,
+    tail_s: float | None = None,
+    epoch_blocks: int = 2016,
     interval_s: int = 600,
 ) -> NextRetarget:
     """Estimate the next retarget.
@@ -37,28 +39,31 @@ def next_retarget(
     Args:
         height: of the newest block.
         elapsed_s: since the first block of this period [s].
-        previous_change_percent: of the last retarget: how fast the tail of the last period was.
-        period_blocks: between two retargets.
+        previous_change_percent: of the last retarget.
+        tail_s: from the block 504 before the newest to the first of this period [s], where it is known.
+        epoch_blocks: between two retargets.
         interval_s: planned between two blocks [s].
     """
-    done = height % period_blocks
-    remaining = period_blocks - done
-    mean_s = _mean_interval_s(done, elapsed_s, previous_change_percent, interval_s)
+    done = height % epoch_blocks
+    remaining = epoch_blocks - done
+    mean_s = _mean_interval_s(done, max(elapsed_s, 1.0), previous_change_percent, tail_s, interval_s)
     change = min(max((interval_s / mean_s - 1) * 100, CHANGE_MIN_PERCENT), CHANGE_MAX_PERCENT)
     return NextRetarget(
         height=height + remaining,
         change_percent=change,
-        progress=done / period_blocks,
+        progress=done / epoch_blocks,
         remaining_blocks=remaining,
         remaining_s=remaining * mean_s,
     )
 
 
-def _mean_interval_s(done: int, elapsed_s: float, previous_change_percent: float, interval_s: int) -> float:
-    """Return the seconds a block takes now, as far as they can be told."""
-    seen_s = max(elapsed_s, 1.0) / (done + 1)
+def _mean_interval_s(
+    done: int, elapsed_s: float, previous_change_percent: float, tail_s: float | None, interval_s: int
+) -> float:
+    """Return the seconds that a block takes at the present difficulty, as far as they can be told."""
     if done >= BLEND_BLOCKS:
-        return seen_s
-    before_s = interval_s / (1 + previous_change_percent / 100)
-    weight = max(done, 0) / BLEND_BLOCKS
-    return seen_s * weight + before_s * (1 - weight)
+        return elapsed_s / (done + 1)
+    if tail_s is None:
+        planned_s = float(interval_s) * (BLEND_BLOCKS - done)
+        return (elapsed_s + planned_s) / (BLEND_BLOCKS + 1)
+    return (elapsed_s + tail_s * (1 + previous_change_percent / 100)) / BLEND_BLOCKS

@@ -29,7 +29,7 @@ COIN = Coin(
                 (600_000, 10_000 * 10**8),
             )
         ),
-        adjustment=Adjustment(rule="digishield", kind="window", window_s=8 * 60),
+        adjustment=Adjustment(rule="digishield", kind="relax", relax_s=480.0, mean_interval_s=63.0),
         maturity_blocks=240,
         merged_parent="litecoin",
         source="Dogecoin Core src/dogecoin.cpp",

@@ -17,7 +17,7 @@ COIN = Coin(
     economy=Economy(
         work_factor=1,
         emission=Shrinking(start=5 * 10**9, interval_blocks=5_000_000, keep=4, of=5, offset=1),
-        adjustment=Adjustment(rule="ethash", kind="window", window_s=7 * 3600),
+        adjustment=Adjustment(rule="ethash", kind="relax", relax_s=19_200.0),
         maturity_blocks=0,
         source="ECIP-1017, ECIP-1099, EIP-100",
     ),
