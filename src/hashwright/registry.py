@@ -40,6 +40,7 @@ class _Source:
 KINDS: Final = {
     "coins": Kind(package="hashwright.chain.coins", attribute="COIN"),
     "nodes": Kind(package="hashwright.adapters.nodes", attribute="PLUGIN"),
+    "policies": Kind(package="hashwright.planner.policies", attribute="POLICY"),
     "schemes": Kind(package="hashwright.pool.schemes", attribute="SCHEME"),
     "upstreams": Kind(package="hashwright.adapters.upstreams", attribute="READER"),
 }
