@@ -24,9 +24,12 @@ COMMANDS = {
     "doctor": "doctor:doctor",
     "pool": "pool:pool",
     "route": "route:route",
+    "plan": "plan:plan",
     "calc": "calc:calc",
     "compare": "compare:compare",
     "trends": "trends:trends",
+    "backtest": "backtest:backtest",
+    "audit": "audit:audit",
     "ledger": "ledger:ledger",
     "miner": "miner:miner",
     "admin": "admin:admin",
@@ -35,7 +38,7 @@ COMMANDS = {
 PANELS: list[CommandGroupDict] = [
     {"name": "Start", "commands": ["demo", "up"]},
     {"name": "Look", "commands": ["status", "ledger", "doctor"]},
-    {"name": "Decide", "commands": ["calc", "compare", "trends"]},
+    {"name": "Decide", "commands": ["plan", "backtest", "calc", "compare", "audit", "trends"]},
     {"name": "Mine", "commands": ["pool", "route", "miner"]},
     {"name": "Care", "commands": ["admin", "completion"]},
 ]

@@ -57,6 +57,8 @@ class CoinStart:
     reward_coins: tuple[float, ...]
     hashrate_hs: float = 0.0
     epoch_done: float = 0.5
+    fees_ratio: float = 0.0
+    """Fees of blocks by new coins, now."""
 
     @property
     def pressure(self) -> float:
