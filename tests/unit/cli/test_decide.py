@@ -215,7 +215,7 @@ def test_the_table_for_a_person(capsys, clock):
     heads, *rows = said.out.splitlines()[:3]
     assert heads.split("\t")[0] == "machine"
     assert [row.split("\t")[0] for row in rows] == ["Bitaxe Gamma", "Antminer S21"]
-    assert "fast, middle, slow" in said.err
+    assert "slow, middle and fast growth" in said.err
     past = hw(capsys, "compare", "hardware", "--coin", "xmr")
     assert past.out.startswith("As of 2024-11-30, ")
 
