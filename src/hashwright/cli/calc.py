@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from hashwright.economics.market import Market
     from hashwright.economics.payback import Payback
 
+DIGITS_MAX = 40
+
 
 @click.command(cls=Command)
 @click.argument("machine", default="")
@@ -107,10 +109,9 @@ class _Asked:
 
     def _market(self) -> "Market":
         """Read the market, with what the person said over it."""
-        from decimal import Decimal
+        from decimal import Decimal, DecimalException
 
         from hashwright.economics.market import Fact, FieldName, Market
-        from hashwright.money import MoneyError, decimal_of
 
         told: dict[tuple[str, FieldName], Fact] = {}
         asked: tuple[tuple[FieldName, str | float | None], ...] = (
@@ -121,10 +122,10 @@ class _Asked:
             if text is None:
                 continue
             try:
-                value = decimal_of(str(text).replace("_", ""))
-            except MoneyError:
+                value = Decimal(str(text).replace("_", ""))
+            except DecimalException:
                 value = Decimal(0)
-            if value <= 0:
+            if not (value.is_finite() and value > 0 and abs(value.adjusted()) < DIGITS_MAX):
                 raise click.UsageError(f"{str(text)[:40]!r} is no {name}.", click.get_current_context(silent=True))
             told[self.coin.key, name] = Fact(value=value, at_ms=self.now, known_at_ms=self.now, sources=("as told",))
         return Market(facts=told).over(parts.read_market(self.terminal))
@@ -168,7 +169,7 @@ class _Asked:
         first, *rest = self._verdict(answer)
         terminal.draw(Text(first, style=style))
         for line in rest:
-            terminal.line(line)
+            terminal.draw(Text(line))
         terminal.line()
         speed = f"{hashrate_text(answer.rig.hashrate_hs)}, {power_text(answer.rig.power_w)}"
         terminal.line(f"{answer.rig.name} on {self.coin.title}: {speed} ({self.rig_source})")
@@ -182,7 +183,8 @@ class _Asked:
     def _verdict(self, answer: "Calculation") -> list[str]:
         lines = verdict_lines(answer, self.assumed)
         coins = [it.coin for it in answer.earnings]
-        return [parts.as_of(self.market, coins, self.now) + lines[0], *lines[1:]]
+        past = parts.as_of(self.market, coins, self.now)
+        return [past + lines[0][0].lower() + lines[0][1:] if past else lines[0], *lines[1:]]
 
     def _notes(self, coins: list[str]) -> None:
         from hashwright.chain.find import merged_with
@@ -310,12 +312,12 @@ def _hashprice_rows(answer: "Calculation", algorithm: str) -> list[tuple[str, st
     return [
         (
             "hashprice",
-            parts.usd_text(answer.hashprice_usd_ph_day * size / 1e15),
+            parts.number_text(answer.hashprice_usd_ph_day * size / 1e15),
             f"what 1 {unit} earns a day, before fees",
         ),
         (
             "hashcost",
-            parts.usd_text(answer.hashcost_usd_ph_day * size / 1e15),
+            parts.number_text(answer.hashcost_usd_ph_day * size / 1e15),
             f"what the power of 1 {unit} costs, {efficiency}",
         ),
     ]
@@ -337,7 +339,7 @@ def _payback_words(paid: "Payback | None", assumed: "Assumed") -> tuple[str, str
     growth = f"at {math.exp(assumed.growth_per_year):.1f}x difficulty a year"
     naive = "" if paid.naive_days is None else f"; {_days_text(paid.naive_days)} if nothing ever changed"
     if paid.days is None:
-        return "never", f"never pays back {growth}: {parts.usd_text(paid.peak_usd, sign=True)} at best{naive}"
+        return "never", f"{growth}: {parts.usd_text(paid.peak_usd, sign=True)} at best{naive}"
     return _days_text(paid.days), f"{growth}{naive}"
 
 

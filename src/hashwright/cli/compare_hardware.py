@@ -204,14 +204,19 @@ class _Comparison:
             terminal.note(f"Left out, {reason}")
         if self.is_assumed:
             terminal.note(f"Assumed: {parts.POWER_PRICE_ASSUMED:.2f} USD/kWh. Say yours: --power-price 0.08")
-        terminal.note(f"Payback: fast, middle, slow of the growth rates of {self.growth_source}.")
+        terminal.note("Payback in days: at slow, middle and fast growth of difficulty; in brackets how often at all.")
+        terminal.note(f"Growth: {self.growth_source}.")
         parts.tell_old(terminal, self.market, self.coins, self.now)
         parts.tell_findings(terminal, self.market.findings)
 
     def _table(self) -> Table:
-        rows = tuple(self._cells(coin, it) for coin, it in self.ranked)
+
         heads = ("machine", "coin", "hash rate", "power", "break-even USD/kWh", "left USD/day", "hash cost", "payback")
-        return Table(heads=heads, rows=rows, right=frozenset(heads[2:7]))
+        rows = [self._cells(coin, it) for coin, it in self.ranked]
+        kept = [0, 1, 4, 5, 7] if self.terminal.is_narrow else list(range(len(heads)))
+        shown = tuple(heads[at] for at in kept)
+        cells = tuple(tuple(row[at] for at in kept) for row in rows)
+        return Table(heads=shown, rows=cells, right=frozenset(heads[2:7]) & frozenset(shown))
 
     def _cells(self, coin: "Coin", it: "Ranked") -> tuple[str, ...]:
         unit, size = parts.rate_unit(coin.algorithm)
@@ -230,12 +235,12 @@ class _Comparison:
 
 def _payback_cell(it: "Ranked") -> str:
     if it.payback is None:
-        return "- (no price known)"
+        return "price unknown"
     if it.payback.chance == 0:
         return "never"
     days = (it.payback.fast_days, it.payback.middle_days, it.payback.slow_days)
     words = ", ".join("never" if day is None else f"{day:.0f}" for day in days)
-    return f"{words} days ({it.payback.chance:.0%} of cases)"
+    return f"{words} days ({it.payback.chance:.0%})"
 
 
 def _row_document(coin: "Coin", it: "Ranked", hashprice: float) -> "HardwareRow":
