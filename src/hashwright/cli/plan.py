@@ -208,12 +208,7 @@ class Asked:
                 records.BindingDocument(what=it.what, worth_usd_est=it.worth_usd) for it in found.allocation.bindings
             ],
             turning_points=list(turning_points(found)),
-            stresses=[
-                records.StressDocument(
-                    name=it.name, mean_usd_est=it.mean_usd, p5_usd_est=it.p5_usd, days_on_share_est=it.days_on_share
-                )
-                for it in stresses
-            ],
+            stresses=[_stress_document(it) for it in stresses],
             spreads=[
                 records.SpreadDocument(
                     coin=it.coin,
@@ -258,6 +253,14 @@ def _outcome_document(it: "Outcome") -> "OutcomeDocument":
         break_even_power_usd_per_kwh_est=it.break_even_usd_kwh,
         short_usd_est=it.short_usd,
     )
+
+
+def _stress_document(it: "Stress") -> Any:  # noqa: ANN401 (a record)
+    from hashwright.cli.documents_plan import StressDocument
+
+    return StressDocument(
+        name=it.name, mean_usd_est=it.mean_usd, p5_usd_est=it.p5_usd, days_on_share_est=it.days_on_share
+    )  # fmt: skip
 
 
 def _reason_document(it: Any) -> Any:  # noqa: ANN401 (a record each)

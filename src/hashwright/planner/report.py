@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Final
 
-
 FOLDER: Final = "page"
 POINTS_MAX: Final = 400
 
@@ -45,14 +44,15 @@ def page(title: str, verdict: Sequence[str], parts: Sequence[str], charts: Seque
     data = json.dumps(list(charts), allow_nan=False).replace("<", "\\u003c")
     lines = "".join(f"<p>{_text(line)}</p>" for line in rest)
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+    style, script = _asset("page.css"), _asset("page.js")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{_text(title)}</title><style>{_asset('page.css')}</style></head><body><h1>{_text(title)}</h1>"
+        f"<title>{_text(title)}</title><style>{style}</style></head><body><h1>{_text(title)}</h1>"
         f'<p class="verdict{" loss" if is_loss else ""}">{_text(head)}</p>{lines}'
         + "".join(parts)
-        + f'<script type="application/json" id="charts">{data}</script><script>{_asset('page.js')}</script></body></html>\n'
+        + f'<script type="application/json" id="charts">{data}</script><script>{script}</script></body></html>\n'
     )
 
 
