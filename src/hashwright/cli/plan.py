@@ -35,6 +35,9 @@ ROWS = 12
 @click.option("--stale", metavar="SHARE", default="0.5%", show_default=True, help="Shares late or rejected.")
 @click.option("--uptime", metavar="SHARE", default="100%", show_default=True, help="How much of a day machines run.")
 @click.option("--pass-through", metavar="SHARE", default="0%", show_default=True, help="What pools pass on of DOGE.")
+@click.option(
+    "--objective", type=click.Choice(("cvar", "cara")), default="cvar", show_default=True, help="cara: pools by luck."
+)
 @click.option("--hold", metavar="RULE", default="sell", show_default=True, help="Coins: sell, keep, cover, or 40%.")
 @click.option("--price-drift", metavar="PERCENT", help="Drift of prices a year, such as +20%; default 0.")
 @click.option("--growth", metavar="FACTOR", help="Growth of difficulty a year, such as 2x; default: as the past says.")
@@ -121,6 +124,7 @@ class Asked:
             risk=parts.risk_of(given["risk"]),
             hold=rule_of(given["hold"]),
             seed=given["seed"],
+            objective=given["objective"],
         )
 
     def prepared(self) -> "Prepared":

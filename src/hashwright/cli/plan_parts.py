@@ -115,12 +115,14 @@ def what_ifs(texts: tuple[str, ...]) -> dict[str, float]:
 
 
 def venues_of(texts: tuple[str, ...], *, fee: float, pass_through: float) -> "tuple[Venue, ...]":
-    """Read `--venue far=1%,max=60%`; none: one pool with the fee given.
+    """Read `--venue far=1%,max=60%,rate=50EH/s`; none: one pool with the fee given.
 
     Raises:
         OperatorError: one is not of that form (HW-826, HW-803).
     """
-    from hashwright.economics.quantities import share_of
+    import math
+
+    from hashwright.economics.quantities import hashrate_of, share_of
     from hashwright.planner.plan import Venue
 
     if not texts:
@@ -130,18 +132,22 @@ def venues_of(texts: tuple[str, ...], *, fee: float, pass_through: float) -> "tu
         name, is_given, rest = text.partition("=")
         words = [word.strip() for word in rest.split(",") if word.strip()]
         known = {"max": 1.0, "doge": pass_through}
-        own_fee = fee
+        own_fee, rate = fee, math.inf
         for word in words:
             key, has_key, value = word.partition("=")
             if not has_key:
                 own_fee = share_of(key, "a pool's fee")
+            elif key == "rate":
+                rate = hashrate_of(value)
             elif key in known:
                 known[key] = share_of(value, key)
             else:
                 is_given = ""
         if not (name.strip() and is_given and words):
             raise OperatorError(f"{text[:40]!r} is no venue.", code="HW-826", hint="Write far=1% or far=1%,max=60%.")
-        found.append(Venue(name=name.strip()[:30], fee=own_fee, cap=known["max"], pass_through=known["doge"]))
+        found.append(
+            Venue(name=name.strip()[:30], fee=own_fee, cap=known["max"], pass_through=known["doge"], hashrate_hs=rate)
+        )
     return tuple(found)
 
 

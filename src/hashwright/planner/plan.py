@@ -9,6 +9,7 @@ estimate over drawn scenarios, in dollars of the horizon, not discounted.
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -23,7 +24,8 @@ from hashwright.economics.hold import SELL_ALL, HoldRule
 from hashwright.economics.scenarios import Progress, simulate
 from hashwright.economics.watchers import Earner, Fan, Totals
 from hashwright.errors import Finding, OperatorError
-from hashwright.planner.allocation import Allocation, Column, Problem, allocate, cvar, dilution_pieces
+from hashwright.planner.allocation import Allocation, Column, Problem, allocate, cvar, dilution_pieces, reweighed
+from hashwright.planner.cara import Pool, Taste, best_split
 from hashwright.planner.decide import Decision, Layout, Proposal, Rules, Snapshot, Way, decide
 from hashwright.planner.worlds import Prepared, what_if
 
@@ -41,6 +43,8 @@ class Venue:
     cap: float = 1.0
     pass_through: float = 0.0
     """What it passes on of coins mined along."""
+    hashrate_hs: float = math.inf
+    """Hash rate of a pool that pays by luck; infinite for one that pays by share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,8 @@ class Wish:
     hold: HoldRule = SELL_ALL
     move_minutes: float = 15.0
     seed: int = 1
+    objective: Literal["cvar", "cara"] = "cvar"
+    """`cara`: the pools of one coin share its work by dislike of luck (planner.cara)."""
 
 
 Kind = Literal["mine", "idle", "sell", "rent", "buy", "cash", "compare"]
@@ -179,6 +185,8 @@ def make_plan(prepared: Prepared, wish: Wish, *, rng: np.random.Generator, progr
         tail=TAIL,
     )
     found = allocate(problem)
+    if wish.objective == "cara":
+        found = _by_luck(prepared, wish, problem, found)
     layout, decision = _decided(problem, found, wish)
     told = [outcomes[i] for i in range(len(outcomes)) if i not in usable]
     placed = [
@@ -433,6 +441,33 @@ class Planned:
     def propose(self, snapshot: Snapshot) -> Proposal:
         """Say what the programme found."""
         return Proposal(weights=self.weights, expected_usd_day=self.expected_usd_day, why="mean less risk")
+
+
+def _by_luck(prepared: Prepared, wish: Wish, problem: Problem, found: Allocation) -> Allocation:
+    """Share out anew what the programme gives to the pools of one coin, by the certainty equivalent of their luck."""
+    weights = found.weights.copy()
+    pools = {it.name: Pool(name=it.name, hashrate_hs=it.hashrate_hs, fee=it.fee) for it in wish.venues}
+    for group in wish.groups:
+        name, rate = group_name(group), group.machine.hashrate_hs * group.count
+        for coin in prepared.coins:
+            rows = [i for i, it in enumerate(problem.columns) if it.group == name and it.coin == coin.ticker]
+            rows = [i for i in rows if problem.columns[i].venue in pools]
+            total = float(weights[rows].sum())
+            if total <= 0:
+                continue
+            start = prepared.world.starts[prepared.place(coin.ticker)]
+            block = start.reward_coins[0] * (1 + start.fees_ratio) * start.price_usd
+            # the aversion by which a day's income, lost for sure, weighs as much as `risk` times a lucky one
+            taste = Taste(
+                span_s=wish.horizon_days * 86_400.0,
+                block_usd=block,
+                work_hashes=start.work_hashes,
+                aversion=wish.risk / max(_purse(wish), 1.0),
+            )
+            here = [pools[problem.columns[i].venue] for i in rows]
+            split = best_split(here, rate * total, taste)
+            weights[rows] = [part / rate for part in split]
+    return reweighed(problem, found, weights)
 
 
 def _decided(problem: Problem, found: Allocation, wish: Wish) -> tuple[Layout, Decision]:
