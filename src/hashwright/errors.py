@@ -86,6 +86,16 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-209": _code(
         "RandomX is missing", "The library that checks Monero's work is not installed.", "apt install librandomx0."
     ),
+    "HW-210": _code(
+        "Fork not known",
+        "The node proposes blocks of a fork whose rules this program does not know.",
+        "Update Hashwright; nothing is mined until then.",
+    ),
+    "HW-211": _code(
+        "Key of RandomX does not fit",
+        "The node names another block for the key than the rules say.",
+        "Check the node's version, and whether it is synced.",
+    ),
     # 3xx: Stratum, workers, shares, blocks
     "HW-301": _code("Machine sends no shares", "It is connected, but silent.", "Look at its own page."),
     "HW-302": _code("First share takes long", "The machine is slow for its difficulty.", "This is normal; wait."),
@@ -109,6 +119,19 @@ CODES: Final[dict[str, ErrorCode]] = {
     ),
     "HW-414": _code("Node not ready", "It does not answer, is syncing, or refuses us.", "See `hw doctor`."),
     "HW-415": _code("Node refuses our credentials", "User, password or cookie are wrong.", "Correct them."),
+    "HW-416": _code(
+        "Node makes no block for this address",
+        "It does not read the address, or no block can pay one of its kind.",
+        "Give the primary address of the wallet.",
+    ),
+    "HW-417": _code(
+        "Node does not offer the call",
+        "It is too old, or its RPC is restricted.",
+        "Start it without --restricted-rpc, on loopback only.",
+    ),
+    "HW-418": _code(
+        "Node wants to be paid for calls", "It is somebody else's, with RPC payments.", "Use a node of your own."
+    ),
     "HW-430": _code("Upstream unreachable", "It does not answer, or closed the connection.", "None: we try again."),
     "HW-431": _code("Upstream refuses us", "It does not take the user name or the password.", "Correct them."),
     "HW-432": _code("Whom an upstream pays", "Its coinbase changed, or does not pay us.", "Look: hw route status."),
