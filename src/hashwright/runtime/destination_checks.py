@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hashwright.adapters.nodes.base import Node, NodeProbe
-from hashwright.chain.address import script_of_address
+from hashwright.chain.address import script_of_block_address
 from hashwright.chain.template import template_of_gbt
 from hashwright.clock import Clock
 from hashwright.errors import ConfigError, HashwrightError
@@ -36,7 +36,7 @@ async def check_destination(raw: Mapping[str, Any], *, clock: Clock) -> list[Che
     except ConfigError as error:
         return [failed(titled(item), item.code, item.hint) for item in error.findings]
     coin = destinations.coin_of(settings)
-    script = script_of_address(settings.address, coin, settings.network)
+    script = script_of_block_address(settings.address, coin, settings.network)
     checks = [
         ok(f"{coin.title} can be mined ({coin.algorithm})"),
         ok(f"address is one of {coin.title} {settings.network}; its script is {shortened(script.hex())}"),
