@@ -86,11 +86,41 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-209": _code(
         "RandomX is missing", "The library that checks Monero's work is not installed.", "apt install librandomx0."
     ),
+    "HW-210": _code(
+        "Fork not known",
+        "The node proposes blocks of a fork whose rules this program does not know.",
+        "Update Hashwright; nothing is mined until then.",
+    ),
+    "HW-211": _code(
+        "Key of RandomX does not fit",
+        "The node names another block for the key than the rules say.",
+        "Check the node's version, and whether it is synced.",
+    ),
     # 3xx: Stratum, workers, shares, blocks
     "HW-301": _code("Machine sends no shares", "It is connected, but silent.", "Look at its own page."),
     "HW-302": _code("First share takes long", "The machine is slow for its difficulty.", "This is normal; wait."),
     "HW-303": _code("User refused", "The pool does not take this user name.", "Check account and worker name."),
     "HW-304": _code("Block found", "A share met the network's target, and the node took the block.", "None: be glad."),
+    "HW-310": _code(
+        "Upstream splits the nonce",
+        "It tells its clients apart by a byte of the nonce, so nothing is left to share on one connection.",
+        "None: each machine gets a connection of its own there. Better name the pool itself.",
+    ),
+    "HW-311": _code(
+        "Two proxies split the nonce",
+        "A proxy behind us and we ourselves tell machines apart by the same byte; its shares are refused.",
+        "Point the machines behind that proxy here without it.",
+    ),
+    "HW-312": _code(
+        "Upstream's blob not readable",
+        "A job of it is no hashing blob of a block that this program knows, so no machine gets it.",
+        "Tell the pool, or update Hashwright.",
+    ),
+    "HW-313": _code(
+        "Forged share",
+        "A machine claimed a hash that its nonce has not. While not every share is hashed, it pays with good shares.",
+        "Look at the machine: it is broken, or not honest.",
+    ),
     # 4xx: nodes and feeds. 401 is kept for a stale price, 402 for a price that is too good to be true.
     "HW-403": _code("Node is not synced", "It is warming up or loading blocks.", "Wait; mining starts by itself."),
     "HW-404": _code("Block refused", "The node gave a reason against our block.", "Report it with the reason."),
@@ -109,6 +139,19 @@ CODES: Final[dict[str, ErrorCode]] = {
     ),
     "HW-414": _code("Node not ready", "It does not answer, is syncing, or refuses us.", "See `hw doctor`."),
     "HW-415": _code("Node refuses our credentials", "User, password or cookie are wrong.", "Correct them."),
+    "HW-416": _code(
+        "Node makes no block for this address",
+        "It does not read the address, or no block can pay one of its kind.",
+        "Give the primary address of the wallet.",
+    ),
+    "HW-417": _code(
+        "Node does not offer the call",
+        "It is too old, or its RPC is restricted.",
+        "Start it without --restricted-rpc, on loopback only.",
+    ),
+    "HW-418": _code(
+        "Node wants to be paid for calls", "It is somebody else's, with RPC payments.", "Use a node of your own."
+    ),
     "HW-430": _code("Upstream unreachable", "It does not answer, or closed the connection.", "None: we try again."),
     "HW-431": _code("Upstream refuses us", "It does not take the user name or the password.", "Correct them."),
     "HW-432": _code("Whom an upstream pays", "Its coinbase changed, or does not pay us.", "Look: hw route status."),

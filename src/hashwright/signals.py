@@ -25,6 +25,7 @@ Outcome = Literal[
     "bad-version",
     "malformed",
     "unauthorized",
+    "bad-hash",
 ]
 """Our judgement on a share. Only `accepted` and `block` are credited."""
 
