@@ -122,6 +122,13 @@ CODES: Final[dict[str, ErrorCode]] = {
         "Look at the machine: it is broken, or not honest.",
     ),
     # 4xx: nodes and feeds. 401 is kept for a stale price, 402 for a price that is too good to be true.
+    # 4xx: nodes and feeds
+    "HW-401": _code("Price is stale", "The newest price is older than a decision may use.", "hw admin data fetch."),
+    "HW-402": _code(
+        "Too good to be true",
+        "A price or an offer is far above what the other sources, or the last hours, say.",
+        "It was not used. Look at the source: hw admin data show.",
+    ),
     "HW-403": _code("Node is not synced", "It is warming up or loading blocks.", "Wait; mining starts by itself."),
     "HW-404": _code("Block refused", "The node gave a reason against our block.", "Report it with the reason."),
     "HW-405": _code("Block not in the best chain", "Another block stands at its height now.", "None: this happens."),
@@ -242,6 +249,30 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-711": _code("Python too old", "Hashwright needs a newer one.", "Use Python 3.11 or newer."),
     "HW-712": _code("Library missing", "The environment is not complete.", "Set it up again: make run."),
     "HW-713": _code("Certificate ends", "The one that machines are shown has ended, or does so soon.", "Renew it."),
+    # 8xx: market data, economics, hardware
+    "HW-801": _code("Unknown coin", "No coin of that name or ticker is known.", "Take one of those named."),
+    "HW-802": _code("Unknown model", "No machine of that name is in the catalogue.", "hw compare hardware."),
+    "HW-803": _code("Unit does not fit", "The number is negative, absurd, or in another unit.", "Correct the unit."),
+    "HW-804": _code("Power price in cents?", "A price per kWh above 2 is hardly in dollars.", "Write 0.08, not 8."),
+    "HW-805": _code("Data cannot be read", "A file has other columns, or a cell is no number.", "Read the line."),
+    "HW-806": _code(
+        "Days are missing", "A series has a hole; nothing was filled in.", "Fill it, or leave the span out."
+    ),
+    "HW-807": _code("Day twice", "A file has one day of a coin twice; the last one counts.", "Remove one of them."),
+    "HW-808": _code("Not a price", "A zero, negative or broken number; it counts as unknown.", "Correct the file."),
+    "HW-809": _code("Coin has ended", "Its difficulty fell to zero: nobody can mine it since.", "Leave it out."),
+    "HW-810": _code("Time zone", "A day is not of UTC, or a time says no zone.", "Write days and times in UTC."),
+    "HW-811": _code("Feed not understood", "Its answer has another form: HTML, say.", "Another feed serves meanwhile."),
+    "HW-812": _code("Feed says: slower", "We asked it too often (HTTP 429).", "It is asked again later, by itself."),
+    "HW-813": _code("Feed unreachable", "Nothing answered in time.", "The last values serve; look at the network."),
+    "HW-814": _code("Sources disagree", "One source is far from the others.", "It was left out. hw admin data show."),
+    "HW-815": _code("No data for this", "No source, file or snapshot knows the value.", "hw admin data import."),
+    "HW-816": _code(
+        "Hardware list not usable", "A row or a measurement cannot be read.", "Each problem has its place."
+    ),
+    "HW-817": _code("Compare only", "No session here speaks this coin's protocol.", "It is shown, never mined."),
+    "HW-818": _code("Machine cannot mine this", "It computes another algorithm.", "Take a coin of its algorithm."),
+    "HW-819": _code("Facts are old", "The numbers are those of the snapshot in the package.", "hw admin data fetch."),
     # 9xx: our own faults
     "HW-901": _code("Internal error", "A fault of ours; the event is marked and skipped.", "Report it."),
     "HW-902": _code("Protocol broken", "A peer broke the rules of the wire.", "None, unless it repeats."),

@@ -6,6 +6,7 @@ Coins are of two families, whose addresses and blocks have nothing in common: Bi
 from dataclasses import dataclass, field
 from typing import Literal
 
+from hashwright.chain.economy import Economy
 from hashwright.errors import NotSupported
 from hashwright.money import Currency
 
@@ -56,11 +57,18 @@ class Coin:
     """Witness versions that bind the extension block and are no addresses of people."""
     spendable_depth: int = 101
     """How deep a block must be until its reward can be spent: 100 blocks on it (Bitcoin's `COINBASE_MATURITY`)."""
+    economy: Economy | None = None
+    """What it pays and how its difficulty moves; None where nothing is to be earned any more or known."""
 
     @property
     def is_minable(self) -> bool:
         """Tell whether proof of work earns this coin."""
         return not self.why_not
+
+    @property
+    def is_minable_here(self) -> bool:
+        """Tell whether a session of ours mines it; the others are compared only."""
+        return self.is_minable and bool(self.networks)
 
     def network(self, name: str) -> Network:
         """Return one of its networks.
@@ -70,10 +78,25 @@ class Coin:
         """
         if self.why_not:
             raise NotSupported(self.why_not, code="HW-205")
+        if not self.networks:
+            raise NotSupported(f"{self.title} is compared only: {self._why_compared()}.", code="HW-817")
         if name not in self.networks:
             known = ", ".join(self.networks)
             raise NotSupported(f"{self.title} has no network {name!r}.", code="HW-204", hint=f"Choose one of: {known}.")
         return self.networks[name]
+
+    @property
+    def mean_interval_s(self) -> float:
+        """Return what a block takes at rest [s]: the plan, but for rules that luck shifts (Dogecoin: 63 s, not 60)."""
+        shifted = self.economy.adjustment.mean_interval_s if self.economy is not None else 0.0
+        return shifted or float(self.block_interval_s)
+
+    def _why_compared(self) -> str:
+        if self.economy is not None and self.economy.merged_parent:
+            return f"it is mined along with {self.economy.merged_parent.title()}, by a pool that passes it on"
+        if self.economy is not None and self.economy.session:
+            return "machines can mine it at a pool (hw route), but no node of it is spoken to here"
+        return f"no session here speaks {self.algorithm}"
 
     def currency(self, network: str) -> Currency:
         """Return the money of one of its networks. Play money has a name of its own: LTC, but LTCREGTEST."""

@@ -91,7 +91,7 @@ def _has(name: str) -> bool:
 def _coins() -> Check:
     """List what can be mined."""
     coins = [registry.load("coins", name).COIN for name in registry.names("coins")]
-    return _ok(f"coins that can be mined: {', '.join(coin.key for coin in coins if coin.is_minable)}")
+    return _ok(f"coins that can be mined: {', '.join(coin.key for coin in coins if coin.is_minable_here)}")
 
 
 def _clock() -> Check:

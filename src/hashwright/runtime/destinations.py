@@ -91,6 +91,8 @@ def coin_of(settings: DestinationSettings) -> Coin:
     coin: Coin = registry.load("coins", settings.coin).COIN
     if not coin.is_minable:
         raise NotSupported(coin.why_not, code="HW-205", hint="Choose a coin that can be mined: hw doctor lists them.")
+    if not coin.is_minable_here:
+        coin.network(settings.network)
     return coin
 
 

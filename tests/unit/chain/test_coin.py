@@ -9,7 +9,7 @@ from hashwright.chain.target import bits_of_target
 from hashwright.errors import NotSupported
 
 COINS = {name: registry.load("coins", name).COIN for name in registry.names("coins")}
-MINABLE = [coin for coin in COINS.values() if coin.is_minable]
+MINABLE = [coin for coin in COINS.values() if coin.is_minable_here]
 
 
 def test_these_coins_are_known():

@@ -5,6 +5,8 @@ a template of one is refused.
 """
 
 from hashwright.chain.coin import Coin, Network
+from hashwright.chain.economy import DIFFICULTY_1, EPOCH_2016, Economy
+from hashwright.chain.emission import Halving
 
 COIN = Coin(
     key="bitcoin",
@@ -15,6 +17,15 @@ COIN = Coin(
     gbt_rules=("segwit",),
     subsidy_start=50 * 10**8,
     halving_blocks=210_000,
+    economy=Economy(
+        work_factor=DIFFICULTY_1,
+        emission=Halving(start=50 * 10**8, interval_blocks=210_000),
+        adjustment=EPOCH_2016,
+        maturity_blocks=100,
+        session="bitcoin",
+        known_block=(840_000, "2024-04-20"),
+        source="Bitcoin Core src/validation.cpp, src/pow.cpp",
+    ),
     networks={
         "main": Network(
             name="main",

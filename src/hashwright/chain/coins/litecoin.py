@@ -8,6 +8,8 @@ its block invalid or the money unspendable.
 """
 
 from hashwright.chain.coin import Coin, Network
+from hashwright.chain.economy import DIFFICULTY_1, Adjustment, Economy
+from hashwright.chain.emission import Halving
 
 COIN = Coin(
     key="litecoin",
@@ -20,6 +22,15 @@ COIN = Coin(
     halving_blocks=840_000,
     block_interval_s=150,
     retarget_intervals=2016,
+    economy=Economy(
+        work_factor=DIFFICULTY_1,
+        emission=Halving(start=50 * 10**8, interval_blocks=840_000),
+        adjustment=Adjustment(rule="litecoin", kind="epoch", epoch_blocks=2016, epoch_intervals=2016),
+        maturity_blocks=100,
+        session="bitcoin",
+        known_block=(2_520_000, "2023-08-02"),
+        source="Litecoin Core src/chainparams.cpp, src/pow.cpp",
+    ),
     unpayable_prefixes=("ltcmweb", "tmweb"),
     unpayable_witness_versions=(8, 9),
     networks={

@@ -1,12 +1,14 @@
 """Monero: RandomX, a block every two minutes, a tail of 0.6 XMR a block for ever, rewards locked for 60 blocks.
 
-Sources: Monero `cryptonote_config.h`, `cryptonote_basic_impl.cpp`. The rules of money and time are in
+Its difficulty counts hashes. Sources: Monero `cryptonote_config.h`, `cryptonote_basic_impl.cpp`, `difficulty.cpp`. The rules of money and time are in
 `chain.cryptonote.rules`. A node on regtest ("fakechain") has the first block and the addresses of the main network.
 """
 
 from typing import Final
 
 from hashwright.chain.coin import Coin, Network
+from hashwright.chain.economy import Adjustment, Economy
+from hashwright.chain.emission import Tail
 
 TARGET_LIMIT: Final = 2**256 - 1
 GENESIS: Final = "418015bb9ae982a1975da7d79277c2705727a56894ba0fb246adaabb1f4632e3"
@@ -32,4 +34,12 @@ COIN = Coin(
             is_retargeting=False,
         ),
     },
+    economy=Economy(
+        work_factor=1,
+        emission=Tail(two_minutes_from=1_009_827, tail_from=2_641_623),
+        adjustment=Adjustment(rule="monero", kind="window", window_s=600 * 120, lag_s=75 * 120),
+        maturity_blocks=60,
+        session="cryptonote",
+        source="Monero src/cryptonote_config.h, difficulty.cpp",
+    ),
 )
