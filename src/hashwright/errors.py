@@ -273,6 +273,27 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-817": _code("Compare only", "No session here speaks this coin's protocol.", "It is shown, never mined."),
     "HW-818": _code("Machine cannot mine this", "It computes another algorithm.", "Take a coin of its algorithm."),
     "HW-819": _code("Facts are old", "The numbers are those of the snapshot in the package.", "hw admin data fetch."),
+    # 820-839: plans, backtests, audits
+    "HW-820": _code(
+        "Left out of the plan", "A coin, a machine or a day could not be reckoned with.", "See its reason."
+    ),
+    "HW-821": _code("Too little history", "Scenarios need more days that are known for all coins.", "Give more days."),
+    "HW-822": _code("No rule for coins", "A rule is keep, cover, sell or a share.", "Write sell, keep, cover or 40%."),
+    "HW-823": _code("What-if not understood", "It is not of the form name=change.", "Write price=+20% or growth=0.5."),
+    "HW-824": _code(
+        "Offer not usable", "A field of the offer is missing or impossible.", "Each problem has its place."
+    ),
+    "HW-825": _code("Payouts not usable", "The file has other columns, or a line is no payout.", "date,amount in CSV."),
+    "HW-826": _code("Setting of the plan", "A horizon, a risk or a cap is out of its range.", "Take one in the range."),
+    "HW-827": _code("Span not in the data", "The history does not cover the days asked for.", "Take a span inside."),
+    "HW-828": _code(
+        "No stored decision", "Nothing was decided at that time, or not stored.", "Give --file, or plan first."
+    ),
+    "HW-829": _code("Unknown currency", "No rate to dollars is known for it.", "Give one with --rate."),
+    "HW-830": _code(
+        "Plan without the solver", "It gave no answer in time.", "The simple plan serves; take fewer scenarios."
+    ),
+    "HW-831": _code("Decision saw the future", "A decision changed when later days were cut off.", "Report it: a bug."),
     # 9xx: our own faults
     "HW-901": _code("Internal error", "A fault of ours; the event is marked and skipped.", "Report it."),
     "HW-902": _code("Protocol broken", "A peer broke the rules of the wire.", "None, unless it repeats."),
