@@ -179,6 +179,10 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-443": _code("Machine cannot be moved", "It takes no new extranonce while it runs.", "Pin it, or leave it."),
     # 5xx: limits
     "HW-501": _code("Safety limit", "A limit that the owner set says no.", "Change the limit, or leave it."),
+    "HW-510": _code("Rent budget reached", "Renting would spend more than its cap.", "Raise --budget, or leave it."),
+    "HW-511": _code("Renting is a dry run", "Nothing is bought without --live.", "Add --live and --budget when sure."),
+    "HW-512": _code("Market is full", "It holds as many orders as it takes.", "Cancel one, or try later."),
+    "HW-513": _code("Renting does not pay", "The price is above what the work is expected to earn.", "Wait."),
     # 6xx: data folder, database, journal
     "HW-601": _code("Network drive", "SQLite can lose data on network drives.", "Move data_dir to a local disk."),
     "HW-602": _code("Already running", "Another process owns this data folder.", "Stop it, or use another folder."),
@@ -312,6 +316,34 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-854": _code("Runs not kept to their time", "A limit needs machines off early.", "None: safety first."),
     "HW-855": _code("Plan breaks a limit", "A plan does not pass its own check.", "It is not used; report it."),
     "HW-856": _code("Forecast far off", "The meter saw clearly less or more than was told.", "It is corrected for."),
+    # 8xx: the market
+    "HW-860": _code("No market", "There is no market for this algorithm.", "hw market settings --help."),
+    "HW-861": _code("Price not usable", "It is zero, out of bounds, or between two steps.", "hw market settings."),
+    "HW-862": _code("Price in another unit", "The market quotes by another hash rate or coin.", "hw market settings."),
+    "HW-863": _code("Limit not usable", "Hash rate, minimum or time are out of bounds.", "hw market settings."),
+    "HW-864": _code("Reference used before", "It stands for another request.", "Give each request a --id of its own."),
+    "HW-865": _code("Funds too small", "The buyer has less free than is needed.", "hw market deposit."),
+    "HW-866": _code("Amount not usable", "It is below the smallest, or out of bounds.", "hw market settings."),
+    "HW-867": _code("No such order", "It is over, or is not this account's.", "hw market history."),
+    "HW-868": _code("Price lowered too soon", "A price is lowered once in a while only.", "Wait, or cancel."),
+    "HW-869": _code("Fixed price", "It is locked, or too low to be locked.", "hw market quote."),
+    "HW-870": _code("Pool not usable", "The buyer's pool failed the look before an order.", "hw route test."),
+    "HW-871": _code("Pool's address not allowed", "Its port is not for pools, or it is ours.", "Name a public pool."),
+    "HW-872": _code("Order paused", "Its pool is away, silent, or refuses good shares.", "Look at the pool."),
+    "HW-873": _code("Order goes on", "What paused it is over.", "None."),
+    "HW-874": _code("Order is over", "Spent, cancelled, expired or refused.", "None: what was left is free."),
+    "HW-875": _code("Sale not usable", "Account or floor price are not usable.", "hw market sell --help."),
+    "HW-876": _code("Market cannot be set", "Its pool or numbers do not fit.", "hw market settings --help."),
+    "HW-877": _code(
+        "Deposit taken back", "The chain dropped it after it was spent.", "Ask the buyer; hw ledger balance."
+    ),
+    "HW-880": _code("Public market silent", "It does not answer now.", "It is tried again where that cannot double."),
+    "HW-881": _code("Public market refuses", "It says no, with a reason.", "Read its reason."),
+    "HW-882": _code("Public market not understood", "Its answer has another form.", "Report it; nothing was done."),
+    "HW-883": _code(
+        "Outcome unknown", "An action was sent, and no answer came.", "hw market rent plan: see what stands."
+    ),
+    "HW-884": _code("Position behind", "A contract pays clearly less than expected.", "hw market position."),
     # 9xx: our own faults
     "HW-901": _code("Internal error", "A fault of ours; the event is marked and skipped.", "Report it."),
     "HW-902": _code("Protocol broken", "A peer broke the rules of the wire.", "None, unless it repeats."),

@@ -17,6 +17,7 @@ from typing import Protocol
 import structlog
 
 from hashwright.clock import Clock
+from hashwright.market import effects as trade
 from hashwright.pool import effects as do
 from hashwright.pool import events as seen
 from hashwright.pool import judge
@@ -31,7 +32,16 @@ from hashwright.runtime.kernel import Kernel
 from hashwright.runtime.passthrough import PassThrough
 from hashwright.runtime.randomx import RandomXDesk
 from hashwright.runtime.tcp import Connection, StratumListener
-from hashwright.signals import Alert, CreditWork, DestinationChanged, MachineGone, MachineReady, MoveMachine, ReturnWork
+from hashwright.signals import (
+    Alert,
+    BindMachine,
+    CreditWork,
+    DestinationChanged,
+    MachineGone,
+    MachineReady,
+    MoveMachine,
+    ReturnWork,
+)
 from hashwright.stratum import messages as said
 from hashwright.stratum.cryptonote.messages import BlobShare
 from hashwright.stratum.cryptonote.server import BlobServerSession
@@ -65,6 +75,22 @@ class UpstreamDesk(Protocol):
         """Close a connection."""
 
 
+class MarketDesk(Protocol):
+    """Who looks at buyers' pools, connects to them, and brings answers to who asked."""
+
+    def answered(self, effect: trade.RequestAnswered) -> None:
+        """Tell who asked."""
+
+    def look_at(self, order: str) -> None:
+        """Look whether the order's pool can be mined for."""
+
+    def open_pool(self, order: str) -> None:
+        """Connect to the order's pool."""
+
+    def close_pool(self, order: str) -> None:
+        """Let go of the order's pool."""
+
+
 class LiveShell:
     """The desk of every listener, and the hands of the kernel."""
 
@@ -81,6 +107,7 @@ class LiveShell:
         self.connections: dict[int, Connection] = {}
         self.nodes: dict[str, BlockDesk] = {}
         self.upstreams: dict[str, UpstreamDesk] = {}
+        self.market: MarketDesk | None = None
         self.passing = PassThrough(self)
         self.listeners: list[StratumListener] = []
         self.breather: Breather | None = None
@@ -223,8 +250,30 @@ class LiveShell:
             do.CloseChannel: self._close_channel,
             Alert: lambda effect: self.alerts(effect),
             do.WakeAt: self._wake_at,
+            trade.RequestAnswered: self._tell_market,
+            trade.LookAtPool: self._tell_market,
+            trade.PoolWanted: self._tell_market,
+            trade.PoolUnwanted: self._tell_market,
             **dict.fromkeys(INSIDE, nothing),
         }
+
+    def _tell_market(self, effect: EngineEffect) -> None:
+        """Hand an effect to the market's desk, after this step: it may tell the kernel something in turn."""
+        desk = self.market
+        if desk is None:
+            return
+        later = asyncio.get_running_loop().call_soon
+        match effect:
+            case trade.RequestAnswered():
+                later(desk.answered, effect)
+            case trade.LookAtPool():
+                later(desk.look_at, effect.order)
+            case trade.PoolWanted():
+                later(desk.open_pool, effect.order)
+            case trade.PoolUnwanted():
+                later(desk.close_pool, effect.order)
+            case _:
+                pass
 
     def _answer_share(self, effect: do.AnswerShare) -> None:
         connection = self.connections.get(effect.session)
@@ -356,6 +405,9 @@ def nothing(_: EngineEffect) -> None:
 
 INSIDE: tuple[type, ...] = (
     AskWork,
+    trade.OrderNoted,
+    trade.TradeNoted,
+    BindMachine,
     do.PostEntry,
     CreditWork,
     ReturnWork,

@@ -16,6 +16,7 @@ import msgspec
 from hashwright.chain.cryptonote.randomx import RandomX
 from hashwright.chain.proof import ALGORITHMS
 from hashwright.errors import Finding, InvariantBroken, OperatorError
+from hashwright.market import snapshot as market_snapshot
 from hashwright.pool import judge, members
 from hashwright.pool.duplicates import Duplicates
 from hashwright.pool.events import ShareHashed
@@ -73,7 +74,7 @@ def snapshot_of(state: Engines) -> bytes:
     duplicates, pool.duplicates = pool.duplicates, Duplicates()
     books, pool.books = pool.books, {name: members.sealed(it) for name, it in pool.books.items()}
     try:
-        with sealed(state.routing):
+        with sealed(state.routing), market_snapshot.sealed(state.market):
             return _encode_state(state)
     finally:
         pool.duplicates, pool.books = duplicates, books
@@ -88,6 +89,7 @@ def state_of(snapshot: bytes) -> Engines:
     try:
         state = _decode_state(snapshot)
         open_sealed(state.routing)
+        market_snapshot.open_sealed(state.market)
         for books in state.pool.books.values():
             members.unseal(books)
         return state
