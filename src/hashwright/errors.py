@@ -344,6 +344,29 @@ CODES: Final[dict[str, ErrorCode]] = {
         "Outcome unknown", "An action was sent, and no answer came.", "hw market rent plan: see what stands."
     ),
     "HW-884": _code("Position behind", "A contract pays clearly less than expected.", "hw market position."),
+    # 74x to 76x: the web
+    "HW-740": _code("Not signed in", "The page or the key is known to nobody.", "Sign in, or send a key."),
+    "HW-741": _code("Not allowed", "Your role, or your key, does not include this.", "Ask the owner."),
+    "HW-742": _code("Sign-in refused", "Name, password or one-time code do not fit.", "Try again."),
+    "HW-743": _code("Too many requests", "This address asked too often.", "Wait as long as Retry-After says."),
+    "HW-744": _code("Link is over", "It was used, revoked, or its time is over.", "Get a new one: hw web --new-link."),
+    "HW-745": _code("Request not understood", "A value is missing, too long or of another type.", "See each place."),
+    "HW-746": _code(
+        "Request from elsewhere", "It came from another page, or without its session's word.", "Load the page anew."
+    ),
+    "HW-747": _code("Name of the server unknown", "It is not reached by this name.", "Set web_url to that address."),
+    "HW-748": _code("No such thing", "There is no page, machine, person or key of that name.", "List what there is."),
+    "HW-749": _code("Method not known here", "This path has no such method.", "See /api/openapi.json."),
+    "HW-750": _code("Request too large", "It exceeds the bound of a request.", "Send less."),
+    "HW-752": _code("Key used before", "The idempotency key belongs to another request.", "Use a new key."),
+    "HW-753": _code("Outcome not known", "The same request is under way, or was cut off.", "Look, then use a new key."),
+    "HW-755": _code("Password too weak", "It is short, or among the first to be tried.", "Choose a longer one."),
+    "HW-756": _code("Name or note not usable", "It is taken, or has other characters.", "Choose another."),
+    "HW-757": _code("Last owner", "Without an owner nobody could let others in.", "Make another owner first."),
+    "HW-758": _code("Cursor not usable", "It is none that we gave out.", "Begin without a cursor."),
+    "HW-760": _code("The web cannot run", "A file of TLS is not usable, or it ended by itself.", "Read its log."),
+    "HW-768": _code("web.sqlite not usable", "It is damaged, or of a newer program.", "Move it away; sign up anew."),
+    "HW-769": _code("Too many streams", "The bound of open dashboards is reached.", "Close some pages."),
     # 9xx: our own faults
     "HW-901": _code("Internal error", "A fault of ours; the event is marked and skipped.", "Report it."),
     "HW-902": _code("Protocol broken", "A peer broke the rules of the wire.", "None, unless it repeats."),

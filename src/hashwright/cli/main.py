@@ -20,6 +20,7 @@ from hashwright.errors import EXIT_FAILED, EXIT_INTERRUPTED, HashwrightError
 COMMANDS = {
     "demo": "demo:demo",
     "up": "up:up",
+    "web": "web:web",
     "status": "status:status",
     "doctor": "doctor:doctor",
     "pool": "pool:pool",
@@ -30,7 +31,7 @@ COMMANDS = {
     "completion": "completion:completion",
 }
 PANELS: list[CommandGroupDict] = [
-    {"name": "Start", "commands": ["demo", "up"]},
+    {"name": "Start", "commands": ["demo", "up", "web"]},
     {"name": "Look", "commands": ["status", "ledger", "doctor"]},
     {"name": "Mine", "commands": ["pool", "route", "miner"]},
     {"name": "Care", "commands": ["admin", "completion"]},

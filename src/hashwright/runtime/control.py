@@ -14,12 +14,14 @@ from typing import Any
 import msgspec
 import structlog
 
-from hashwright.errors import HashwrightError, NotSupported, OperatorError, Unavailable
+from hashwright.errors import HashwrightError, NotSupported, OperatorError, TimedOut, Unavailable
 
 log = structlog.get_logger()
 
 SOCKET_NAME = "control.sock"
 LINE_MAX = 1024 * 1024
+ANSWER_MAX = 64 * 1024 * 1024
+"""An answer may be longer than a command: it comes from ourselves."""
 SOCKET_PATH_MAX = 100
 """The kernel takes 107 bytes of path for a Unix socket."""
 CONNECT_S = 2.0
@@ -110,7 +112,7 @@ async def ask(data_dir: Path, command: str, *, timeout_s: float = 30.0, **argume
     path = socket_path(data_dir)
     try:
         async with asyncio.timeout(CONNECT_S):
-            reader, writer = await asyncio.open_unix_connection(str(path), limit=LINE_MAX)
+            reader, writer = await asyncio.open_unix_connection(str(path), limit=ANSWER_MAX)
     except (OSError, TimeoutError) as error:
         raise Unavailable(
             f"No Hashwright runs on {data_dir}.", code="HW-704", hint="Start it with `hw up`, or name its --data-dir."
@@ -120,13 +122,13 @@ async def ask(data_dir: Path, command: str, *, timeout_s: float = 30.0, **argume
         async with asyncio.timeout(timeout_s):
             line = await reader.readline()
     except (OSError, TimeoutError) as error:
-        raise Unavailable(
+        raise TimedOut(
             f"The running Hashwright did not answer {command!r}.", code="HW-704", hint="Look at its log."
         ) from error
     finally:
         writer.close()
     if not line:
-        raise Unavailable(f"The running Hashwright closed {command!r}.", code="HW-704", hint="Look at its log.")
+        raise TimedOut(f"The running Hashwright closed {command!r}.", code="HW-704", hint="Look at its log.")
     answer: dict[str, Any] = msgspec.json.decode(line)
     if answer["ok"]:
         return answer["result"]

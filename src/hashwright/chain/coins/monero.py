@@ -1,7 +1,8 @@
 """Monero: RandomX, a block every two minutes, a tail of 0.6 XMR a block for ever, rewards locked for 60 blocks.
 
-Its difficulty counts hashes. Sources: Monero `cryptonote_config.h`, `cryptonote_basic_impl.cpp`, `difficulty.cpp`. The rules of money and time are in
-`chain.cryptonote.rules`. A node on regtest ("fakechain") has the first block and the addresses of the main network.
+Its difficulty counts hashes. Sources: Monero `cryptonote_config.h`, `cryptonote_basic_impl.cpp`, `difficulty.cpp`. The
+rules of money and time are in `chain.cryptonote.rules`. A node on regtest ("fakechain") has the first block and the
+addresses of the main network.
 """
 
 from typing import Final
