@@ -126,7 +126,8 @@ def _decide(
     spare = int((problem.own_w[:, slot] - problem.load_w[:, slot]).min())
     grid = 0 if own_only else problem.site.import_w
     room = min(max(grid + spare, 0), problem.site.machines_w, before + problem.site.ramp_w)
-    left, drawn = float(max(problem.probability @ (problem.own_w - problem.load_w)[:, slot], 0.0)), 0
+    left = max(float(problem.probability @ (problem.own_w - problem.load_w)[:, slot]), 0.0)
+    drawn = 0
     # What may not stop yet keeps its room before anything is started.
     kept = [state.running - state.free_to_stop() for state in states]
     reserved = sum(number * min(it.power_w()) for number, it in zip(kept, problem.groups, strict=True))
