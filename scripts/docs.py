@@ -4,9 +4,13 @@
 not exist yet is named and left out; once its source exists, the page must.
 """
 
+import ast
 import importlib
 import importlib.util
+import inspect
+import itertools
 import pathlib
+import re
 import sys
 from collections.abc import Callable, Iterator
 
@@ -116,6 +120,45 @@ def settings_page() -> str:
     return page("Settings", intro, table(("key", "variable", "default", "what it is for"), rows))
 
 
+def field_type(kind: object) -> str:
+    """Say a field's type as JSON has it."""
+    text = str(kind) if not isinstance(kind, type) else kind.__name__
+    words = {"str": "text", "float": "number", "int": "whole number", "bool": "true or false", "None": "null"}
+    text = re.sub(r"list\[(.+)\]", r"list of \1", text.replace("hashwright.cli.documents.", ""))
+    return re.sub(r"\b(str|float|int|bool|None)\b", lambda match: words[match[0]], text).replace(" | ", " or ")
+
+
+def field_notes(record: type) -> dict[str, str]:
+    """Read what stands under each field of a record."""
+    (tree,) = ast.parse(inspect.getsource(record)).body
+    assert isinstance(tree, ast.ClassDef)
+    notes = {}
+    for field, note in itertools.pairwise(tree.body):
+        if isinstance(field, ast.AnnAssign) and isinstance(note, ast.Expr) and isinstance(note.value, ast.Constant):
+            notes[ast.unparse(field.target)] = str(note.value.value)
+    return notes
+
+
+def json_page() -> str:
+    """Document the JSON of the commands that decide, record by record."""
+    module = importlib.import_module("hashwright.cli.documents")
+    rows = [
+        (f"`{name} --json`", f"[{record.__name__}](#{record.__name__.lower()})")
+        for name, record in module.DOCUMENTS.items()
+    ]
+    parts = [table(("command", "document"), rows)]
+    for record in (it for it in vars(module).values() if isinstance(it, type) and it.__module__ == module.__name__):
+        notes = field_notes(record)
+        fields = [(f"`{name}`", field_type(kind), notes.get(name, "")) for name, kind in record.__annotations__.items()]
+        parts.append(f"## {record.__name__}\n\n{record.__doc__}\n\n" + table(("field", "type", "note"), fields))
+    intro = (
+        "One record a document; the unit stands in the name of each number. What ends in `_est` is an estimate. "
+        "`null` is unknown, which is not zero. Unknown fields do not occur: "
+        "a test reads each command's output strictly by this page."
+    )
+    return page("JSON of the commands that decide", intro, *parts)
+
+
 def index_page() -> str:
     """List the pages that exist, and what each is made from."""
     rows = [
@@ -130,6 +173,7 @@ def index_page() -> str:
 PAGES: dict[str, tuple[str, Callable[[], str]]] = {
     "errors.md": ("hashwright.errors", errors_page),
     "commands.md": ("hashwright.cli.main", commands_page),
+    "json.md": ("hashwright.cli.documents", json_page),
     "settings.md": ("hashwright.runtime.config", settings_page),
     "README.md": ("hashwright", index_page),
 }

@@ -39,6 +39,7 @@ class _Source:
 
 KINDS: Final = {
     "coins": Kind(package="hashwright.chain.coins", attribute="COIN"),
+    "feeds": Kind(package="hashwright.adapters.feeds", attribute="FEED"),
     "nodes": Kind(package="hashwright.adapters.nodes", attribute="PLUGIN"),
     "schemes": Kind(package="hashwright.pool.schemes", attribute="SCHEME"),
     "tariffs": Kind(package="hashwright.adapters.tariffs", attribute="PLUGIN"),

@@ -25,6 +25,9 @@ COMMANDS = {
     "doctor": "doctor:doctor",
     "pool": "pool:pool",
     "route": "route:route",
+    "calc": "calc:calc",
+    "compare": "compare:compare",
+    "trends": "trends:trends",
     "ledger": "ledger:ledger",
     "miner": "miner:miner",
     "admin": "admin:admin",
@@ -33,6 +36,7 @@ COMMANDS = {
 PANELS: list[CommandGroupDict] = [
     {"name": "Start", "commands": ["demo", "up", "web"]},
     {"name": "Look", "commands": ["status", "ledger", "doctor"]},
+    {"name": "Decide", "commands": ["calc", "compare", "trends"]},
     {"name": "Mine", "commands": ["pool", "route", "miner"]},
     {"name": "Care", "commands": ["admin", "completion"]},
 ]

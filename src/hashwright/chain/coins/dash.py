@@ -28,6 +28,7 @@ COIN = Coin(
             ("2022-11-01", 380_000),
             ("2023-11-15", 200_000),
         ),
+        known_block=(2_143_770, "2024-09-23"),
         source="Dash Core src/validation.cpp",
     ),
 )

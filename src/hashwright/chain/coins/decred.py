@@ -23,6 +23,7 @@ COIN = Coin(
         adjustment=Adjustment(rule="asert", kind="relax", relax_s=43_200 / math.log(2)),
         maturity_blocks=256,
         miner_shares=(("2016-02-08", 600_000), ("2022-05-08", 100_000), ("2023-08-29", 10_000)),
+        known_block=(620_001, "2021-12-29"),
         source="DCP-0010, DCP-0011, DCP-0012",
     ),
 )

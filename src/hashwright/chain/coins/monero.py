@@ -41,6 +41,7 @@ COIN = Coin(
         adjustment=Adjustment(rule="monero", kind="window", window_s=600 * 120, lag_s=75 * 120),
         maturity_blocks=60,
         session="cryptonote",
+        known_block=(3_292_912, "2024-11-30"),
         source="Monero src/cryptonote_config.h, difficulty.cpp",
     ),
 )

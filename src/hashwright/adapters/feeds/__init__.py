@@ -1,0 +1,1 @@
+"""Sources of prices and network statistics: one file a service; the file name is its key."""

@@ -1,0 +1,206 @@
+"""The JSON of the commands that decide: one record a document, with the unit in the name of each number.
+
+`DOCUMENTS` is the list; the reference page is made from it, and the tests read each command's output strictly by it.
+Numbers are estimates unless a name ends in `_text`. `null` is unknown, which is not zero.
+"""
+
+import msgspec
+
+
+class FactDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """One fact: what it says, from when, and from whom."""
+
+    coin: str
+    field: str
+    value_text: str
+    """A plain decimal, in the unit that the field's name says."""
+    at: str
+    """When it was true (ISO 8601, UTC)."""
+    known_at: str
+    """When we learned it (ISO 8601, UTC)."""
+    age_s: float
+    sources: list[str]
+    is_snapshot: bool
+    """It came with the package: nothing newer is known."""
+
+
+class FindingDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """One problem in the data, with its place."""
+
+    code: str
+    place: str
+    message: str
+
+
+class EarningDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """What the machine earns of one coin."""
+
+    coin: str
+    ticker: str
+    price_usd: float
+    difficulty: float
+    work_hashes_per_block: float
+    subsidy_coins_per_block: float
+    """The miner's part."""
+    fees_coins_per_block: float
+    coins_per_day_est: float
+    revenue_usd_per_day_est: float
+    hashprice_usd_per_ph_day_est: float
+
+
+class PaybackDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """When a machine has earned its price."""
+
+    days_est: float | None
+    """`null`: never."""
+    naive_days: float | None
+    """The price divided by today's profit, as advertisements do it; `null` where there is no profit."""
+    last_profitable_day_est: float | None
+    """`null`: no end in sight."""
+    best_result_usd_est: float | None
+    """The most that is ever left, its price taken off."""
+
+
+class CalcDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """`hw calc --json`."""
+
+    verdict: str
+    machine: str
+    hashrate_hs: float
+    power_w: float
+    efficiency_j_per_th: float
+    machine_price_usd: float | None
+    power_price_usd_per_kwh: float
+    is_power_price_assumed: bool
+    pool_fee_share: float
+    stale_share: float
+    uptime_share: float
+    pass_through_share: float | None
+    difficulty_growth_per_year_log: float
+    earnings: list[EarningDocument]
+    revenue_usd_per_day_est: float
+    power_cost_usd_per_day_est: float
+    profit_usd_per_day_est: float
+    hashprice_usd_per_ph_day_est: float
+    hashcost_usd_per_ph_day_est: float
+    break_even_power_usd_per_kwh_est: float
+    electricity_kwh_per_coin_est: float | None
+    days_per_block_alone_est: float
+    payback: PaybackDocument | None
+    horizon_days: int
+    running_days_est: float
+    mined_usd_est: float
+    mined_coins_est: float
+    bought_usd: float
+    bought_coins: float
+    facts: list[FactDocument]
+    findings: list[FindingDocument]
+
+
+class HardwareRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """One machine of `hw compare hardware`."""
+
+    model: str
+    vendor: str
+    kind: str
+    algorithm: str
+    coin: str
+    is_minable_here: bool
+    hashrate_hs: float
+    power_w: float
+    efficiency_j_per_th: float
+    is_measured: bool
+    source: str
+    price_usd: float | None
+    price_date: str
+    break_even_power_usd_per_kwh_est: float
+    profit_usd_per_day_est: float
+    levelised_cost_usd_per_ph_day_est: float | None
+    hashprice_usd_per_ph_day_est: float
+    payback_days_5: float | None
+    """At the slowest 5 % of growth in the past; `null`: never, or no price is known."""
+    payback_days_50: float | None
+    payback_days_95: float | None
+    payback_chance: float | None
+    """Share of the past growth rates at which it pays back; `null`: no price is known."""
+
+
+class HardwareDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """`hw compare hardware --json`."""
+
+    power_price_usd_per_kwh: float
+    is_power_price_assumed: bool
+    pool_fee_share: float
+    pass_through_share: float | None
+    years: float
+    rate_per_year: float
+    growth_source: str
+    machines: list[HardwareRow]
+    left_out: list[str]
+    facts: list[FactDocument]
+    findings: list[FindingDocument]
+
+
+class TrendRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """One coin of `hw trends`."""
+
+    coin: str
+    ticker: str
+    is_minable_here: bool
+    first_day: str
+    last_day: str
+    price_usd: float | None
+    price_change_share: float | None
+    difficulty: float | None
+    difficulty_change_share: float | None
+    hashprice_usd_per_ph_day_est: float | None
+    hashprice_change_share: float | None
+    fee_share: float | None
+    """Fees as a share of a block's reward, mean of the span."""
+    is_computed: bool
+    """Some network numbers of the span were computed or interpolated."""
+    next_retarget_blocks_est: int | None
+    next_retarget_days_est: float | None
+    next_retarget_change_share_est: float | None
+    next_emission_change_height: int | None
+    next_emission_change_day_est: str | None
+    emission_change: str
+
+
+class TrendsDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """`hw trends --json`."""
+
+    days: int
+    source: str
+    coins: list[TrendRow]
+    findings: list[FindingDocument]
+
+
+class DataDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """`hw admin data show --json` and `hw admin data fetch --json`."""
+
+    facts: list[FactDocument]
+    asked: list[str]
+    answered: list[str]
+    findings: list[FindingDocument]
+
+
+class ImportDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """`hw admin data import --json`."""
+
+    file: str
+    coins: list[str]
+    first_day: str
+    last_day: str
+    rows: int
+    findings: list[FindingDocument]
+
+
+DOCUMENTS: dict[str, type[msgspec.Struct]] = {
+    "hw calc": CalcDocument,
+    "hw compare hardware": HardwareDocument,
+    "hw trends": TrendsDocument,
+    "hw admin data show": DataDocument,
+    "hw admin data fetch": DataDocument,
+    "hw admin data import": ImportDocument,
+}

@@ -1,0 +1,139 @@
+"""`hw admin data fetch`: ask the feeds, keep what each said, and make facts of it.
+
+Each feed fails alone: what went wrong is a finding, and what it said last serves until it is stale. A feed is not asked
+again before its pause is over, nor before the time that it named when it asked us to slow down; both are kept on disk,
+so that a program started each minute does not become a nuisance.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from hashwright import registry
+from hashwright.adapters.feeds._fetch import fetch
+from hashwright.adapters.feeds.base import Feed
+from hashwright.economics.market import FIELDS, Market, Observation, combine
+from hashwright.errors import Finding, HashwrightError, RateLimited
+from hashwright.runtime.market import load_market, market_folder, save_market, write_json
+
+CACHE: Final = "feeds"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What came of it: which feeds were asked, which answered, and the market that is known now."""
+
+    market: Market
+    asked: tuple[str, ...]
+    answered: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What a feed said last, and when it may be asked again [ms since 1970 UTC]."""
+
+    again_ms: int
+    observations: tuple[Observation, ...]
+
+
+async def fetch_market(
+    names: Sequence[str], *, data_dir: Path, now_ms: int, urls: Mapping[str, str], is_forced: bool = False
+) -> Fetched:
+    """Ask feeds, one after the other, and store the facts that follow.
+
+    `urls` are addresses that take the place of a feed's own; an own node is asked only where it has one. `is_forced`
+    asks also before a feed's own pause is over, but never before the time that it named itself.
+
+    Raises:
+        PluginError: there is no feed of that name.
+    """
+    asked, answered, findings, heard = [], [], list[Finding](), list[Observation]()
+    for name in names or registry.names("feeds"):
+        feed: Feed = registry.load("feeds", name).FEED
+        if feed.is_node and name not in urls:
+            continue
+        before = _read_cache(data_dir, name)
+        if now_ms < before.again_ms and not (is_forced and _is_own_pause(before, feed, now_ms)):
+            heard += before.observations
+            continue
+        asked.append(name)
+        said, problem = await _ask(name, feed, urls.get(name, ""), before, now_ms)
+        if problem is None:
+            answered.append(name)
+        else:
+            findings.append(problem)
+        heard += said.observations
+        _write_cache(data_dir, name, said)
+    known = load_market(data_dir)
+    fresh = combine(heard, before=known.facts, now_ms=now_ms)
+    market = Market(facts=fresh.facts).over(Market(facts=known.facts))
+    save_market(market, data_dir)
+    return Fetched(
+        market=market,
+        asked=tuple(asked),
+        answered=tuple(answered),
+        findings=(*findings, *known.findings, *fresh.findings),
+    )
+
+
+async def _ask(name: str, feed: Feed, url: str, before: _Said, now_ms: int) -> tuple[_Said, Finding | None]:
+    """Ask one feed; a failure keeps what it said before."""
+    try:
+        answers = await fetch(feed, feed.coins, url=url)
+        observations = tuple(feed.read(answers, now_ms))
+    except HashwrightError as problem:
+        pause_s = float(feed.pause_s)
+        if isinstance(problem, RateLimited) and problem.retry_after_s:
+            pause_s = problem.retry_after_s
+        again_ms = now_ms + int(pause_s * 1000)
+        finding = Finding(code=problem.code, place=name, message=problem.message, hint=problem.hint)
+        return _Said(again_ms=again_ms, observations=before.observations), finding
+    return _Said(again_ms=now_ms + feed.pause_s * 1000, observations=observations), None
+
+
+def _is_own_pause(before: _Said, feed: Feed, now_ms: int) -> bool:
+    return before.again_ms - now_ms <= feed.pause_s * 1000
+
+
+def _cache_file(data_dir: Path, name: str) -> Path:
+    return market_folder(data_dir) / CACHE / f"{name}.json"
+
+
+def _read_cache(data_dir: Path, name: str) -> _Said:
+    """Read what a feed said last; a damaged file counts as none."""
+    try:
+        document = json.loads(_cache_file(data_dir, name).read_text(encoding="utf-8"))
+        rows = tuple(_observation(row) for row in document["observations"])
+        return _Said(again_ms=int(document["again_ms"]), observations=rows)
+    except (OSError, ValueError, KeyError, TypeError, ArithmeticError, StopIteration):
+        return _Said(again_ms=0, observations=())
+
+
+def _observation(row: Mapping[str, Any]) -> Observation:
+    return Observation(
+        coin=str(row["coin"]),
+        field=next(it for it in FIELDS if it == row["field"]),
+        value=Decimal(row["value"]),
+        at_ms=int(row["at_ms"]),
+        known_at_ms=int(row["known_at_ms"]),
+        source=str(row["source"]),
+    )
+
+
+def _write_cache(data_dir: Path, name: str, said: _Said) -> None:
+    rows = [
+        {
+            "coin": it.coin,
+            "field": it.field,
+            "value": str(it.value),
+            "at_ms": it.at_ms,
+            "known_at_ms": it.known_at_ms,
+            "source": it.source,
+        }
+        for it in said.observations
+    ]
+    write_json(_cache_file(data_dir, name), {"again_ms": said.again_ms, "observations": rows})
