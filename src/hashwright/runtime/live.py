@@ -17,6 +17,7 @@ import structlog
 
 from hashwright.chain.proof import ALGORITHMS
 from hashwright.clock import Clock
+from hashwright.fleet.effects import CommandDevice, ProtectDevice, RehearseCommand
 from hashwright.pool import effects as do
 from hashwright.pool import events as seen
 from hashwright.pool import judge
@@ -63,6 +64,13 @@ class UpstreamDesk(Protocol):
         """Close a connection."""
 
 
+class FleetDesk(Protocol):
+    """Who tells machines what the fleet engine wants of them."""
+
+    def perform(self, effect: CommandDevice | ProtectDevice | RehearseCommand) -> None:
+        """Send a command; never blocks, never raises."""
+
+
 class LiveShell:
     """The desk of every listener, and the hands of the kernel."""
 
@@ -71,6 +79,7 @@ class LiveShell:
         self.connections: dict[int, Connection] = {}
         self.nodes: dict[str, BlockDesk] = {}
         self.upstreams: dict[str, UpstreamDesk] = {}
+        self.fleet: FleetDesk | None = None
         self.passing = PassThrough(self)
         self.listeners: list[StratumListener] = []
         self.breather: Breather | None = None
@@ -211,6 +220,9 @@ class LiveShell:
             do.CloseChannel: self._close_channel,
             Alert: lambda effect: self.alerts(effect),
             do.WakeAt: self._wake_at,
+            CommandDevice: self._command_device,
+            ProtectDevice: self._command_device,
+            RehearseCommand: self._command_device,
             **dict.fromkeys(INSIDE, nothing),
         }
 
@@ -319,6 +331,10 @@ class LiveShell:
         desk = self.upstreams.get(effect.destination)
         if desk is not None:
             desk.close_channel(effect.channel, effect.reason)
+
+    def _command_device(self, effect: CommandDevice | ProtectDevice | RehearseCommand) -> None:
+        if self.fleet is not None:
+            self.fleet.perform(effect)
 
     def _wake_at(self, effect: do.WakeAt) -> None:
         delay_s = max(effect.at - self._clock.now(), 0) / 1000
