@@ -50,6 +50,7 @@ def _code(title: str, cause: str, action: str) -> ErrorCode:
 CODES: Final[dict[str, ErrorCode]] = {
     # 1xx: machines and the network
     "HW-101": _code("Nothing answered", "No machine answers on that network.", "Check the range."),
+    "HW-102": _code("Machine refuses us", "It answers, and does not take our password.", "Give its password."),
     "HW-103": _code(
         "Cannot listen",
         "Another program holds the port, or it is not allowed.",
@@ -61,6 +62,20 @@ CODES: Final[dict[str, ErrorCode]] = {
     ),
     "HW-106": _code(
         "Address is not public", "Somebody else named a private or reserved address.", "Give a public address."
+    ),
+    "HW-107": _code("Machine does not answer", "It is off, hung, or not on this network.", "Look at its own page."),
+    "HW-108": _code("Machine refused a command", "It heard it, and said no.", "Read its reason."),
+    "HW-109": _code("Machine cannot do that", "Its firmware has no such command.", "Use a smart plug: kind command."),
+    "HW-110": _code("Machine not understood", "Its answer has another form.", "Report it with its model."),
+    "HW-111": _code("Machine reports a fault", "A fan, a board or its power supply.", "Look at its own page."),
+    "HW-112": _code("Range not usable", "It is no network, or too large to ask.", "Write 192.168.1.0/24."),
+    "HW-113": _code("Port not allowed", "Ports below 1024 need a right.", "Run as root, or leave that group out."),
+    "HW-114": _code("Program not started", "The command is not there, or ended at once.", "Try it by hand."),
+    "HW-115": _code("Machine well again", "What was told of it is over.", "None."),
+    "HW-116": _code("Machine not known", "There is no machine of that name.", "hw fleet ls."),
+    "HW-117": _code("Machine not measured", "It did not hold still long enough at a step.", "Try again."),
+    "HW-118": _code(
+        "Rating not known", "Watts are asked for, and its full power is not known.", "Set rated_w, or hw fleet profile."
     ),
     # 2xx: addresses and accounts
     "HW-201": _code(
@@ -183,6 +198,13 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-511": _code("Renting is a dry run", "Nothing is bought without --live.", "Add --live and --budget when sure."),
     "HW-512": _code("Market is full", "It holds as many orders as it takes.", "Cancel one, or try later."),
     "HW-513": _code("Renting does not pay", "The price is above what the work is expected to earn.", "Wait."),
+    "HW-503": _code("Machine does not obey", "It took a command and goes on as before.", "Look at it; cut its power."),
+    "HW-504": _code("Machine too hot", "It is above its ceiling.", "Look at its fans and its air."),
+    "HW-505": _code("Power not plausible", "Its own figure does not fit its hash rate.", "Measure it; set rated_w."),
+    "HW-506": _code("Many machines silent", "A large part of the fleet does not answer.", "Network or breaker?"),
+    "HW-507": _code("Starts used up", "A machine may start only so often a day.", "Wait, or hw fleet rules."),
+    "HW-508": _code("Power plan ran out", "No new one came in time.", "Look at the planner; hw fleet ls."),
+    "HW-509": _code("Stopped after failures", "Too many machines refused a change.", "Look at one of them first."),
     # 6xx: data folder, database, journal
     "HW-601": _code("Network drive", "SQLite can lose data on network drives.", "Move data_dir to a local disk."),
     "HW-602": _code("Already running", "Another process owns this data folder.", "Stop it, or use another folder."),

@@ -9,7 +9,7 @@ to the other engine in the same step. They need no journal entries, because the 
 **A bug in routing must not stop hashing.** When it raises, it is switched off until the next start: everything that is
 placed stays, new machines go to the first destination that is ready, and a person is told. That is part of the state,
 so that a replay does the same. So it is with a bug in the market: no order gets anything and nothing is paid until the
-next start.
+next start. And with one in the fleet engine: machines stay as they are.
 """
 
 from collections import deque
@@ -17,6 +17,10 @@ from typing import get_args
 
 import msgspec
 
+from hashwright.fleet import events as fleet_events
+from hashwright.fleet.effects import FleetEffect
+from hashwright.fleet.records import FleetState
+from hashwright.fleet.step import step as fleet_step
 from hashwright.market.effects import MarketEffect
 from hashwright.market.events import MarketEvent, MarketJournaled
 from hashwright.market.records import MarketState
@@ -43,13 +47,14 @@ from hashwright.signals import (
     ReturnWork,
 )
 
-EngineEvent = PoolEvent | RouteSet | PlanFailed | PlanRestored | PinSet | MarketJournaled
-EngineEffect = PoolEffect | RoutingEffect | MarketEffect
+EngineEvent = PoolEvent | RouteSet | PlanFailed | PlanRestored | PinSet | MarketJournaled | fleet_events.JOURNALED
+EngineEffect = PoolEffect | RoutingEffect | MarketEffect | FleetEffect
 
 TO_ROUTING = frozenset((CreditWork, ReturnWork, MachineReady, MachineGone, DestinationChanged))
 ROUTING_KEY = "routing-"
 MARKET_KEY = "market-"
 MARKET_EVENTS = get_args(MarketJournaled)
+FLEET_KEY = "fleet-"
 SIGNALS_MAX = 1_000_000
 """Signals of one step: 10,000 machines that all move make some 40,000. Beyond it two engines talk in a circle."""
 
@@ -62,22 +67,27 @@ class Engines(msgspec.Struct, array_like=True):
     routing_fault: str = ""
     market: MarketState = msgspec.field(default_factory=MarketState)
     market_fault: str = ""
+    fleet: FleetState = msgspec.field(default_factory=FleetState)
+    fleet_fault: str = ""
 
 
 def step(engines: Engines, event: EngineEvent, *, now: int) -> tuple[EngineEffect, ...]:
     """Take one event and return what is to be done, by all engines that it concerns."""
     if type(event) is ShareHashed:
         return _share_step(engines, event, now=now)
+    if type(event) in fleet_events.OWN or (type(event) is ClockTicked and event.key.startswith(FLEET_KEY)):
+        return _drive(engines, event, now=now)  # type: ignore[arg-type]
     effects: list[EngineEffect] = []
     queue: deque[EngineEffect] = deque()
     match event:
         case RouteSet() | PlanFailed() | PlanRestored() | PinSet():
             queue.extend(_route(engines, event, now=now))
         case ProcessStarted():
-            engines.routing_fault = engines.market_fault = ""
+            engines.routing_fault = engines.market_fault = engines.fleet_fault = ""
             queue.extend(pool_step(engines.pool, event, now=now))
             queue.extend(_route(engines, event, now=now))
             queue.extend(_trade(engines, event, now=now))
+            queue.extend(_drive(engines, event, now=now))
         case ClockTicked() if event.key.startswith(ROUTING_KEY):
             queue.extend(_route(engines, event, now=now))
         case ClockTicked() if event.key.startswith(MARKET_KEY):
@@ -135,6 +145,18 @@ def _exchange(engines: Engines, queue: deque[EngineEffect], effects: list[Engine
         signals += 1
         if signals > SIGNALS_MAX:
             raise AssertionError(f"engines talk in a circle: {kind.__name__}")
+
+
+def _drive(engines: Engines, event: fleet_events.FleetEvent, *, now: int) -> tuple[FleetEffect, ...]:
+    """Let the fleet engine take an event. It tells the others nothing: a machine that sleeps disconnects by itself."""
+    if engines.fleet_fault:
+        return ()
+    try:
+        return fleet_step(engines.fleet, event, now=now)
+    except Exception as fault:  # whatever it is: hashing goes on
+        engines.fleet_fault = f"{type(event).__name__}: {type(fault).__name__}: {fault}"[:200]
+        text = f"Power control failed at {engines.fleet_fault}. Machines stay as they are until the next start."
+        return (Alert(level="critical", code="HW-901", text=text),)
 
 
 def _route(engines: Engines, event: RoutingEvent, *, now: int) -> tuple[RoutingEffect, ...]:

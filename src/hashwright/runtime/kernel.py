@@ -24,6 +24,8 @@ import msgspec
 import structlog
 
 from hashwright.clock import Clock
+from hashwright.fleet.effects import CommandDevice, RehearseCommand
+from hashwright.fleet.records import FleetState
 from hashwright.market.effects import BOOKED as MARKET_BOOKED
 from hashwright.market.effects import HELD as MARKET_HELD
 from hashwright.pool.effects import BOOKED as POOL_BOOKED
@@ -48,7 +50,8 @@ BACKLOG_BYTES_MAX = 32 * 1024 * 1024
 
 BOOKED = POOL_BOOKED | MARKET_BOOKED | {AskWork}
 """Those that change a table."""
-HELD = POOL_HELD | MARKET_HELD
+HELD = POOL_HELD | MARKET_HELD | {CommandDevice, RehearseCommand}
+"""Those that wait until what caused them is durable."""
 POISONED = "poisoned"
 _encode_effects = msgspec.msgpack.Encoder().encode
 
@@ -118,6 +121,11 @@ class Kernel:
     def routing(self) -> RoutingState:
         """What the routing engine knows."""
         return self.engines.routing
+
+    @property
+    def fleet(self) -> FleetState:
+        """What the fleet engine knows."""
+        return self.engines.fleet
 
     @property
     def last_seq(self) -> int:

@@ -17,6 +17,7 @@ from typing import Protocol
 import structlog
 
 from hashwright.clock import Clock
+from hashwright.fleet.effects import CommandDevice, ProtectDevice, RehearseCommand
 from hashwright.market import effects as trade
 from hashwright.pool import effects as do
 from hashwright.pool import events as seen
@@ -91,6 +92,13 @@ class MarketDesk(Protocol):
         """Let go of the order's pool."""
 
 
+class FleetDesk(Protocol):
+    """Who tells machines what the fleet engine wants of them."""
+
+    def perform(self, effect: CommandDevice | ProtectDevice | RehearseCommand) -> None:
+        """Send a command; never blocks, never raises."""
+
+
 class LiveShell:
     """The desk of every listener, and the hands of the kernel."""
 
@@ -108,6 +116,7 @@ class LiveShell:
         self.nodes: dict[str, BlockDesk] = {}
         self.upstreams: dict[str, UpstreamDesk] = {}
         self.market: MarketDesk | None = None
+        self.fleet: FleetDesk | None = None
         self.passing = PassThrough(self)
         self.listeners: list[StratumListener] = []
         self.breather: Breather | None = None
@@ -254,6 +263,9 @@ class LiveShell:
             trade.LookAtPool: self._tell_market,
             trade.PoolWanted: self._tell_market,
             trade.PoolUnwanted: self._tell_market,
+            CommandDevice: self._command_device,
+            ProtectDevice: self._command_device,
+            RehearseCommand: self._command_device,
             **dict.fromkeys(INSIDE, nothing),
         }
 
@@ -383,6 +395,10 @@ class LiveShell:
         desk = self.upstreams.get(effect.destination)
         if desk is not None:
             desk.close_channel(effect.channel, effect.reason)
+
+    def _command_device(self, effect: CommandDevice | ProtectDevice | RehearseCommand) -> None:
+        if self.fleet is not None:
+            self.fleet.perform(effect)
 
     def _wake_at(self, effect: do.WakeAt) -> None:
         delay_s = max(effect.at - self._clock.now(), 0) / 1000

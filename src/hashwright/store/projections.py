@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from hashwright.chain.target import work_of_target
 from hashwright.clock import Instant
+from hashwright.fleet.effects import FleetEffect
 from hashwright.market.effects import MarketEffect, OrderNoted, TradeNoted
 from hashwright.pool.effects import Alert, BlockChanged, CreditWork, PoolEffect, PostEntry, ReturnWork, SubmitBlock
 from hashwright.routing.effects import AskWork, RoutingEffect
@@ -86,7 +87,7 @@ class Accumulator:
         self._entries: list[tuple[Instant, PostEntry]] = []
         self._market: list[tuple[Instant, OrderNoted | TradeNoted]] = []
 
-    def add(self, now: Instant, effect: PoolEffect | RoutingEffect | MarketEffect) -> None:
+    def add(self, now: Instant, effect: PoolEffect | RoutingEffect | MarketEffect | FleetEffect) -> None:
         """Count one effect; effects that change no table are ignored."""
         if type(effect) is CreditWork:
             key = (now // MINUTE_MS, effect.destination, effect.worker, effect.target_be, effect.outcome)
