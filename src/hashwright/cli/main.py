@@ -24,6 +24,7 @@ COMMANDS = {
     "doctor": "doctor:doctor",
     "pool": "pool:pool",
     "route": "route:route",
+    "market": "market:market",
     "ledger": "ledger:ledger",
     "miner": "miner:miner",
     "admin": "admin:admin",
@@ -32,7 +33,7 @@ COMMANDS = {
 PANELS: list[CommandGroupDict] = [
     {"name": "Start", "commands": ["demo", "up"]},
     {"name": "Look", "commands": ["status", "ledger", "doctor"]},
-    {"name": "Mine", "commands": ["pool", "route", "miner"]},
+    {"name": "Mine", "commands": ["pool", "route", "market", "miner"]},
     {"name": "Care", "commands": ["admin", "completion"]},
 ]
 
