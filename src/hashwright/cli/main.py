@@ -28,6 +28,7 @@ COMMANDS = {
     "calc": "calc:calc",
     "compare": "compare:compare",
     "trends": "trends:trends",
+    "market": "market:market",
     "ledger": "ledger:ledger",
     "miner": "miner:miner",
     "admin": "admin:admin",
@@ -37,7 +38,7 @@ PANELS: list[CommandGroupDict] = [
     {"name": "Start", "commands": ["demo", "up", "web"]},
     {"name": "Look", "commands": ["status", "ledger", "doctor"]},
     {"name": "Decide", "commands": ["calc", "compare", "trends"]},
-    {"name": "Mine", "commands": ["pool", "route", "miner"]},
+    {"name": "Mine", "commands": ["pool", "route", "market", "miner"]},
     {"name": "Care", "commands": ["admin", "completion"]},
 ]
 

@@ -82,6 +82,9 @@ class MarketDesk(Protocol):
     def answered(self, effect: trade.RequestAnswered) -> None:
         """Tell who asked."""
 
+    def met(self, agent: str) -> None:
+        """Note who connects: a look of our own that comes back to us is a loop."""
+
     def look_at(self, order: str) -> None:
         """Look whether the order's pool can be mined for."""
 
@@ -149,6 +152,8 @@ class LiveShell:
         if isinstance(message, said.Submit | BlobShare):
             self._take_share(connection, message)
             return
+        if type(message) is said.Subscribe and self.market is not None:
+            self.market.met(message.agent)
         event = connection.dialect.event_of(connection.id, message)
         if event is not None:
             self.kernel.handle(event)

@@ -31,6 +31,7 @@ from hashwright.clock import Clock
 from hashwright.errors import AuthRejected, ConfigError, HashwrightError
 from hashwright.pool.effects import SubmitUpstream
 from hashwright.pool.events import PoolEvent, UpstreamChanged
+from hashwright.runtime.outgoing import Guard
 from hashwright.runtime.upstream_blob import BlobUpstreamLink
 from hashwright.runtime.upstream_dial import dial
 from hashwright.runtime.upstream_limits import UpstreamLimits as UpstreamLimits
@@ -79,7 +80,7 @@ class Upstream:
         self.tell = desk.tell
         self.state: UpstreamState = "connecting"
         self.detail = ""
-        self.for_others = False
+        self.for_others: bool | Guard = False
         """Set before `run`: somebody else gave us the addresses, so the gate lets only public ones through."""
         self._rng = rng
         self._order = AddressOrder(tuple(parse_address(url) for url in settings.urls), self.limits, rng)

@@ -27,6 +27,7 @@ from hashwright.routing.events import PlanFailed
 from hashwright.runtime import (
     commands,
     destinations,
+    market_commands,
     payouts,
     receivables,
     reconcile,
@@ -42,6 +43,7 @@ from hashwright.runtime.destinations import DestinationSettings
 from hashwright.runtime.engines import EngineEvent
 from hashwright.runtime.kernel import Kernel
 from hashwright.runtime.live import LiveShell
+from hashwright.runtime.market import MarketService
 from hashwright.runtime.node_link import NodeLink, StoredBlock
 from hashwright.runtime.opening import open_store
 from hashwright.runtime.randomx import RandomXDesk
@@ -50,7 +52,7 @@ from hashwright.runtime.system import SteadyClock, system_rng
 from hashwright.runtime.tcp import Limits, StratumListener, tls_context
 from hashwright.runtime.upstream import Upstream, UpstreamLimits
 from hashwright.runtime.upstream_settings import UpstreamSettings, event_of_upstream
-from hashwright.signals import Alert, ProcessStarted
+from hashwright.signals import Alert, ProcessStarted, is_order
 from hashwright.store import commands as store_commands
 from hashwright.store.base import Store
 from hashwright.store.writer import GroupCommitWriter, WriteFailure
@@ -85,6 +87,7 @@ class Hashwright:
         self.upstreams: dict[str, Upstream] = {}
         self.payouts: dict[str, payouts.PayoutService] = {}
         self.accounts: dict[str, receivables.AccountService] = {}
+        self.market = MarketService(self)
         self.setups: dict[str, setups.Setup] = {}
         """What runs, as it was set: to see at a reload what changed."""
         self.broken: dict[str, str] = {}
@@ -159,7 +162,7 @@ class Hashwright:
         """Bring the engine in line with the stored settings; a broken one is left out and named."""
         stored = self.store.settings(destinations.KIND)
         for name in [name for name in self.kernel.pool.destinations if name not in stored]:
-            self.kernel.handle(DestinationRemoved(name))
+            self.kernel.handle(DestinationRemoved(name))  # orders' pools too: the market opens them anew
         self.reload()
         for stored_block in self._unanswered_blocks():
             link = self.links.get(stored_block.destination)
@@ -200,6 +203,8 @@ class Hashwright:
             rng=self.rng,
             limits=self.upstream_limits,
         )
+        if is_order(settings.name):
+            upstream.for_others = self.market.guard(settings.algorithm)
         self.broken.pop(settings.name, None)
         if settings.name in self.links:
             self.remove_destination(settings.name)
@@ -277,12 +282,14 @@ class Hashwright:
                 url=listener.url,
             )
         verbs = commands.table(self) | route_commands.table(self) | payouts.commands(self)
+        verbs |= market_commands.table(self)
         verbs |= reconcile.commands(self) | receivables.commands(self) | schemes.commands(self)
         self._control = ControlServer(socket_path(self.config.data_dir), verbs)
         await self._control.start()
         self.supervisor.start("snapshots", self._keep_snapshots)
         payouts.start_all(self)
         receivables.start_all(self)
+        self.market.start()
 
     # ---------------------------------------------------------------- run and stop
 
