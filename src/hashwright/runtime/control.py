@@ -5,6 +5,7 @@ A Unix socket in the data folder, readable by its owner only (0600). One JSON ob
 """
 
 import asyncio
+import dataclasses
 import os
 import stat
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,7 +15,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from hashwright.errors import HashwrightError, NotSupported, OperatorError, TimedOut, Unavailable
+from hashwright.errors import ConfigError, Finding, HashwrightError, NotSupported, OperatorError, TimedOut, Unavailable
 
 log = structlog.get_logger()
 
@@ -93,8 +94,7 @@ class ControlServer:
                 )
             return {"ok": True, "result": await command(request.arguments)}
         except HashwrightError as error:
-            problem = {"code": error.code, "message": str(error), "hint": error.hint, "exit_code": error.exit_code}
-            return {"ok": False, "error": problem}
+            return {"ok": False, "error": _problem_of(error)}
         except msgspec.MsgspecError as error:
             return {"ok": False, "error": {"code": "HW-703", "message": f"Not a command: {error}", "hint": ""}}
         except Exception as error:
@@ -132,7 +132,22 @@ async def ask(data_dir: Path, command: str, *, timeout_s: float = 30.0, **argume
     answer: dict[str, Any] = msgspec.json.decode(line)
     if answer["ok"]:
         return answer["result"]
-    problem = answer["error"]
-    refusal = OperatorError(problem["message"], code=problem["code"], hint=problem.get("hint", ""))
+    raise _refusal_of(answer["error"])
+
+
+def _problem_of(error: HashwrightError) -> dict[str, Any]:
+    findings = [dataclasses.asdict(finding) for finding in getattr(error, "findings", ())]
+    problem = {"code": error.code, "message": str(error), "hint": error.hint, "exit_code": error.exit_code}
+    return problem | ({"findings": findings} if findings else {})
+
+
+def _refusal_of(problem: Mapping[str, Any]) -> OperatorError:
+    findings = tuple(Finding(**finding) for finding in problem.get("findings", ()))
+    words = {"code": problem["code"], "hint": problem.get("hint", "")}
+    refusal = (
+        ConfigError(problem["message"], findings=findings, **words)
+        if findings
+        else OperatorError(problem["message"], **words)
+    )
     refusal.exit_code = problem.get("exit_code", refusal.exit_code)
-    raise refusal
+    return refusal

@@ -80,13 +80,15 @@ class RateBook:
     """By the first minute of each span, and by destination."""
     open_rows: list[Done] = field(default_factory=list)
     """What was done in minutes that may still grow."""
+    counted: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Shares by worker, accepted and refused, since this book began: they only grow."""
     next_minute: int = 0
     """The first minute that is not in the windows yet."""
 
     def begin(self, minute: int) -> None:
         """Start empty before a minute."""
         fresh = RateBook()
-        self.windows, self.history, self.open_rows = fresh.windows, fresh.history, []
+        self.windows, self.history, self.open_rows, self.counted = fresh.windows, fresh.history, [], {}
         self.next_minute = minute
 
     def close(self, minute: int, rows: Iterable[Done]) -> None:
@@ -98,11 +100,17 @@ class RateBook:
             for window in self.windows.values():
                 window.add(at, by_minute[at])
             self._plot(at, by_minute[at])
+            self._count(by_minute[at])
         self.next_minute = minute
         for window in self.windows.values():
             window.drop(minute)
         for span in [span for span in self.history if span < minute - DAY]:
             del self.history[span]
+
+    def _count(self, rows: Iterable[Done]) -> None:
+        for done in rows:
+            accepted, refused = self.counted.get(done.worker, (0, 0))
+            self.counted[done.worker] = (accepted + done.accepted, refused + done.refused)
 
     def _plot(self, minute: int, rows: Iterable[Done]) -> None:
         point = self.history.setdefault(minute // HISTORY_SPAN * HISTORY_SPAN, {})

@@ -1,5 +1,6 @@
 """Puts the web together: handlers, who may, how errors are told, the built front end, the OpenAPI document."""
 
+import asyncio
 import http
 from pathlib import Path
 from typing import Any, Final
@@ -17,9 +18,14 @@ from litestar.static_files import create_static_files_router
 
 import hashwright
 from hashwright.errors import HashwrightError
+from hashwright.web.api_books import BooksController
+from hashwright.web.api_mine import OwnController, PoolController, RouteController
+from hashwright.web.api_people import PeopleController
 from hashwright.web.api_session import SessionController
 from hashwright.web.api_view import ViewController
+from hashwright.web.books import DayBook
 from hashwright.web.context import Doorman, Site, site_of
+from hashwright.web.metrics import MetricsController
 from hashwright.web.problems import MEDIA_TYPE, Place, Problem, encoded, problem, problem_of
 from hashwright.web.shield import BODY_MAX, Shield
 from hashwright.web.stream import Deltas, StreamController
@@ -30,7 +36,17 @@ STATIC: Final = Path(__file__).parent / "static"
 OF_STATUS: Final = {400: "HW-745", 404: "HW-748", 405: "HW-749", 413: "HW-750", 401: "HW-740", 403: "HW-741"}
 COMPRESS_FROM: Final = 2_000
 NO_PAGE: Final = "The front end is not in this package. Build it: cd frontend && npm ci && npm run build\n"
-CONTROLLERS: Final = (SessionController, ViewController, StreamController)
+CONTROLLERS: Final = (
+    SessionController,
+    ViewController,
+    StreamController,
+    RouteController,
+    PoolController,
+    OwnController,
+    BooksController,
+    PeopleController,
+    MetricsController,
+)
 
 
 def build(site: Site) -> Litestar:
@@ -59,7 +75,7 @@ def build(site: Site) -> Litestar:
         ),
         compression_config=CompressionConfig(backend="gzip", minimum_size=COMPRESS_FROM, gzip_compress_level=3),
         request_max_body_size=BODY_MAX,
-        state=State({"site": site, "deltas": Deltas()}),
+        state=State({"site": site, "deltas": Deltas(), "days": DayBook(), "proving": asyncio.Lock()}),
         debug=False,
     )
 
