@@ -202,13 +202,26 @@ def _last_plan(problem: Problem, last: Plan | None) -> Plan | None:
         part = known[:, shift : shift + problem.grid.count]
         chosen[:, : part.shape[1]] = part
         counts.append(chosen)
-    plan = finished(problem, tuple(counts), method="last plan")
+    plan = _continued(problem, tuple(counts), last, shift)
     if left < problem.grid.count and plan_findings(problem, plan):
         # The seam between plan and rule may break a machine's times: rest after the plan's end is always allowed.
         for chosen in counts:
             chosen[:, left:] = 0
-        plan = finished(problem, tuple(counts), method="last plan")
+        plan = _continued(problem, tuple(counts), last, shift)
     return None if plan_findings(problem, plan) else plan
+
+
+def _continued(problem: Problem, counts: tuple[IntArray, ...], last: Plan, shift: int) -> Plan:
+    """Return a plan of known machines whose battery does what the last plan meant it to do."""
+    wishes = []
+    for known in (last.flows.charge_w, last.flows.discharge_w):
+        wish = np.zeros(problem.price.shape)
+        part = known[0, shift : shift + problem.grid.count]
+        wish[:, : len(part)] = part
+        wishes.append(wish)
+    flows = exact_flows(problem, machine_power(problem, counts), wishes[0], wishes[1])
+    value = plan_value(problem, counts, flows)
+    return Plan(grid=problem.grid, method="last plan", counts=counts, flows=flows, value=value)
 
 
 def _no_answer(why: str) -> tuple[Finding, ...]:

@@ -6,8 +6,9 @@
     3. The columns that are left are chosen in whole numbers.
 
 Each round also gives a bound: at any prices, the best that site and groups could do apart is at least as good as any
-plan (Lagrange). The bound is at least as tight as the linear relaxation of the exact model, because each group's part
-is solved in whole numbers. Prices are drawn toward the best ones so far: alone, they swing.
+plan (Lagrange). In the end it is at least as tight as the linear relaxation of the exact model, because each group's
+part is solved in whole numbers; the rounds stop a little before that (`CONVERGED`). Prices are drawn toward the best
+ones so far: alone, they swing.
 """
 
 from dataclasses import dataclass, replace

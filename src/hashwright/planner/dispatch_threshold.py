@@ -45,7 +45,7 @@ def always(it: Moment) -> float:
 
 @dataclass(slots=True)
 class _State:
-    """Machines of a group by slots since they started (`on`) and stopped (`off`); the last place holds all older."""
+    """Machines of a group by the slots that they have run (`on`) and rested (`off`); the last place holds all older."""
 
     on: list[int]
     off: list[int]
@@ -69,9 +69,8 @@ class _State:
     def age(self) -> None:
         """Let a slot pass."""
         for places in (self.on, self.off):
-            moved = places[:-2] if len(places) > 1 else []
-            places[-1] = places[-1] + (places[-2] if len(places) > 1 else 0)
-            places[:-1] = [0, *moved] if len(places) > 1 else []
+            places[-1] += places.pop(-2)
+            places.insert(0, 0)
 
 
 def _move(source: list[int], target: list[int], number: int) -> None:
@@ -83,9 +82,9 @@ def _move(source: list[int], target: list[int], number: int) -> None:
 
 
 def _state_of(group: MachineGroup) -> _State:
-    on, off = [0] * max(group.up_min, 1), [0] * max(group.down_min, 1)
-    on[min(group.age, len(on)) - 1 if group.age else 0] += group.running
-    off[min(group.age, len(off)) - 1 if group.age else 0] += group.count - group.running
+    on, off = [0] * (group.up_min + 1), [0] * (group.down_min + 1)
+    on[min(group.age, group.up_min)] += group.running
+    off[min(group.age, group.down_min)] += group.count - group.running
     return _State(on=on, off=off)
 
 
@@ -123,11 +122,10 @@ def _decide(
     """Decide one slot; return what the machines draw in it [W]."""
     counts, order, before = so_far
     rule, own_only = how
-    spare = int((problem.own_w[:, slot] - problem.load_w[:, slot]).min())
-    grid = 0 if own_only else problem.site.import_w
-    room = min(max(grid + spare, 0), problem.site.machines_w, before + problem.site.ramp_w)
-    left = max(float(problem.probability @ (problem.own_w - problem.load_w)[:, slot]), 0.0)
-    drawn = 0
+    rooms = _rooms(problem, own_only=own_only)[slot:]
+    room = min(int(rooms[0]), before + problem.site.ramp_w)
+    surplus = float(problem.probability @ (problem.own_w - problem.load_w)[:, slot])
+    left, drawn = max(surplus, 0.0), 0
     # What may not stop yet keeps its room before anything is started.
     kept = [state.running - state.free_to_stop() for state in states]
     reserved = sum(number * min(it.power_w()) for number, it in zip(kept, problem.groups, strict=True))
@@ -135,7 +133,9 @@ def _decide(
         group, state = problem.groups[number], states[number]
         reserved -= kept[number] * int(min(group.power_w()))
         limit = room - drawn - max(int(reserved), 0)
-        level, machines = _choose(problem, (group, state, kept[number]), slot, (limit, left), rule)
+        # What is started must find room until it may stop again.
+        later = min(limit, int(rooms[: group.up_min].min()) - drawn - max(int(reserved), 0))
+        level, machines = _choose(problem, (group, state, kept[number]), slot, (limit, later, left), rule)
         state.change(machines)
         counts[number][level, slot] = machines
         power = machines * group.levels[level].power_w
@@ -143,23 +143,30 @@ def _decide(
     return drawn
 
 
+def _rooms(problem: Problem, *, own_only: bool) -> IntArray:
+    """Return what machines may draw in each slot [W], in the scenario with the least sun."""
+    spare = (problem.own_w - problem.load_w).min(axis=0)
+    grid = 0 if own_only else problem.site.import_w
+    return np.asarray(np.minimum(np.maximum(grid + spare, 0), problem.site.machines_w), dtype=np.int64)
+
+
 def _choose(
     problem: Problem,
     who: tuple[MachineGroup, _State, int],
     slot: int,
-    room: tuple[int, float],
+    room: tuple[int, int, float],
     rule: Rule,
 ) -> tuple[int, int]:
     """Return the level and the number of machines of one group that are worth most by the rule."""
     group, state, kept = who
-    limit, left = room
+    limit, later, left = room
     price = float(problem.probability @ problem.price[:, slot])
     sold = max(float(problem.probability @ problem.export_price[:, slot]), 0.0)
     earn = float(problem.probability @ group.earn[:, slot])
     most = state.running + state.free_to_start()
     best, found = 0.0, (0, 0)
     for number, level in enumerate(group.levels):
-        fits = max(min(most, limit // level.power_w), 0)
+        fits = max(min(state.running, limit // level.power_w), min(most, later // level.power_w), 0)
         for machines in {fits, min(fits, int(left // level.power_w)), min(fits, state.running), min(fits, kept)}:
             if machines < min(kept, fits) or not machines:
                 continue
