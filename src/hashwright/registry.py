@@ -41,7 +41,9 @@ KINDS: Final = {
     "coins": Kind(package="hashwright.chain.coins", attribute="COIN"),
     "feeds": Kind(package="hashwright.adapters.feeds", attribute="FEED"),
     "nodes": Kind(package="hashwright.adapters.nodes", attribute="PLUGIN"),
+    "policies": Kind(package="hashwright.planner.policies", attribute="POLICY"),
     "schemes": Kind(package="hashwright.pool.schemes", attribute="SCHEME"),
+    "tariffs": Kind(package="hashwright.adapters.tariffs", attribute="PLUGIN"),
     "upstreams": Kind(package="hashwright.adapters.upstreams", attribute="READER"),
 }
 NOT_PLUGINS: Final = frozenset({"base"})

@@ -1,0 +1,1 @@
+"""Switching policies, one file each; the file name is its key. Each defines POLICY: a class made without arguments."""
