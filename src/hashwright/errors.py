@@ -50,6 +50,7 @@ def _code(title: str, cause: str, action: str) -> ErrorCode:
 CODES: Final[dict[str, ErrorCode]] = {
     # 1xx: machines and the network
     "HW-101": _code("Nothing answered", "No machine answers on that network.", "Check the range."),
+    "HW-102": _code("Machine refuses us", "It answers, and does not take our password.", "Give its password."),
     "HW-103": _code(
         "Cannot listen",
         "Another program holds the port, or it is not allowed.",
@@ -61,6 +62,20 @@ CODES: Final[dict[str, ErrorCode]] = {
     ),
     "HW-106": _code(
         "Address is not public", "Somebody else named a private or reserved address.", "Give a public address."
+    ),
+    "HW-107": _code("Machine does not answer", "It is off, hung, or not on this network.", "Look at its own page."),
+    "HW-108": _code("Machine refused a command", "It heard it, and said no.", "Read its reason."),
+    "HW-109": _code("Machine cannot do that", "Its firmware has no such command.", "Use a smart plug: kind command."),
+    "HW-110": _code("Machine not understood", "Its answer has another form.", "Report it with its model."),
+    "HW-111": _code("Machine reports a fault", "A fan, a board or its power supply.", "Look at its own page."),
+    "HW-112": _code("Range not usable", "It is no network, or too large to ask.", "Write 192.168.1.0/24."),
+    "HW-113": _code("Port not allowed", "Ports below 1024 need a right.", "Run as root, or leave that group out."),
+    "HW-114": _code("Program not started", "The command is not there, or ended at once.", "Try it by hand."),
+    "HW-115": _code("Machine well again", "What was told of it is over.", "None."),
+    "HW-116": _code("Machine not known", "There is no machine of that name.", "hw fleet ls."),
+    "HW-117": _code("Machine not measured", "It did not hold still long enough at a step.", "Try again."),
+    "HW-118": _code(
+        "Rating not known", "Watts are asked for, and its full power is not known.", "Set rated_w, or hw fleet profile."
     ),
     # 2xx: addresses and accounts
     "HW-201": _code(
@@ -86,11 +101,42 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-209": _code(
         "RandomX is missing", "The library that checks Monero's work is not installed.", "apt install librandomx0."
     ),
+    "HW-210": _code(
+        "Fork not known",
+        "The node proposes blocks of a fork whose rules this program does not know.",
+        "Update Hashwright; nothing is mined until then.",
+    ),
+    "HW-211": _code(
+        "Key of RandomX does not fit",
+        "The node names another block for the key than the rules say.",
+        "Check the node's version, and whether it is synced.",
+    ),
     # 3xx: Stratum, workers, shares, blocks
     "HW-301": _code("Machine sends no shares", "It is connected, but silent.", "Look at its own page."),
     "HW-302": _code("First share takes long", "The machine is slow for its difficulty.", "This is normal; wait."),
     "HW-303": _code("User refused", "The pool does not take this user name.", "Check account and worker name."),
     "HW-304": _code("Block found", "A share met the network's target, and the node took the block.", "None: be glad."),
+    "HW-310": _code(
+        "Upstream splits the nonce",
+        "It tells its clients apart by a byte of the nonce, so nothing is left to share on one connection.",
+        "None: each machine gets a connection of its own there. Better name the pool itself.",
+    ),
+    "HW-311": _code(
+        "Two proxies split the nonce",
+        "A proxy behind us and we ourselves tell machines apart by the same byte; its shares are refused.",
+        "Point the machines behind that proxy here without it.",
+    ),
+    "HW-312": _code(
+        "Upstream's blob not readable",
+        "A job of it is no hashing blob of a block that this program knows, so no machine gets it.",
+        "Tell the pool, or update Hashwright.",
+    ),
+    "HW-313": _code(
+        "Forged share",
+        "A machine claimed a hash that its nonce has not. While not every share is hashed, it pays with good shares.",
+        "Look at the machine: it is broken, or not honest.",
+    ),
+    # 4xx: nodes and feeds. 401 is kept for a stale price, 402 for a price that is too good to be true.
     # 4xx: nodes and feeds
     "HW-401": _code("Price is stale", "The newest price is older than a decision may use.", "hw admin data fetch."),
     "HW-402": _code(
@@ -115,6 +161,19 @@ CODES: Final[dict[str, ErrorCode]] = {
     ),
     "HW-414": _code("Node not ready", "It does not answer, is syncing, or refuses us.", "See `hw doctor`."),
     "HW-415": _code("Node refuses our credentials", "User, password or cookie are wrong.", "Correct them."),
+    "HW-416": _code(
+        "Node makes no block for this address",
+        "It does not read the address, or no block can pay one of its kind.",
+        "Give the primary address of the wallet.",
+    ),
+    "HW-417": _code(
+        "Node does not offer the call",
+        "It is too old, or its RPC is restricted.",
+        "Start it without --restricted-rpc, on loopback only.",
+    ),
+    "HW-418": _code(
+        "Node wants to be paid for calls", "It is somebody else's, with RPC payments.", "Use a node of your own."
+    ),
     "HW-430": _code("Upstream unreachable", "It does not answer, or closed the connection.", "None: we try again."),
     "HW-431": _code("Upstream refuses us", "It does not take the user name or the password.", "Correct them."),
     "HW-432": _code("Whom an upstream pays", "Its coinbase changed, or does not pay us.", "Look: hw route status."),
@@ -135,6 +194,17 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-443": _code("Machine cannot be moved", "It takes no new extranonce while it runs.", "Pin it, or leave it."),
     # 5xx: limits
     "HW-501": _code("Safety limit", "A limit that the owner set says no.", "Change the limit, or leave it."),
+    "HW-510": _code("Rent budget reached", "Renting would spend more than its cap.", "Raise --budget, or leave it."),
+    "HW-511": _code("Renting is a dry run", "Nothing is bought without --live.", "Add --live and --budget when sure."),
+    "HW-512": _code("Market is full", "It holds as many orders as it takes.", "Cancel one, or try later."),
+    "HW-513": _code("Renting does not pay", "The price is above what the work is expected to earn.", "Wait."),
+    "HW-503": _code("Machine does not obey", "It took a command and goes on as before.", "Look at it; cut its power."),
+    "HW-504": _code("Machine too hot", "It is above its ceiling.", "Look at its fans and its air."),
+    "HW-505": _code("Power not plausible", "Its own figure does not fit its hash rate.", "Measure it; set rated_w."),
+    "HW-506": _code("Many machines silent", "A large part of the fleet does not answer.", "Network or breaker?"),
+    "HW-507": _code("Starts used up", "A machine may start only so often a day.", "Wait, or hw fleet rules."),
+    "HW-508": _code("Power plan ran out", "No new one came in time.", "Look at the planner; hw fleet ls."),
+    "HW-509": _code("Stopped after failures", "Too many machines refused a change.", "Look at one of them first."),
     # 6xx: data folder, database, journal
     "HW-601": _code("Network drive", "SQLite can lose data on network drives.", "Move data_dir to a local disk."),
     "HW-602": _code("Already running", "Another process owns this data folder.", "Stop it, or use another folder."),
@@ -250,6 +320,75 @@ CODES: Final[dict[str, ErrorCode]] = {
         "Plan without the solver", "It gave no answer in time.", "The simple plan serves; take fewer scenarios."
     ),
     "HW-831": _code("Decision saw the future", "A decision changed when later days were cut off.", "Report it: a bug."),
+    # 84x and 85x: energy
+    "HW-840": _code("Site not usable", "A value of the site's file is wrong or missing.", "Each names its place."),
+    "HW-841": _code("Tariff with a hole", "No price is known for some slots.", "Plan a shorter time, or fill it."),
+    "HW-842": _code("Tariff says two things", "Prices of one time contradict each other.", "Name one product only."),
+    "HW-843": _code("Tariff not understood", "The answer of a tariff service has another form.", "Report it."),
+    "HW-844": _code("Tariff service silent", "It does not answer, or refuses us.", "It is tried again by itself."),
+    "HW-845": _code("Price hard to believe", "It is outside of what markets allow.", "Check the unit: MWh or kWh?"),
+    "HW-846": _code("No weather", "The weather service is silent, or its word too old.", "The plan counts on no sun."),
+    "HW-847": _code("Weather not understood", "A file or an answer has another form.", "Read the place it names."),
+    "HW-848": _code("Battery hard to believe", "It reports less than nothing or more than full.", "Look at it."),
+    "HW-849": _code("Extra not installed", "A part of Hashwright that needs more libraries.", "Install the extra."),
+    "HW-850": _code("Solver without an answer", "It found no plan in its time.", "The last safe plan holds."),
+    "HW-851": _code("Planned by the threshold rule", "There is no solver's plan to follow.", "See the reason above."),
+    "HW-852": _code("Load above the limit", "The site needs more than it may draw.", "Lower it, or raise the limit."),
+    "HW-853": _code("Recorded data missing", "The folder lacks a file, a zone or the time.", "Name what it has."),
+    "HW-854": _code("Runs not kept to their time", "A limit needs machines off early.", "None: safety first."),
+    "HW-855": _code("Plan breaks a limit", "A plan does not pass its own check.", "It is not used; report it."),
+    "HW-856": _code("Forecast far off", "The meter saw clearly less or more than was told.", "It is corrected for."),
+    # 8xx: the market
+    "HW-860": _code("No market", "There is no market for this algorithm.", "hw market settings --help."),
+    "HW-861": _code("Price not usable", "It is zero, out of bounds, or between two steps.", "hw market settings."),
+    "HW-862": _code("Price in another unit", "The market quotes by another hash rate or coin.", "hw market settings."),
+    "HW-863": _code("Limit not usable", "Hash rate, minimum or time are out of bounds.", "hw market settings."),
+    "HW-864": _code("Reference used before", "It stands for another request.", "Give each request a --id of its own."),
+    "HW-865": _code("Funds too small", "The buyer has less free than is needed.", "hw market deposit."),
+    "HW-866": _code("Amount not usable", "It is below the smallest, or out of bounds.", "hw market settings."),
+    "HW-867": _code("No such order", "It is over, or is not this account's.", "hw market history."),
+    "HW-868": _code("Price lowered too soon", "A price is lowered once in a while only.", "Wait, or cancel."),
+    "HW-869": _code("Fixed price", "It is locked, or too low to be locked.", "hw market quote."),
+    "HW-870": _code("Pool not usable", "The buyer's pool failed the look before an order.", "hw route test."),
+    "HW-871": _code("Pool's address not allowed", "Its port is not for pools, or it is ours.", "Name a public pool."),
+    "HW-872": _code("Order paused", "Its pool is away, silent, or refuses good shares.", "Look at the pool."),
+    "HW-873": _code("Order goes on", "What paused it is over.", "None."),
+    "HW-874": _code("Order is over", "Spent, cancelled, expired or refused.", "None: what was left is free."),
+    "HW-875": _code("Sale not usable", "Account or floor price are not usable.", "hw market sell --help."),
+    "HW-876": _code("Market cannot be set", "Its pool or numbers do not fit.", "hw market settings --help."),
+    "HW-877": _code(
+        "Deposit taken back", "The chain dropped it after it was spent.", "Ask the buyer; hw ledger balance."
+    ),
+    "HW-880": _code("Public market silent", "It does not answer now.", "It is tried again where that cannot double."),
+    "HW-881": _code("Public market refuses", "It says no, with a reason.", "Read its reason."),
+    "HW-882": _code("Public market not understood", "Its answer has another form.", "Report it; nothing was done."),
+    "HW-883": _code(
+        "Outcome unknown", "An action was sent, and no answer came.", "hw market rent plan: see what stands."
+    ),
+    "HW-884": _code("Position behind", "A contract pays clearly less than expected.", "hw market position."),
+    # 74x to 76x: the web
+    "HW-740": _code("Not signed in", "The page or the key is known to nobody.", "Sign in, or send a key."),
+    "HW-741": _code("Not allowed", "Your role, or your key, does not include this.", "Ask the owner."),
+    "HW-742": _code("Sign-in refused", "Name, password or one-time code do not fit.", "Try again."),
+    "HW-743": _code("Too many requests", "This address asked too often.", "Wait as long as Retry-After says."),
+    "HW-744": _code("Link is over", "It was used, revoked, or its time is over.", "Get a new one: hw web --new-link."),
+    "HW-745": _code("Request not understood", "A value is missing, too long or of another type.", "See each place."),
+    "HW-746": _code(
+        "Request from elsewhere", "It came from another page, or without its session's word.", "Load the page anew."
+    ),
+    "HW-747": _code("Name of the server unknown", "It is not reached by this name.", "Set web_url to that address."),
+    "HW-748": _code("No such thing", "There is no page, machine, person or key of that name.", "List what there is."),
+    "HW-749": _code("Method not known here", "This path has no such method.", "See /api/openapi.json."),
+    "HW-750": _code("Request too large", "It exceeds the bound of a request.", "Send less."),
+    "HW-752": _code("Key used before", "The idempotency key belongs to another request.", "Use a new key."),
+    "HW-753": _code("Outcome not known", "The same request is under way, or was cut off.", "Look, then use a new key."),
+    "HW-755": _code("Password too weak", "It is short, or among the first to be tried.", "Choose a longer one."),
+    "HW-756": _code("Name or note not usable", "It is taken, or has other characters.", "Choose another."),
+    "HW-757": _code("Last owner", "Without an owner nobody could let others in.", "Make another owner first."),
+    "HW-758": _code("Cursor not usable", "It is none that we gave out.", "Begin without a cursor."),
+    "HW-760": _code("The web cannot run", "A file of TLS is not usable, or it ended by itself.", "Read its log."),
+    "HW-768": _code("web.sqlite not usable", "It is damaged, or of a newer program.", "Move it away; sign up anew."),
+    "HW-769": _code("Too many streams", "The bound of open dashboards is reached.", "Close some pages."),
     # 9xx: our own faults
     "HW-901": _code("Internal error", "A fault of ours; the event is marked and skipped.", "Report it."),
     "HW-902": _code("Protocol broken", "A peer broke the rules of the wire.", "None, unless it repeats."),

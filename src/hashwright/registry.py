@@ -43,6 +43,7 @@ KINDS: Final = {
     "nodes": Kind(package="hashwright.adapters.nodes", attribute="PLUGIN"),
     "policies": Kind(package="hashwright.planner.policies", attribute="POLICY"),
     "schemes": Kind(package="hashwright.pool.schemes", attribute="SCHEME"),
+    "tariffs": Kind(package="hashwright.adapters.tariffs", attribute="PLUGIN"),
     "upstreams": Kind(package="hashwright.adapters.upstreams", attribute="READER"),
 }
 NOT_PLUGINS: Final = frozenset({"base"})

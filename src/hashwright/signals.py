@@ -6,6 +6,7 @@ their own: the same journal gives the same signals again.
 
     pool --MachineReady, MachineGone, CreditWork, ReturnWork, DestinationChanged--> routing
     pool <--MoveMachine------------------------------------------------------------ routing
+    pool --the same five--> market --BindMachine--> routing
 
 Targets and work are 32 bytes, big-endian: the journal's integers end at 64 bits.
 """
@@ -25,6 +26,7 @@ Outcome = Literal[
     "bad-version",
     "malformed",
     "unauthorized",
+    "bad-hash",
 ]
 """Our judgement on a share. Only `accepted` and `block` are credited."""
 
@@ -161,3 +163,21 @@ class MoveMachine(Effect, frozen=True, array_like=True, tag=True, gc=False):
     destination: str
     is_sliced: bool
     is_quick: bool = False
+
+
+# ---------------------------------------------------------------- from market to routing
+
+ORDER_PREFIX = "order-"
+"""Destinations whose name begins so are the pools of buyers: only the market sends machines there."""
+
+
+class BindMachine(Effect, frozen=True, array_like=True, tag=True, gc=False):
+    """Lend a machine to an order's destination from now on; an empty one gives it back to the route."""
+
+    session: int
+    destination: str
+
+
+def is_order(destination: str) -> bool:
+    """Tell whether a destination is the pool of a buyer."""
+    return destination.startswith(ORDER_PREFIX)

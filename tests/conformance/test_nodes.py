@@ -9,6 +9,7 @@ import pytest
 
 from hashwright import registry
 from hashwright.adapters.nodes.base import Node, Plugin, TipSeen
+from hashwright.chain.cryptonote.template import template_of_answer
 from hashwright.chain.template import template_of_gbt
 from hashwright.clock import ManualClock
 from hashwright.errors import ConfigError, HashwrightError
@@ -16,21 +17,32 @@ from hashwright.errors import ConfigError, HashwrightError
 NOW = 1_800_000_000_000
 NOWHERE = {
     "bitcoind": {"rpc_url": "http://127.0.0.1:1", "cookie_file": "no-such-cookie", "timeout_s": 2.0},
+    "monerod": {"rpc_url": "http://127.0.0.1:1", "timeout_s": 2.0},
     "practice": {},
 }
 """Settings of each plug-in that need nothing of the outside world. A new plug-in adds its line."""
 UNKNOWN = "ab" * 32
+PAYEES = {
+    "bitcoin": "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080",
+    "monero": "44AFFq5kSiGBoZ4NMDwYtN18obc8AemS33DBLWs3H7otXft3XjrpDtQGv7SqSsaBYBb98uNbr2VBBEt7f2wfn3RVGQBEP3A",
+}
+COINS = {"bitcoin": "bitcoin", "cryptonote": "monero"}
+READERS = {
+    "bitcoin": lambda answer: template_of_gbt(answer, registry.load("coins", "bitcoin").COIN),
+    "cryptonote": template_of_answer,
+}
 
 
 def plugin(name) -> Plugin:
     return registry.load("nodes", name).PLUGIN
 
 
-def built(name, coin="bitcoin"):
+def built(name):
     kind = plugin(name)
     settings = msgspec.convert(NOWHERE[name], kind.config)
-    coin = registry.load("coins", coin).COIN
-    return kind.build(settings, coin=coin, network="regtest", clock=ManualClock(NOW))
+    key = COINS[kind.family]
+    coin = registry.load("coins", key).COIN
+    return kind.build(settings, coin=coin, network="regtest", clock=ManualClock(NOW), address=PAYEES[key])
 
 
 def asked(name, story):
@@ -88,7 +100,9 @@ class TestEveryNode:
     def test_its_errors_are_ours_and_its_answers_have_the_form_of_the_port(self, name):
         async def story(node):
             with contextlib.suppress(HashwrightError):
-                template_of_gbt(await node.template(None), registry.load("coins", "bitcoin").COIN)
+                answer = await node.template(None)
+                assert {"height", "previousblockhash"} <= answer.keys()
+                READERS[plugin(name).family](answer)
             with contextlib.suppress(HashwrightError):
                 assert await node.submit(b"no block") != ""
             with contextlib.suppress(HashwrightError):
@@ -135,6 +149,24 @@ class TestEveryNode:
 def test_bitcoinds_settings_are_refused_with_their_place_and_without_the_secret(settings, place):
     kind = plugin("bitcoind")
     coin = registry.load("coins", "bitcoin").COIN
+    with pytest.raises(ConfigError) as refused:
+        kind.build(msgspec.convert(settings, kind.config), coin=coin, network="main", clock=ManualClock(NOW))
+    assert [finding.place for finding in refused.value.findings] == [place]
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        ({"rpc_url": "127.0.0.1:18081"}, "rpc_url"),
+        ({"rpc_url": "http://kai:secret@127.0.0.1:18081"}, "rpc_url"),
+        ({"rpc_user": "kai"}, "rpc_password_from"),
+        ({"zmq_pub": "127.0.0.1:18083"}, "zmq_pub"),
+    ],
+)
+def test_monerods_settings_are_refused_with_their_place_and_without_the_secret(settings, place):
+    kind = plugin("monerod")
+    coin = registry.load("coins", "monero").COIN
     with pytest.raises(ConfigError) as refused:
         kind.build(msgspec.convert(settings, kind.config), coin=coin, network="main", clock=ManualClock(NOW))
     assert [finding.place for finding in refused.value.findings] == [place]

@@ -5,6 +5,7 @@ import json
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 
 START_S = 60
@@ -45,54 +46,80 @@ class JsonRpc:
         return found
 
 
-@contextlib.contextmanager
-def _running(command, rpc, ready, log):
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-    try:
+class Process:
+    """One program, that can be killed and started again on the same folder and ports."""
+
+    def __init__(self, command, rpc, ready, log):
+        self.command, self.rpc, self.ready, self.log = command, rpc, ready, log
+        self.process = None
+
+    def start(self):
+        with self.log.open("ab") as out:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         deadline = time.monotonic() + START_S
         while True:
-            assert process.poll() is None, log.read_text(errors="replace")[-2000:]
-            assert time.monotonic() < deadline, f"{command[0]} did not answer in {START_S} s"
+            assert self.process.poll() is None, self.log.read_text(errors="replace")[-2000:]
+            assert time.monotonic() < deadline, f"{self.command[0]} did not answer in {START_S} s"
             try:
-                rpc(ready)
-                break
+                self.rpc(self.ready)
+                return
+            except urllib.error.HTTPError:
+                return  # it wants a password: it is there
             except OSError:
-                time.sleep(0.2)
-        yield rpc
-    finally:
-        process.terminate()
+                time.sleep(0.1)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        self.process.terminate()
         try:
-            process.wait(20)
+            self.process.wait(20)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            self.kill()
 
 
 @contextlib.contextmanager
-def monero_regtest(folder, *, difficulty=1):
+def _running(command, rpc, ready, log):
+    rpc.process = Process(command, rpc, ready, log)
+    rpc.process.start()
+    try:
+        yield rpc
+    finally:
+        rpc.process.stop()
+
+
+@contextlib.contextmanager
+def monero_regtest(folder, *, difficulty=1, zmq_port=None, login=""):
     """A node on a regtest chain, whose addresses are those of the main network."""
     folder.mkdir(parents=True, exist_ok=True)
     rpc = JsonRpc(free_port())
     command = [
         "monerod", "--regtest", "--offline", "--fixed-difficulty", str(difficulty), "--data-dir", str(folder),
         "--rpc-bind-ip", "127.0.0.1", "--rpc-bind-port", str(rpc.port), "--p2p-bind-ip", "127.0.0.1",
-        "--p2p-bind-port", str(free_port()), "--no-igd", "--no-zmq", "--non-interactive", "--keep-fakechain",
+        "--p2p-bind-port", str(free_port()), "--no-igd", "--non-interactive", "--keep-fakechain",
     ]  # fmt: skip
+    if zmq_port is None:
+        command += ["--no-zmq"]
+    else:
+        command += ["--zmq-rpc-bind-port", str(free_port()), "--zmq-pub", f"tcp://127.0.0.1:{zmq_port}"]
+    command += ["--rpc-login", login] if login else []
     with _running(command, rpc, "get_info", folder / "out.log") as node:
         yield node
 
 
 @contextlib.contextmanager
-def monero_wallet(folder, node):
-    """A wallet of that node, made new."""
+def monero_wallet(folder, node, *, name="pool", login=""):
+    """A wallet of that node, made new; the folder may hold others."""
     folder.mkdir(parents=True, exist_ok=True)
     rpc = JsonRpc(free_port())
     command = [
         "monero-wallet-rpc", "--daemon-address", f"127.0.0.1:{node.port}", "--trusted-daemon", "--rpc-bind-ip",
-        "127.0.0.1", "--rpc-bind-port", str(rpc.port), "--disable-rpc-login", "--wallet-dir", str(folder),
-        "--log-file", str(folder / "wallet.log"),
+        "127.0.0.1", "--rpc-bind-port", str(rpc.port), "--wallet-dir", str(folder),
+        "--log-file", str(folder / "wallet.log"), *(["--rpc-login", login] if login else ["--disable-rpc-login"]),
     ]  # fmt: skip
     with _running(command, rpc, "get_version", folder / "out.log") as wallet:
-        wallet("create_wallet", filename="pool", password="", language="English")
+        if not login:
+            wallet("create_wallet", filename=name, password="", language="English")
         yield wallet

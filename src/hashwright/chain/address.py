@@ -1,8 +1,10 @@
-"""Addresses to output scripts, and back.
+"""Addresses to output scripts, and back. Where a coin has no scripts (Monero), they are the payee's keys.
 
 The decoder is our own because a wrong one pays strangers, and it refuses in words: which coin or network an address
 really belongs to is looked for among all coins we know, so that a person who mixes two up is told so.
 """
+
+from typing import Final
 
 from hashwright import registry
 from hashwright.chain.address_codec import (
@@ -18,6 +20,7 @@ from hashwright.chain.coin import Coin, Network
 from hashwright.errors import OperatorError
 
 _HASH_BYTES = 20
+_MONERO_LENGTHS: Final = (95, 106)
 
 
 class AddressError(OperatorError):
@@ -33,15 +36,34 @@ def script_of_address(text: str, coin: Coin, network: str) -> bytes:
         NotSupported: the coin cannot be mined (HW-205), or has no such network (HW-204).
     """
     home = coin.network(network)
-    _check_characters(text)
+    _check_characters(text, coin)
+    if coin.family == "cryptonote":
+        return _payee_of_cryptonote(text, coin, network, is_standard=False)
     if _is_bech32(text, coin):
         return _script_of_bech32(text, coin, home)
     return _script_of_base58(text, coin, home)
 
 
+def script_of_block_address(text: str, coin: Coin, network: str) -> bytes:
+    """Return what an address stands for, where a block is to pay it: not every address that a wallet pays will do.
+
+    Raises:
+        AddressError: as `script_of_address`, and where no block can pay it (HW-208).
+    """
+    if coin.family != "cryptonote":
+        return script_of_address(text, coin, network)
+    coin.network(network)
+    _check_characters(text, coin)
+    return _payee_of_cryptonote(text, coin, network, is_standard=True)
+
+
 def address_of_script(script: bytes, coin: Coin, network: str) -> str:
     """Return the address of an output script, or the empty string where it has none."""
     home = coin.network(network)
+    if coin.family == "cryptonote":
+        from hashwright.chain.cryptonote.payee import address_of_payee  # lazy: its hash takes long to import
+
+        return address_of_payee(script)
     if len(script) == 25 and script[:3] == b"\x76\xa9\x14" and script[23:] == b"\x88\xac":
         return encode_base58check(bytes((home.pubkey_versions[0],)) + script[3:23])
     if len(script) == 23 and script[:2] == b"\xa9\x14" and script[22:] == b"\x87":
@@ -61,20 +83,81 @@ def witness_program(script: bytes) -> tuple[int, bytes] | None:
     return (script[0] - 0x50, script[2:]) if 0x51 <= script[0] <= 0x60 else None
 
 
-def _check_characters(text: str) -> None:
+def _check_characters(text: str, coin: Coin) -> None:
     if not text:
         raise AddressError("The address is empty.", code="HW-207")
-    for place, letter in enumerate(text[: ADDRESS_MAX + 1]):
+    for place, letter in enumerate(text[: _MONERO_LENGTHS[-1] + 1]):
         if not "!" <= letter <= "~":
             what = "a blank" if letter.isspace() else f"{letter!a}, which is no plain letter or digit"
             raise AddressError(
                 f"{text[:ADDRESS_MAX]!a} is not an address: character {place + 1} is {what}.", code="HW-207"
             )
+    if coin.family == "cryptonote":
+        return  # its own decoder says what is wrong with a length
+    if len(text) in _MONERO_LENGTHS:
+        _refuse_monero(text, coin)
     if len(text) > ADDRESS_MAX and bech32_prefix(text) not in _unpayable_prefixes():
         raise AddressError(
             f"{text[:24]}... is not an address: it has {len(text)} characters, and none has over {ADDRESS_MAX}.",
             code="HW-207",
         )
+
+
+def _refuse_monero(text: str, coin: Coin) -> None:
+    """Refuse a Monero address by its name, where another coin's is wanted.
+
+    Raises:
+        AddressError: it is one, and this coin is another (HW-201).
+    """
+    from hashwright.chain.cryptonote.address import AddressFault, read_address  # lazy: its hash takes long to import
+
+    try:
+        read_address(text)
+    except AddressFault:
+        return
+    raise AddressError(f"{text[:12]}... is a Monero address, not one of {coin.title}.", code="HW-201")
+
+
+def _payee_of_cryptonote(text: str, coin: Coin, network: str, *, is_standard: bool) -> bytes:
+    from hashwright.chain.cryptonote.address import AddressFault  # lazy, as above
+    from hashwright.chain.cryptonote.payee import address_network, payee_of_address
+
+    shown = text if len(text) <= _MONERO_LENGTHS[-1] else f"{text[:24]}..."
+    try:
+        payee, found = payee_of_address(text)
+    except AddressFault as fault:
+        owners = [other.title for other in _family(coin)[1:] if _is_of(text, other)]
+        if owners:
+            raise AddressError(f"{shown} is a {owners[0]} address, not one of {coin.title}.", code="HW-201") from fault
+        if fault.is_damaged:
+            raise AddressError(f"{shown} is damaged: {fault}.", code="HW-206") from fault
+        raise AddressError(f"{shown} is not an address of {coin.title}: {fault}.", code="HW-207") from fault
+    wanted = address_network(coin, network)
+    if found.network != wanted:
+        has = "" if wanted == network else f", which has addresses of the {wanted} network"
+        raise AddressError(
+            f"{shown} is a {coin.title} address of the {found.network} network, but {network} is set{has}.",
+            code="HW-204",
+        )
+    if is_standard and found.kind != "standard":
+        raise AddressError(
+            f"{text[:12]}... is {'a subaddress' if found.kind == 'subaddress' else 'an integrated address'},"
+            " and a block can only pay a standard one.",
+            code="HW-208",
+            hint="Give the primary address of the wallet (4... on the main network). Members can be paid to any kind.",
+        )
+    return payee
+
+
+def _is_of(text: str, coin: Coin) -> bool:
+    """Tell whether a text is an address of another coin, on any of its networks."""
+    for network in coin.networks:
+        try:
+            script_of_address(text, coin, network)
+        except OperatorError:
+            continue
+        return True
+    return False
 
 
 def _is_bech32(text: str, coin: Coin) -> bool:
@@ -141,7 +224,7 @@ def _coin(name: str) -> Coin:
 
 def _known_prefixes(coin: Coin) -> set[str]:
     networks = (network for item in _family(coin) for network in item.networks.values())
-    return {network.bech32_prefix for network in networks} | _unpayable_prefixes()
+    return {network.bech32_prefix for network in networks if network.bech32_prefix} | _unpayable_prefixes()
 
 
 def _unpayable_prefixes() -> set[str]:

@@ -1,6 +1,10 @@
-"""What a coin is, as data: the record that each file under `coins/` fills in."""
+"""What a coin is, as data: the record that each file under `coins/` fills in.
+
+Coins are of two families, whose addresses and blocks have nothing in common: Bitcoin's, and CryptoNote's (Monero).
+"""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from hashwright.chain.economy import Economy
 from hashwright.errors import NotSupported
@@ -11,15 +15,17 @@ from hashwright.money import Currency
 class Network:
     """One network of a coin: its address forms and where its rules differ.
 
-    Versions are the first byte of a Base58 address; the first of each is the one we write.
+    Versions are the first byte of a Base58 address; the first of each is the one we write. CryptoNote has none of
+    them, and its `address_network` tells whose addresses a network uses where they are not its own.
     """
 
     name: str
-    pubkey_versions: tuple[int, ...]
-    script_versions: tuple[int, ...]
-    bech32_prefix: str
     target_limit: int
     """The easiest target that the chain allows."""
+    pubkey_versions: tuple[int, ...] = ()
+    script_versions: tuple[int, ...] = ()
+    bech32_prefix: str = ""
+    address_network: str = ""
     genesis_display: str = ""
     halving_blocks: int | None = None
     """Where it differs from the main network (regtest halves early)."""
@@ -35,6 +41,7 @@ class Coin:
     ticker: str
     algorithm: str
     decimals: int
+    family: Literal["bitcoin", "cryptonote"] = "bitcoin"
     networks: dict[str, Network] = field(default_factory=dict)
     gbt_rules: tuple[str, ...] = ()
     subsidy_start: int = 0
@@ -48,6 +55,8 @@ class Coin:
     """Bech32 prefixes of this coin whose addresses no coinbase can pay."""
     unpayable_witness_versions: tuple[int, ...] = ()
     """Witness versions that bind the extension block and are no addresses of people."""
+    spendable_depth: int = 101
+    """How deep a block must be until its reward can be spent: 100 blocks on it (Bitcoin's `COINBASE_MATURITY`)."""
     economy: Economy | None = None
     """What it pays and how its difficulty moves; None where nothing is to be earned any more or known."""
 

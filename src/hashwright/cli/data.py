@@ -146,7 +146,7 @@ def import_(terminal: Terminal, file: Path) -> None:
     Example: hw admin data import coin_daily.csv.gz
     """
     from hashwright.planner.series import read_coins
-    from hashwright.runtime.market import HISTORY, market_folder, write_text
+    from hashwright.runtime.market_data import HISTORY, market_folder, write_text
 
     table = read_coins(file)
     if not table.coins:

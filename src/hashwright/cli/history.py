@@ -17,7 +17,7 @@ def load_history(terminal: Terminal, data: str | None) -> "CoinTable | None":
         OperatorError: a folder was named and cannot be read (HW-805).
     """
     from hashwright.planner.series import load_coins, read_coins
-    from hashwright.runtime.market import history_file
+    from hashwright.runtime.market_data import history_file
 
     if data:
         return load_coins(Path(data).expanduser())

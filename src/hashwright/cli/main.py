@@ -20,6 +20,7 @@ from hashwright.errors import EXIT_FAILED, EXIT_INTERRUPTED, HashwrightError
 COMMANDS = {
     "demo": "demo:demo",
     "up": "up:up",
+    "web": "web:web",
     "status": "status:status",
     "doctor": "doctor:doctor",
     "pool": "pool:pool",
@@ -30,16 +31,17 @@ COMMANDS = {
     "trends": "trends:trends",
     "backtest": "backtest:backtest",
     "audit": "audit:audit",
+    "market": "market:market",
     "ledger": "ledger:ledger",
     "miner": "miner:miner",
     "admin": "admin:admin",
     "completion": "completion:completion",
 }
 PANELS: list[CommandGroupDict] = [
-    {"name": "Start", "commands": ["demo", "up"]},
+    {"name": "Start", "commands": ["demo", "up", "web"]},
     {"name": "Look", "commands": ["status", "ledger", "doctor"]},
     {"name": "Decide", "commands": ["plan", "backtest", "calc", "compare", "audit", "trends"]},
-    {"name": "Mine", "commands": ["pool", "route", "miner"]},
+    {"name": "Mine", "commands": ["pool", "route", "market", "miner"]},
     {"name": "Care", "commands": ["admin", "completion"]},
 ]
 

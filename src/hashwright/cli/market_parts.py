@@ -66,7 +66,7 @@ def now_ms() -> int:
 
 def read_market(terminal: Terminal) -> "Market":
     """Read what is known, without asking the network."""
-    from hashwright.runtime.market import load_market
+    from hashwright.runtime.market_data import load_market
 
     return load_market(terminal.load_config().data_dir)
 

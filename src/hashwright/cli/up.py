@@ -42,6 +42,7 @@ def serve(terminal: Terminal, config: "Config") -> None:
 
     from hashwright.runtime import logs
     from hashwright.runtime.notify_systemd import keep_watchdog, notify
+    from hashwright.runtime.web_process import keep_web
     from hashwright.runtime.wiring import Hashwright
 
     colors = False if terminal.no_color or terminal.is_plain else None
@@ -49,6 +50,8 @@ def serve(terminal: Terminal, config: "Config") -> None:
 
     def tell_ready(app: "Hashwright") -> None:
         app.supervisor.start("watchdog", keep_watchdog)
+        if config.web_start == "yes":
+            app.supervisor.start("web", lambda: keep_web(config))
         notify("READY=1\nSTATUS=Machines may connect.")
         if is_text:
             for line in start_lines(app):

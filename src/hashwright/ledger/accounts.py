@@ -14,7 +14,8 @@ So what a member is owed is the negated balance of the account.
     liability:member:POOL:MEMBER        what a member can be paid
     liability:payout:POOL:PAYOUT        on its way to members: signed or sent, not settled
     liability:held:POOL                 an abnormal reward, until a person has looked
-    liability:escrow:ORDER
+    liability:escrow:ORDER              what is held for an order of the market
+    liability:escrow:MARKET:BUYER       a buyer's funds that no order holds
     equity:conversion                   one currency for another: a sale leaves coins here and takes money
     equity:reserve:POOL                 out of which PPS and FPPS pay; equity:owner is what the owner put in or took out
     income:fee:POOL, income:mined:DESTINATION, income:rounding
@@ -107,6 +108,11 @@ def held(pool: str) -> str:
 def escrow(order: str) -> str:
     """Name the account of a buyer's deposit for an order."""
     return f"liability:escrow:{part(order)}"
+
+
+def buyer(market: str, name: str) -> str:
+    """Name the account of a buyer's funds that no order holds."""
+    return f"liability:escrow:{part(market)}:{part(name)}"
 
 
 def reserve(pool: str) -> str:

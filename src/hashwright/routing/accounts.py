@@ -13,7 +13,7 @@ from hashwright.routing import rates
 from hashwright.routing.effects import AskWork
 from hashwright.routing.health import take_answer
 from hashwright.routing.records import Account, Group
-from hashwright.signals import CreditWork, ReturnWork
+from hashwright.signals import CreditWork, ReturnWork, is_order
 
 CREDITED = ("accepted", "block")
 TAKEN_OFF = ("rejected", "stale", "lost")
@@ -34,11 +34,13 @@ def take_credit(group: Group, event: CreditWork, *, now: int) -> None:
     if event.outcome not in CREDITED:
         return
     work = work_of(event.target_be)
-    machine = group.machines.get(event.session)
+    machine = group.machines.get(event.session) or group.lent.get(event.session)
     if machine is not None:
         rates.count(machine, work, now=now)
     account = group.accounts.get(event.destination)
-    if account is not None:
+    if account is not None and is_order(event.destination):
+        account.counted += work  # asked for by the market, not by the route
+    elif account is not None:
         account.counted += work
         account.debt -= work
         group.fresh += work
@@ -49,7 +51,7 @@ def take_return(group: Group, account: Account, event: ReturnWork, *, now: int) 
     take_answer(account.health, event, now=now)
     if event.state == "late":
         account.late += work_of(event.target_be)
-    if event.state not in TAKEN_OFF:
+    if event.state not in TAKEN_OFF or is_order(event.destination):
         return
     work = min(work_of(event.target_be), account.counted)
     account.returned += work

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from hashwright.signals import (
+    BindMachine,
     ClockTicked,
     CreditWork,
     DestinationChanged,
@@ -88,5 +89,6 @@ RoutingEvent = (
     | CreditWork
     | ReturnWork
     | DestinationChanged
+    | BindMachine
 )
 JOURNALED = RouteSet | PlanFailed | PlanRestored | PinSet

@@ -69,7 +69,7 @@ def leave(group: Group, destination: str, *, now: int) -> tuple[RoutingEffect, .
     there = {
         id_: machine for id_, machine in group.machines.items() if destination in (machine.wish, machine.destination)
     }
-    return _send(group, there, now=now)
+    return place_all(group, there, now=now)
 
 
 def rescue(group: Group, *, now: int) -> tuple[RoutingEffect, ...]:
@@ -80,10 +80,11 @@ def rescue(group: Group, *, now: int) -> tuple[RoutingEffect, ...]:
         for id_, machine in group.machines.items()
         if machine.moves_freely and (machine.wish or machine.destination) not in ready
     }
-    return _send(group, stranded, now=now)
+    return place_all(group, stranded, now=now)
 
 
-def _send(group: Group, there: dict[int, Machine], *, now: int) -> tuple[RoutingEffect, ...]:
+def place_all(group: Group, there: dict[int, Machine], *, now: int) -> tuple[RoutingEffect, ...]:
+    """Give machines a place by the shares at once; nothing where there is none."""
     shares = plan.shares_of(group, total_hs=group.total_hs, now=now)
     if not there or not shares:
         return ()

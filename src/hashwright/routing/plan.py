@@ -12,6 +12,7 @@ import dataclasses
 from hashwright.routing.events import RouteSet, Target
 from hashwright.routing.health import refill_factor
 from hashwright.routing.records import Group
+from hashwright.signals import is_order
 
 TINY = 1e-12
 LARGEST = 1e30
@@ -50,8 +51,8 @@ def shares_of(group: Group, *, total_hs: float, now: int) -> dict[str, float]:
 
 
 def available(group: Group) -> list[str]:
-    """List the destinations that can be mined for; degraded ones only where there is no other."""
-    ready = [name for name, account in group.accounts.items() if account.state == "ready"]
+    """List the destinations that can be mined for; degraded ones only where there is no other. Orders are none."""
+    ready = [name for name, account in group.accounts.items() if account.state == "ready" and not is_order(name)]
     sound = [name for name in ready if not group.accounts[name].health.is_degraded]
     return sound or ready
 

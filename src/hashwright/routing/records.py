@@ -41,6 +41,7 @@ class Machine(msgspec.Struct, array_like=True):
     wish: str = ""
     wish_at: int = 0
     pin: str = ""
+    lent_to: str = ""
 
 
 class Health(msgspec.Struct, array_like=True):
@@ -90,6 +91,7 @@ class Group(msgspec.Struct, array_like=True):
 
     `primary` gets everything while there is no plan. `fresh` is the work counted since the last tick, `total_hs` the
     rate of all machines at that time. Until `hurry_until` machines may be moved again however shortly they are there.
+    `lent` are those that work for orders of the market: they are not among `machines`.
     """
 
     algorithm: str
@@ -107,6 +109,7 @@ class Group(msgspec.Struct, array_like=True):
     total_hs: float = 0.0
     is_split: bool = False
     hurry_until: int = 0
+    lent: dict[int, Machine] = msgspec.field(default_factory=dict)
 
 
 class Tries(msgspec.Struct, array_like=True):

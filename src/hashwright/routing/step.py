@@ -12,13 +12,14 @@ Rules
 Must not know: jobs, sockets, accounts of people, prices.
 """
 
-from hashwright.routing import accounts, health, moves, plan, rates, review
+from hashwright.routing import accounts, health, lending, moves, plan, rates, review
 from hashwright.routing.effects import RoutingEffect
 from hashwright.routing.events import PinSet, PlanFailed, PlanRestored, RouteSet, RoutingEvent
 from hashwright.routing.pins import pin_of
 from hashwright.routing.records import Account, Group, Health, Machine, RoutingState
 from hashwright.signals import (
     Alert,
+    BindMachine,
     ClockTicked,
     CreditWork,
     DestinationChanged,
@@ -27,6 +28,7 @@ from hashwright.signals import (
     ProcessStarted,
     ReturnWork,
     WakeAt,
+    is_order,
 )
 
 TICK_MS = 1_000
@@ -75,7 +77,8 @@ def place(state: RoutingState, algorithm: str, *, number: int) -> str:
         if point < 0:
             return name
     named = [target.destination for target in group.plan.targets] if group.plan is not None else []
-    candidates = (*shares, *(name for name in named if name in group.accounts), *group.accounts)
+    others = (name for name in group.accounts if not is_order(name))
+    candidates = (*shares, *(name for name in named if name in group.accounts), *others)
     return next((name for name in candidates if group.accounts[name].state != "removed"), "")
 
 
@@ -98,6 +101,8 @@ def _rare_step(state: RoutingState, event: RoutingEvent, *, now: int) -> tuple[R
             return tuple(effect for group in groups for effect in _restore(group, now=now))
         case PinSet():
             return _set_pin(state, event, now=now)
+        case BindMachine():
+            return lending.bind(state, event, now=now)
         case _:
             return ()
 
@@ -106,6 +111,7 @@ def _start_process(state: RoutingState, *, now: int) -> tuple[RoutingEffect, ...
     state.where.clear()
     for group in state.groups.values():
         group.machines.clear()
+        group.lent.clear()
         group.total_hs, group.fresh = 0.0, max(group.fresh, 0)
         for account in group.accounts.values():
             account.state, account.reason, account.was_down = "waiting", "", False
@@ -147,8 +153,10 @@ def _set_pin(state: RoutingState, event: PinSet, *, now: int) -> tuple[RoutingEf
         state.pins.pop(event.pattern, None)
     effects: list[RoutingEffect] = []
     for group in state.groups.values():
-        for machine in group.machines.values():
+        for machine in (*group.machines.values(), *group.lent.values()):
             machine.pin = pin_of(state.pins, machine.worker)
+        pinned = [session for session, machine in group.lent.items() if machine.pin]
+        effects.extend(lending.give_back(group, pinned, now=now))
         review.hurry(group, now=now)
         effects.extend(moves.obey_pins(state, group, now=now))
     return tuple(effects)
@@ -164,6 +172,8 @@ def _change_destination(state: RoutingState, event: DestinationChanged, *, now: 
         account = group.accounts[event.destination] = Account(
             destination=event.destination, state="waiting", reason="", health=Health()
         )
+    if is_order(event.destination):
+        return _change_order(group, account, event, now=now)
     before = plan.shares_of(group, total_hs=group.total_hs, now=now)
     had = account.state
     account.state, account.reason = event.state, event.reason
@@ -181,6 +191,16 @@ def _change_destination(state: RoutingState, event: DestinationChanged, *, now: 
     if event.state == "ready":
         return alerts if before else (*alerts, *moves.rescue(group, now=now))
     return moves.leave(group, event.destination, now=now)
+
+
+def _change_order(group: Group, account: Account, event: DestinationChanged, *, now: int) -> tuple[RoutingEffect, ...]:
+    """Note how a buyer's pool is; whoever is there goes home at once when it is gone."""
+    account.state, account.reason = event.state, event.reason
+    if event.state == "ready":
+        return ()
+    if event.state == "removed":
+        del group.accounts[event.destination]
+    return lending.lose_order(group, event.destination, now=now)
 
 
 def _welcome(group: Group, account: Account, *, had_others: bool, now: int) -> tuple[RoutingEffect, ...]:
@@ -219,6 +239,8 @@ def _watch_health(group: Group, *, now: int) -> tuple[RoutingEffect, ...]:
     effects: list[RoutingEffect] = []
     shares = plan.shares_of(group, total_hs=group.total_hs, now=now)
     for account in group.accounts.values():
+        if is_order(account.destination):
+            continue  # the market judges the pools of its buyers
         trouble = health.trouble_of(account.health, now=now)
         if health.may_try_again(account.health, now=now):
             health.forgive(account, now=now)
@@ -238,7 +260,7 @@ def _watch_health(group: Group, *, now: int) -> tuple[RoutingEffect, ...]:
 
 def _take_machine(state: RoutingState, event: MachineReady, *, now: int) -> tuple[RoutingEffect, ...]:
     group = _group(state, event.algorithm, now=now)
-    machine = group.machines.get(event.session)
+    machine = group.machines.get(event.session) or group.lent.get(event.session)
     if machine is None:
         machine = group.machines[event.session] = Machine(
             session=event.session,
@@ -257,11 +279,15 @@ def _take_machine(state: RoutingState, event: MachineReady, *, now: int) -> tupl
     machine.pin = pin_of(state.pins, event.worker)
     if machine.wish == machine.destination:
         machine.wish = ""
+    if machine.lent_to:
+        return ()
     return moves.settle_newcomer(state, group, machine, now=now)
 
 
 def _lose_machine(state: RoutingState, event: MachineGone, *, now: int) -> tuple[RoutingEffect, ...]:
     group = state.groups.get(state.where.pop(event.session, ""))
+    if group is not None and group.lent.pop(event.session, None) is not None:
+        return ()
     machine = None if group is None else group.machines.pop(event.session, None)
     if group is None or machine is None:
         return ()
@@ -290,6 +316,7 @@ def _tick_group(state: RoutingState, group: Group, *, now: int) -> tuple[Routing
     accounts.bound_debts(group)
     effects.extend(accounts.book(group, now=now))
     effects.extend(moves.obey_pins(state, group, now=now))
+    effects.extend(lending.remind(group, now=now))
     if now >= group.review_at or review.is_off(group, now=now):
         effects.extend(review.arrange(state, group, now=now))
     effects.extend(moves.cut_slices(group, shares, known, now=now))

@@ -1,6 +1,7 @@
 """What `hw` may ask of the running process, over the control socket. The verbs, not the wire."""
 
 import asyncio
+import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,8 @@ def table(app: "Hashwright") -> dict[str, Command]:
     async def status(_: Mapping[str, Any]) -> Any:  # noqa: ANN401
         return status_of(app)
 
-    async def workers(_: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        return workers_of(app)
+    async def workers(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        return workers_of(app, after=int(arguments.get("after", -1)), limit=arguments.get("limit"))
 
     async def pool_add(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         settings = setups.parse_setup(arguments["destination"])
@@ -119,11 +120,17 @@ def destination_of(app: "Hashwright", name: str, destination: Destination) -> di
     }
 
 
-def workers_of(app: "Hashwright") -> list[dict[str, Any]]:
-    """Return every connected machine."""
+def workers_of(app: "Hashwright", *, after: int = -1, limit: int | None = None) -> list[dict[str, Any]]:
+    """Return connected machines in the order they came: all, or at most `limit` behind session `after`.
+
+    Ten thousand at once would hold up the shares; a caller who wants them all asks page by page.
+    """
     now = app.clock.now()
+    sessions = app.kernel.pool.sessions.items()
+    listed = (pair for pair in sessions if pair[0] > after and pair[1].is_authorized)
     return [
         {
+            "session": number,
             "worker": session.worker,
             "destination": session.destination,
             "peer": session.peer,
@@ -132,6 +139,5 @@ def workers_of(app: "Hashwright") -> list[dict[str, Any]]:
             "connected_ms": now - session.opened_at,
             "last_share_ms": now - session.pace.last_share,
         }
-        for session in app.kernel.pool.sessions.values()
-        if session.is_authorized
+        for number, session in itertools.islice(listed, limit)
     ]

@@ -7,8 +7,10 @@ the reference page are made from.
 """
 
 import dataclasses
+import ipaddress
 import os
 import tomllib
+import urllib.parse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,11 @@ import platformdirs
 from hashwright.errors import ConfigError, Finding
 
 APP = "hw"
-ALGORITHM_PORTS = {"sha256d": 3333, "scrypt": 3335}
+ALGORITHM_PORTS = {"sha256d": 3333, "scrypt": 3335, "randomx": 3337}
 LOOPBACK = "127.0.0.1"
+WEB_PORT = 8080
 TLS_SUFFIX = "+tls"
+THREADS_MAX = 256
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,17 @@ class ListenAddress:
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.algorithm}{TLS_SUFFIX if self.is_tls else ''}={host}:{self.port}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WebAddress:
+    """Where pages are served."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +80,14 @@ class Config:
     tls_certificate: str = ""
     tls_key: str = ""
     postgres_url_from: str = ""
+    randomx_mode: str = "light"
+    randomx_threads: int = 0
+    web_start: str = "no"
+    web_listen: WebAddress = WebAddress(host=LOOPBACK, port=WEB_PORT)
+    web_url: str = ""
+    web_certificate: str = ""
+    web_key: str = ""
+    web_proxy: tuple[str, ...] = ()
 
 
 def read_path(value: object) -> Path:
@@ -116,6 +139,38 @@ def read_listen_address(value: object) -> ListenAddress:
     if not host or not (port.isascii() and port.isdecimal() and int(port) < 65536):
         raise ValueError(f"{value!r} has no host:port behind the =, such as sha256d=127.0.0.1:3333")
     return ListenAddress(algorithm=algorithm, host=host.strip("[]"), port=int(port), is_tls=scheme != algorithm)
+
+
+def read_threads(value: object) -> int:
+    """Read a number of threads; 0 lets the program choose."""
+    text = str(value).strip()
+    if isinstance(value, bool) or not (text.isascii() and text.isdecimal() and int(text) <= THREADS_MAX):
+        raise ValueError(f"{value!r} is no number of threads from 0 to {THREADS_MAX}")
+    return int(text)
+
+
+def read_web_listen(value: object) -> WebAddress:
+    """Read `host:port`."""
+    host, _, port = value.strip().rpartition(":") if isinstance(value, str) else ("", "", "")
+    if not host or not (port.isascii() and port.isdecimal() and int(port) < 65536):
+        raise ValueError(f"{value!r} is not host:port, such as 127.0.0.1:{WEB_PORT}")
+    return WebAddress(host=host.strip("[]"), port=int(port))
+
+
+def read_web_url(value: object) -> str:
+    """Read the address that people type, without a path."""
+    parts = urllib.parse.urlsplit(value) if isinstance(value, str) else None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+        raise ValueError(f"{value!r} is not an address such as https://mine.example.org")
+    return str(value).rstrip("/")
+
+
+def read_proxies(value: object) -> tuple[str, ...]:
+    """Read the IP addresses of proxies: a list, or one text with commas."""
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list | tuple) or not items:
+        raise ValueError('is not a list such as ["127.0.0.1"]')
+    return tuple(str(ipaddress.ip_address(str(item).strip())) for item in items)
 
 
 def one_of(*choices: str) -> Callable[[Any], str]:
@@ -170,6 +225,21 @@ SETTINGS = (
         " The data folder remembers it.",
     ),
     Setting(
+        key="randomx_mode",
+        read=one_of("light", "full"),
+        default=lambda: "light",
+        default_text="light",
+        title="How RandomX shares are checked: `light` takes 256 MiB and 40 ms a share, `full` 2.3 GiB and 7 ms;"
+        " and twice the memory while the key changes.",
+    ),
+    Setting(
+        key="randomx_threads",
+        read=read_threads,
+        default=lambda: 0,
+        default_text="0: one less than there are cores",
+        title="Threads that check RandomX shares.",
+    ),
+    Setting(
         key="log_level",
         read=one_of("debug", "info", "warning", "error"),
         default=lambda: "info",
@@ -183,7 +253,60 @@ SETTINGS = (
         default_text="auto",
         title="`text` for people, `json` for machines, `auto`: text on a terminal.",
     ),
+    Setting(
+        key="web_start",
+        read=one_of("yes", "no"),
+        default=lambda: "no",
+        default_text="no",
+        title="Whether `hw up` also starts the web, as a process of its own.",
+    ),
+    Setting(
+        key="web_listen",
+        read=read_web_listen,
+        default=lambda: WebAddress(host=LOOPBACK, port=WEB_PORT),
+        default_text=f"{LOOPBACK}:{WEB_PORT}",
+        title="Where pages are served, as host:port. Loopback until you say otherwise.",
+    ),
+    Setting(
+        key="web_url",
+        read=read_web_url,
+        default=str,
+        default_text="not set: where it listens",
+        title="The address that people type, such as https://mine.example.org behind a proxy.",
+    ),
+    Setting(
+        key="web_certificate",
+        read=read_file,
+        default=str,
+        default_text="not set: no TLS",
+        title="PEM file of the certificate, and its chain, for pages.",
+    ),
+    Setting(
+        key="web_key",
+        read=read_file,
+        default=str,
+        default_text="not set",
+        title="PEM file of that certificate's key, without a password.",
+    ),
+    Setting(
+        key="web_proxy",
+        read=read_proxies,
+        default=tuple,
+        default_text="not set: no proxy is believed",
+        title="IP addresses of proxies whose word on a visitor's address and on https is believed.",
+    ),
 )
+
+
+def settings_text(config: Config) -> dict[str, str]:
+    """Return the settings in force as the variables by which another process finds the same."""
+    found = {}
+    for setting in SETTINGS:
+        value = getattr(config, setting.key)
+        text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        if text:
+            found[setting.variable] = text
+    return found
 
 
 def default_file() -> Path:

@@ -5,6 +5,7 @@ A Unix socket in the data folder, readable by its owner only (0600). One JSON ob
 """
 
 import asyncio
+import dataclasses
 import os
 import stat
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,12 +15,14 @@ from typing import Any
 import msgspec
 import structlog
 
-from hashwright.errors import HashwrightError, NotSupported, OperatorError, Unavailable
+from hashwright.errors import ConfigError, Finding, HashwrightError, NotSupported, OperatorError, TimedOut, Unavailable
 
 log = structlog.get_logger()
 
 SOCKET_NAME = "control.sock"
 LINE_MAX = 1024 * 1024
+ANSWER_MAX = 64 * 1024 * 1024
+"""An answer may be longer than a command: it comes from ourselves."""
 SOCKET_PATH_MAX = 100
 """The kernel takes 107 bytes of path for a Unix socket."""
 CONNECT_S = 2.0
@@ -91,8 +94,7 @@ class ControlServer:
                 )
             return {"ok": True, "result": await command(request.arguments)}
         except HashwrightError as error:
-            problem = {"code": error.code, "message": str(error), "hint": error.hint, "exit_code": error.exit_code}
-            return {"ok": False, "error": problem}
+            return {"ok": False, "error": _problem_of(error)}
         except msgspec.MsgspecError as error:
             return {"ok": False, "error": {"code": "HW-703", "message": f"Not a command: {error}", "hint": ""}}
         except Exception as error:
@@ -110,7 +112,7 @@ async def ask(data_dir: Path, command: str, *, timeout_s: float = 30.0, **argume
     path = socket_path(data_dir)
     try:
         async with asyncio.timeout(CONNECT_S):
-            reader, writer = await asyncio.open_unix_connection(str(path), limit=LINE_MAX)
+            reader, writer = await asyncio.open_unix_connection(str(path), limit=ANSWER_MAX)
     except (OSError, TimeoutError) as error:
         raise Unavailable(
             f"No Hashwright runs on {data_dir}.", code="HW-704", hint="Start it with `hw up`, or name its --data-dir."
@@ -120,17 +122,32 @@ async def ask(data_dir: Path, command: str, *, timeout_s: float = 30.0, **argume
         async with asyncio.timeout(timeout_s):
             line = await reader.readline()
     except (OSError, TimeoutError) as error:
-        raise Unavailable(
+        raise TimedOut(
             f"The running Hashwright did not answer {command!r}.", code="HW-704", hint="Look at its log."
         ) from error
     finally:
         writer.close()
     if not line:
-        raise Unavailable(f"The running Hashwright closed {command!r}.", code="HW-704", hint="Look at its log.")
+        raise TimedOut(f"The running Hashwright closed {command!r}.", code="HW-704", hint="Look at its log.")
     answer: dict[str, Any] = msgspec.json.decode(line)
     if answer["ok"]:
         return answer["result"]
-    problem = answer["error"]
-    refusal = OperatorError(problem["message"], code=problem["code"], hint=problem.get("hint", ""))
+    raise _refusal_of(answer["error"])
+
+
+def _problem_of(error: HashwrightError) -> dict[str, Any]:
+    findings = [dataclasses.asdict(finding) for finding in getattr(error, "findings", ())]
+    problem = {"code": error.code, "message": str(error), "hint": error.hint, "exit_code": error.exit_code}
+    return problem | ({"findings": findings} if findings else {})
+
+
+def _refusal_of(problem: Mapping[str, Any]) -> OperatorError:
+    findings = tuple(Finding(**finding) for finding in problem.get("findings", ()))
+    words = {"code": problem["code"], "hint": problem.get("hint", "")}
+    refusal = (
+        ConfigError(problem["message"], findings=findings, **words)
+        if findings
+        else OperatorError(problem["message"], **words)
+    )
     refusal.exit_code = problem.get("exit_code", refusal.exit_code)
-    raise refusal
+    return refusal

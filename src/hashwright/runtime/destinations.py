@@ -11,7 +11,7 @@ import msgspec
 
 from hashwright import registry
 from hashwright.adapters.nodes.base import Node
-from hashwright.chain.address import script_of_address
+from hashwright.chain.address import script_of_block_address
 from hashwright.chain.coin import Coin
 from hashwright.chain.proof import ALGORITHMS
 from hashwright.clock import Clock
@@ -25,10 +25,13 @@ TAG_MAX = 40
 OFFERED_SCHEMES = ("solo", "pplns", "pps", "fpps")
 NODES_MAX = 8
 """A found block is sent to each of them."""
+BLOB_DIFFICULTY_MIN = 500.0
+"""A telephone does some 100 hashes of RandomX a second, and each share costs us one."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
 
-START_DIFFICULTY = {"sha256d": 8192.0, "scrypt": 16384.0}
-"""A 100 TH/s machine finds 2.8 shares a second at 8,192, a toy of 1 TH/s one in 35 s; vardiff does the rest."""
+START_DIFFICULTY = {"sha256d": 8192.0, "scrypt": 16384.0, "randomx": 8192.0}
+"""A 100 TH/s machine finds 2.8 shares a second at 8,192, a toy of 1 TH/s one in 35 s; vardiff does the rest.
+Of RandomX a desktop computer does some 5,000 hashes a second."""
 
 
 class FallbackNode(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -98,13 +101,13 @@ def event_of(settings: DestinationSettings) -> DestinationSet:
     coin = coin_of(settings)
     is_practice = settings.node == "practice"
     easy = settings.network == "regtest" or is_practice
-    minimum = settings.minimum_difficulty or (1e-9 if easy else 1.0 / 65536)
+    minimum = settings.minimum_difficulty or minimum_difficulty_of(coin.algorithm, is_easy=easy)
     return DestinationSet(
         destination=settings.name,
         coin=coin.key,
         network=settings.network,
         algorithm=coin.algorithm,
-        payout_script=script_of_address(settings.address, coin, settings.network),
+        payout_script=script_of_block_address(settings.address, coin, settings.network),
         coinbase_tag=settings.coinbase_tag.encode("utf-8"),
         start_difficulty=settings.start_difficulty or START_DIFFICULTY[coin.algorithm],
         minimum_difficulty=minimum,
@@ -116,16 +119,22 @@ def event_of(settings: DestinationSettings) -> DestinationSet:
     )
 
 
+def minimum_difficulty_of(algorithm: str, *, is_easy: bool) -> float:
+    """Return the lowest difficulty where none is set; `is_easy`: the network is a test's or for practice."""
+    if ALGORITHMS[algorithm].work == "blob":
+        return 1.0 if is_easy else BLOB_DIFFICULTY_MIN
+    return 1e-9 if is_easy else 1.0 / 65536
+
+
 def build_node(settings: DestinationSettings, *, clock: Clock) -> Node:
     """Build the node adapter of a destination: one for all its nodes, where it has several.
 
     Raises:
         ConfigError: the node's own settings are not usable.
     """
-    coin = coin_of(settings)
     first = FallbackNode(node=settings.node, node_settings=settings.node_settings)
     place = f"destination {settings.name}, "
-    node = _build_one(first, coin, settings.network, place=f"{place}node_settings", clock=clock)
+    node = _build_one(first, settings, place=f"{place}node_settings", clock=clock)
     if not settings.fallback_nodes:
         return node
     from hashwright.runtime.node_group import NodeGroup  # asyncio and logs: not for the commands that only read
@@ -133,18 +142,22 @@ def build_node(settings: DestinationSettings, *, clock: Clock) -> Node:
     named = [(f"node 1 ({settings.node})", node)]
     for number, other in enumerate(settings.fallback_nodes):
         where = f"{place}fallback_nodes[{number}], node_settings"
-        built = _build_one(other, coin, settings.network, place=where, clock=clock)
+        built = _build_one(other, settings, place=where, clock=clock)
         named.append((f"node {number + 2} ({other.node})", built))
     return NodeGroup(named, clock=clock)
 
 
-def _build_one(chosen: FallbackNode, coin: Coin, network: str, *, place: str, clock: Clock) -> Node:
-    plugin = registry.load("nodes", chosen.node).PLUGIN
+def _build_one(chosen: FallbackNode, settings: DestinationSettings, *, place: str, clock: Clock) -> Node:
+    plugin, coin = registry.load("nodes", chosen.node).PLUGIN, coin_of(settings)
+    if plugin.family != coin.family:
+        raise _refusal([_finding("node", f"{chosen.node} is no node of {coin.title}")])
     try:
         config = msgspec.convert(chosen.node_settings, plugin.config)
     except msgspec.ValidationError as error:
         raise _refusal([_finding(place, str(error))]) from error
-    node: Node = plugin.build(config, coin=coin, network=network, clock=clock)
+    node: Node = plugin.build(
+        config, coin=coin, network=settings.network, clock=clock, address=settings.address
+    )  # fmt: skip
     return node
 
 
@@ -175,7 +188,7 @@ def _check_coin(settings: DestinationSettings) -> list[Finding]:
         coin = coin_of(settings)
         if settings.network not in coin.networks:
             return [_finding("network", f"{coin.title} has {', '.join(coin.networks)}, not {settings.network!r}")]
-        script_of_address(settings.address, coin, settings.network)
+        script_of_block_address(settings.address, coin, settings.network)
     except HashwrightError as error:
         return [Finding(code=error.code, place="coin" if isinstance(error, NotSupported) else "address",
                         message=str(error), hint=error.hint or "")]  # fmt: skip

@@ -17,7 +17,7 @@ from hashwright.adapters.feeds._fetch import fetch
 from hashwright.adapters.feeds.base import Feed
 from hashwright.economics.market import FIELDS, Market, Observation, combine
 from hashwright.errors import Finding, HashwrightError, RateLimited
-from hashwright.runtime.market import load_market, market_folder, save_market, write_json
+from hashwright.runtime.market_data import load_market, market_folder, save_market, write_json
 
 CACHE: Final = "feeds"
 

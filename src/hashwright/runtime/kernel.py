@@ -24,8 +24,13 @@ import msgspec
 import structlog
 
 from hashwright.clock import Clock
+from hashwright.fleet.effects import CommandDevice, RehearseCommand
+from hashwright.fleet.records import FleetState
+from hashwright.market.effects import BOOKED as MARKET_BOOKED
+from hashwright.market.effects import HELD as MARKET_HELD
 from hashwright.pool.effects import BOOKED as POOL_BOOKED
-from hashwright.pool.effects import HELD, AnswerShare
+from hashwright.pool.effects import HELD as POOL_HELD
+from hashwright.pool.effects import AnswerShare
 from hashwright.pool.events import ShareHashed
 from hashwright.pool.records import PoolState
 from hashwright.routing.effects import AskWork
@@ -43,8 +48,10 @@ carries 25, and a share waits 12 ms on average for company. Under load the last 
 BACKLOG_BYTES_MAX = 32 * 1024 * 1024
 """Entries kept in memory while the store cannot write: some 300,000 shares. Beyond it the sessions are not read."""
 
-BOOKED = POOL_BOOKED | {AskWork}
+BOOKED = POOL_BOOKED | MARKET_BOOKED | {AskWork}
 """Those that change a table."""
+HELD = POOL_HELD | MARKET_HELD | {CommandDevice, RehearseCommand}
+"""Those that wait until what caused them is durable."""
 POISONED = "poisoned"
 _encode_effects = msgspec.msgpack.Encoder().encode
 
@@ -114,6 +121,11 @@ class Kernel:
     def routing(self) -> RoutingState:
         """What the routing engine knows."""
         return self.engines.routing
+
+    @property
+    def fleet(self) -> FleetState:
+        """What the fleet engine knows."""
+        return self.engines.fleet
 
     @property
     def last_seq(self) -> int:

@@ -19,7 +19,6 @@ ACCEPTED = ("", "duplicate")
 UNDECIDED = ("inconclusive", "duplicate-inconclusive", "prev-blk-not-found", "bad-prevblk")
 """What a node says about a good block that builds on one which it has not heard of."""
 CLOSE_S = 2.0
-HEADER_SIZE = 80
 
 
 class Submissions:
@@ -54,7 +53,7 @@ class Submissions:
         await ended(list(self._running.values()))
 
     def _task(self, member: Member, block: bytes) -> "asyncio.Task[str]":
-        key = (member.name, block[:HEADER_SIZE])
+        key = (member.name, block)
         task = self._running.get(key)
         if task is None:
             # allow task: bounded by the adapter's own time-out; `aclose` waits for it and cancels

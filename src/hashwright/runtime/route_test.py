@@ -26,7 +26,8 @@ from hashwright.errors import AuthRejected, Disconnected, HashwrightError, Opera
 from hashwright.pool.channels import upstream_channel
 from hashwright.pool.events import ChannelOpened
 from hashwright.pool.payees import SOLO_SHARE_MIN
-from hashwright.runtime.outgoing import check_outgoing
+from hashwright.pool.work import HEADER
+from hashwright.runtime.outgoing import Guard, check_outgoing
 from hashwright.runtime.upstream_link import MINIMUM_BITS, VERSION_MASK
 from hashwright.runtime.upstream_settings import UpstreamAddress, parse_address
 from hashwright.runtime.upstream_socket import client_context, pin_problem
@@ -163,8 +164,10 @@ def address_of_url(url: str) -> UpstreamAddress:
     return parse_address(text.replace("stratum+tls://", "stratum+ssl://", 1))
 
 
-async def probe(options: ProbeOptions, *, limits: ProbeLimits | None = None) -> Probe:
-    """Look at a pool.
+async def probe(
+    options: ProbeOptions, *, limits: ProbeLimits | None = None, guard: Guard | None = None, agent: str = AGENT
+) -> Probe:
+    """Look at a pool; with a guard, at one that somebody else named.
 
     Raises:
         LimitRefused: for others, and the address is not public.
@@ -172,7 +175,7 @@ async def probe(options: ProbeOptions, *, limits: ProbeLimits | None = None) -> 
         Unavailable: it does not answer, or gives no job although we are logged in.
         RemoteProtocolError: it speaks something else.
     """
-    return await _Look(options, limits or ProbeLimits()).run()
+    return await _Look(options, limits or ProbeLimits(), for_others=guard or options.for_others, agent=agent).run()
 
 
 def solo_problem(found: Probe, options: ProbeOptions) -> str:
@@ -190,11 +193,11 @@ def solo_problem(found: Probe, options: ProbeOptions) -> str:
 class _Look:
     """One look at one pool."""
 
-    def __init__(self, options: ProbeOptions, limits: ProbeLimits) -> None:
-        self._options, self._limits = options, limits
+    def __init__(self, options: ProbeOptions, limits: ProbeLimits, *, for_others: bool | Guard, agent: str) -> None:
+        self._options, self._limits, self._for_others = options, limits, for_others
         self._address = address_of_url(options.url)
         self._pin = options.pin_sha256.replace(":", "").lower()
-        self._session = ClientSession(agent=AGENT)
+        self._session = ClientSession(agent=agent)
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter
         self._peer = ""
@@ -241,7 +244,7 @@ class _Look:
         address, limits = self._address, self._limits
         try:
             async with asyncio.timeout(limits.connect_s):
-                hosts = await check_outgoing(address.host, address.port, for_others=self._options.for_others)
+                hosts = await check_outgoing(address.host, address.port, for_others=self._for_others)
                 await self._connect_to_one_of(hosts)
         except TimeoutError as error:
             raise TimedOut(f"{address}: no connection in {limits.connect_s:g} s.", code="HW-430", hint=AGAIN) from error
@@ -391,7 +394,7 @@ class _Look:
 
 def room_of(prefix: bytes, extranonce2_size: int) -> Room:
     """Return what the search space of a connection means: the engine itself says how many machines it carries."""
-    channel = upstream_channel(ChannelOpened("", 0, prefix, extranonce2_size, 0), now=0)
+    channel = upstream_channel(ChannelOpened("", 0, prefix, extranonce2_size, 0), HEADER, now=0)
     return Room(
         prefix=prefix.hex(), extranonce2_size=extranonce2_size, own_bytes=channel.own_bytes, machines=channel.room
     )  # fmt: skip

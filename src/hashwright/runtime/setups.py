@@ -19,6 +19,7 @@ from hashwright.runtime.route_settings import (
     parse_route,
 )
 from hashwright.runtime.upstream_settings import UpstreamSettings, parse_upstream
+from hashwright.signals import is_order
 
 if TYPE_CHECKING:
     from hashwright.runtime.wiring import Hashwright
@@ -45,7 +46,7 @@ def reload(app: "Hashwright") -> None:
         HashwrightError: a route cannot be read.
     """
     stored = app.store.settings(destinations.KIND)
-    for name in [name for name in app.kernel.pool.destinations if name not in stored]:
+    for name in [name for name in app.kernel.pool.destinations if name not in stored and not is_order(name)]:
         app.remove_destination(name)
     for name, raw in stored.items():
         try:

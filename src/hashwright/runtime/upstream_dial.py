@@ -9,7 +9,7 @@ import ssl
 from typing import Any
 
 from hashwright.errors import AuthRejected, Disconnected, HashwrightError, TimedOut
-from hashwright.runtime.outgoing import check_outgoing
+from hashwright.runtime.outgoing import Guard, check_outgoing
 from hashwright.runtime.upstream_link import UpstreamLink
 from hashwright.runtime.upstream_settings import UpstreamAddress
 from hashwright.runtime.upstream_socket import client_context as client_context
@@ -18,7 +18,9 @@ SHUTDOWN_S = 2.0
 """TLS says goodbye; a peer that does not answer is left after this."""
 
 
-async def dial(link: UpstreamLink, context: ssl.SSLContext | None, *, connect_s: float, for_others: bool) -> None:
+async def dial(
+    link: UpstreamLink, context: ssl.SSLContext | None, *, connect_s: float, for_others: bool | Guard
+) -> None:
     """Connect a link within a time [s].
 
     Raises:
@@ -31,7 +33,9 @@ async def dial(link: UpstreamLink, context: ssl.SSLContext | None, *, connect_s:
         raise TimedOut(f"{link.address}: no connection in {connect_s:g} s.", code="HW-430") from error
 
 
-async def _dial(link: UpstreamLink, context: ssl.SSLContext | None, *, connect_s: float, for_others: bool) -> None:
+async def _dial(
+    link: UpstreamLink, context: ssl.SSLContext | None, *, connect_s: float, for_others: bool | Guard
+) -> None:
     address = link.address
     hosts = await check_outgoing(address.host, address.port, for_others=for_others)
     failure: HashwrightError | None = None

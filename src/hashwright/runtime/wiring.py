@@ -27,6 +27,7 @@ from hashwright.routing.events import PlanFailed
 from hashwright.runtime import (
     commands,
     destinations,
+    market_commands,
     payouts,
     receivables,
     reconcile,
@@ -42,14 +43,16 @@ from hashwright.runtime.destinations import DestinationSettings
 from hashwright.runtime.engines import EngineEvent
 from hashwright.runtime.kernel import Kernel
 from hashwright.runtime.live import LiveShell
+from hashwright.runtime.market import MarketService
 from hashwright.runtime.node_link import NodeLink, StoredBlock
 from hashwright.runtime.opening import open_store
+from hashwright.runtime.randomx import RandomXDesk
 from hashwright.runtime.supervisor import Supervisor
 from hashwright.runtime.system import SteadyClock, system_rng
 from hashwright.runtime.tcp import Limits, StratumListener, tls_context
 from hashwright.runtime.upstream import Upstream, UpstreamLimits
 from hashwright.runtime.upstream_settings import UpstreamSettings, event_of_upstream
-from hashwright.signals import Alert, ProcessStarted
+from hashwright.signals import Alert, ProcessStarted, is_order
 from hashwright.store import commands as store_commands
 from hashwright.store.base import Store
 from hashwright.store.writer import GroupCommitWriter, WriteFailure
@@ -84,6 +87,7 @@ class Hashwright:
         self.upstreams: dict[str, Upstream] = {}
         self.payouts: dict[str, payouts.PayoutService] = {}
         self.accounts: dict[str, receivables.AccountService] = {}
+        self.market = MarketService(self)
         self.setups: dict[str, setups.Setup] = {}
         """What runs, as it was set: to see at a reload what changed."""
         self.broken: dict[str, str] = {}
@@ -91,6 +95,9 @@ class Hashwright:
         self.upstream_limits = UpstreamLimits()
         self._build_node = build_node or (lambda settings: destinations.build_node(settings, clock=self.clock))
         self._executor = concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="hash")
+        self._randomx = RandomXDesk(
+            threads=config.randomx_threads or max((os.cpu_count() or 1) - 1, 1), is_full=config.randomx_mode == "full"
+        )
         self._control: ControlServer | None = None
         self._tls: ssl.SSLContext | None = None
 
@@ -130,7 +137,9 @@ class Hashwright:
         )
         first = (boot << 32) + 1
         self._channels = itertools.count(first)
-        self.shell = LiveShell(clock=self.clock, executor=self._executor, rng=self.rng, first_session=first)
+        self.shell = LiveShell(
+            clock=self.clock, executor=self._executor, rng=self.rng, first_session=first, randomx=self._randomx
+        )
         self.shell.breather = Breather(call_soon=loop.call_soon, monotonic=self.clock.monotonic)
         self.kernel = self.shell.kernel = Kernel(
             self.recovered.state,
@@ -153,7 +162,7 @@ class Hashwright:
         """Bring the engine in line with the stored settings; a broken one is left out and named."""
         stored = self.store.settings(destinations.KIND)
         for name in [name for name in self.kernel.pool.destinations if name not in stored]:
-            self.kernel.handle(DestinationRemoved(name))
+            self.kernel.handle(DestinationRemoved(name))  # orders' pools too: the market opens them anew
         self.reload()
         for stored_block in self._unanswered_blocks():
             link = self.links.get(stored_block.destination)
@@ -194,6 +203,8 @@ class Hashwright:
             rng=self.rng,
             limits=self.upstream_limits,
         )
+        if is_order(settings.name):
+            upstream.for_others = self.market.guard(settings.algorithm)
         self.broken.pop(settings.name, None)
         if settings.name in self.links:
             self.remove_destination(settings.name)
@@ -221,6 +232,7 @@ class Hashwright:
             desk=self,
         )
         self.links[name] = self.shell.nodes[name] = link
+        self.shell.hashing.by_node[name] = link.hash_blob
         self.supervisor.start(f"node {name}", link.run)
         if old is not None:
             self.supervisor.start(f"closing node {name}", old.aclose)
@@ -232,6 +244,7 @@ class Hashwright:
         self.setups.pop(name, None)
         self._drop_upstream(name)
         self.shell.nodes.pop(name, None)
+        self.shell.hashing.by_node.pop(name, None)
         self.supervisor.stop_service(f"node {name}")
         link = self.links.pop(name, None)
         if link is not None:
@@ -269,12 +282,14 @@ class Hashwright:
                 url=listener.url,
             )
         verbs = commands.table(self) | route_commands.table(self) | payouts.commands(self)
+        verbs |= market_commands.table(self)
         verbs |= reconcile.commands(self) | receivables.commands(self) | schemes.commands(self)
         self._control = ControlServer(socket_path(self.config.data_dir), verbs)
         await self._control.start()
         self.supervisor.start("snapshots", self._keep_snapshots)
         payouts.start_all(self)
         receivables.start_all(self)
+        self.market.start()
 
     # ---------------------------------------------------------------- run and stop
 
@@ -312,6 +327,7 @@ class Hashwright:
                 self._snapshot()
             await asyncio.to_thread(self.writer.close, STOP_S / 2)
         self._executor.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(self._randomx.close)
         self.store.close()
         log.info("stopped")
 

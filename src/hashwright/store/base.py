@@ -252,13 +252,18 @@ class Store(ABC):
             for row in self._read(query)
         ]
 
-    def alerts(self, limit: int) -> list[AlertRecord]:
-        """List alerts, newest first."""
-        query = select(schema.alert).order_by(schema.alert.c.id.desc()).limit(limit)
+    def alerts(self, limit: int, *, before: int = schema.LARGEST) -> list[AlertRecord]:
+        """List alerts with a number below `before`, newest first."""
+        query = select(schema.alert).where(schema.alert.c.id < before).order_by(schema.alert.c.id.desc()).limit(limit)
         return [
             AlertRecord(number=row.id, at_ms=row.at_ms, level=row.level, code=row.code, text=row.text)
             for row in self._read(query)
         ]
+
+    def read_tables(self, query: Callable[[Connection], T]) -> T:
+        """Ask any tables; every answer of one query is of the same moment."""
+        with self._reading() as connection:
+            return query(connection)
 
     def read_books(self, query: Callable[[Connection], T]) -> T:
         """Ask the books; every answer of one query is of the same moment.

@@ -11,11 +11,13 @@ import msgspec
 
 from hashwright.clock import Instant
 from hashwright.errors import InvariantBroken
+from hashwright.fleet.events import JOURNALED as FleetJournaled
+from hashwright.market.events import MarketJournaled
 from hashwright.pool.events import PoolEvent
 from hashwright.routing.events import JOURNALED as RoutingJournaled
 from hashwright.store.projections import Rows
 
-JournalEvent = PoolEvent | RoutingJournaled
+JournalEvent = PoolEvent | RoutingJournaled | MarketJournaled | FleetJournaled
 """What the world tells an engine. What one engine tells another is not journaled: replay repeats it."""
 
 SCHEMA_VERSION = 2

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from hashwright.chain.target import work_of_target
 from hashwright.clock import Instant
+from hashwright.fleet.effects import FleetEffect
+from hashwright.market.effects import MarketEffect, OrderNoted, TradeNoted
 from hashwright.pool.effects import Alert, BlockChanged, CreditWork, PoolEffect, PostEntry, ReturnWork, SubmitBlock
 from hashwright.routing.effects import AskWork, RoutingEffect
 from hashwright.store.reasons import ReasonSet
@@ -67,12 +69,13 @@ class Rows:
     blocks: tuple[tuple[Instant, SubmitBlock | BlockChanged], ...] = ()
     alerts: tuple[tuple[Instant, Alert], ...] = ()
     entries: tuple[tuple[Instant, PostEntry], ...] = ()
+    market: tuple[tuple[Instant, OrderNoted | TradeNoted], ...] = ()
 
 
 class Accumulator:
     """Collects effects until the batch is closed."""
 
-    __slots__ = ("_alerts", "_asked", "_blocks", "_entries", "_reasons", "_returned", "_shares")
+    __slots__ = ("_alerts", "_asked", "_blocks", "_entries", "_market", "_reasons", "_returned", "_shares")
 
     def __init__(self) -> None:
         self._shares: dict[tuple[int, str, str, bytes, str], int] = {}
@@ -82,8 +85,9 @@ class Accumulator:
         self._blocks: list[tuple[Instant, SubmitBlock | BlockChanged]] = []
         self._alerts: list[tuple[Instant, Alert]] = []
         self._entries: list[tuple[Instant, PostEntry]] = []
+        self._market: list[tuple[Instant, OrderNoted | TradeNoted]] = []
 
-    def add(self, now: Instant, effect: PoolEffect | RoutingEffect) -> None:
+    def add(self, now: Instant, effect: PoolEffect | RoutingEffect | MarketEffect | FleetEffect) -> None:
         """Count one effect; effects that change no table are ignored."""
         if type(effect) is CreditWork:
             key = (now // MINUTE_MS, effect.destination, effect.worker, effect.target_be, effect.outcome)
@@ -105,6 +109,8 @@ class Accumulator:
             self._alerts.append((now, effect))
         elif isinstance(effect, PostEntry):
             self._entries.append((now, effect))
+        elif isinstance(effect, OrderNoted | TradeNoted):
+            self._market.append((now, effect))
 
     def take(self) -> Rows:
         """Give what was collected and begin anew."""
@@ -115,9 +121,10 @@ class Accumulator:
             blocks=tuple(self._blocks),
             alerts=tuple(self._alerts),
             entries=tuple(self._entries),
+            market=tuple(self._market),
         )
         self._shares, self._returned, self._reasons, self._asked = {}, {}, {}, {}
-        self._blocks, self._alerts, self._entries = [], [], []
+        self._blocks, self._alerts, self._entries, self._market = [], [], [], []
         return rows
 
     def _bounded(self, minute: int, destination: str, reason: str) -> str:

@@ -26,7 +26,7 @@ from hashwright.errors import HashwrightError, InvariantBroken, Unavailable
 from hashwright.ledger.entries import Entry, Posting
 from hashwright.money import Amount, Currency
 from hashwright.signals import Alert, PostEntry
-from hashwright.store import commands, ledger
+from hashwright.store import commands, ledger, market
 from hashwright.store.connection import Connection, checkpoint
 from hashwright.store.hashchain import HEAD, read_link
 from hashwright.store.journal import Batch
@@ -331,6 +331,7 @@ class GroupCommitWriter:
         self._sums.add(connection, batch.rows)
         commands.write_blocks(connection, batch.rows.blocks)
         commands.write_alerts(connection, [*batch.rows.alerts, *self._post(connection, batch)])
+        market.write_market(connection, batch.rows.market)
         self._at_ms = batch.at_ms
 
     def _post(self, connection: Connection, batch: Batch) -> list[tuple[Instant, Alert]]:

@@ -8,7 +8,8 @@ import pytest
 
 from hashwright import registry
 from hashwright.adapters.nodes._rpc import RpcError
-from hashwright.adapters.nodes.bitcoind import LONGPOLL_TIMEOUT_S, PAUSES_S, PLUGIN, BitcoindNode, Config
+from hashwright.adapters.nodes._tips import PAUSES_S
+from hashwright.adapters.nodes.bitcoind import LONGPOLL_TIMEOUT_S, PLUGIN, BitcoindNode, Config
 from hashwright.clock import ManualClock
 from hashwright.errors import ConfigError, Disconnected, HashwrightError, OperatorError, Unavailable
 

@@ -17,7 +17,8 @@ from hashwright.adapters.feeds.base import at_text, document, number
 from hashwright.chain.find import minable_coins
 from hashwright.errors import ConfigError, HashwrightError, OperatorError, RateLimited, Unavailable
 from hashwright.runtime.feeds import fetch_market
-from hashwright.runtime.market import load_market, market_folder
+from hashwright.runtime.market_data import load_market, market_folder
+from unit.adapters.feed_service import service
 
 NAMES = (
     "bitcoind",
@@ -227,40 +228,6 @@ def test_recorded_answers_are_understood(test_data):
 
 
 # -------------------------------------------------------------------- asking
-
-
-@contextlib.contextmanager
-def service(answers):
-    """Answer each path with (status, headers, body); note what was asked."""
-    asked = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            asked.append(self.path)
-            status, headers, body = next(
-                (answer for path, answer in answers.items() if self.path.startswith(path)), (404, {}, b"")
-            )
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_POST = do_GET
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def ok(document):

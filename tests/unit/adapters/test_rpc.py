@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from hashwright.adapters.nodes import _rpc
+from hashwright.adapters.nodes import _http, _rpc
 from hashwright.adapters.nodes._rpc import Login, RpcClient, RpcError, WarmingUp, retried
 from hashwright.errors import (
     AuthRejected,
@@ -150,7 +150,7 @@ def test_silence_ends_in_a_time_out_which_is_not_tried_again():
 
 
 def test_an_answer_without_end_is_cut_off(monkeypatch):
-    monkeypatch.setattr(_rpc, "ANSWER_MAX", 1_000)
+    monkeypatch.setattr(_http, "ANSWER_MAX", 1_000)
     error, _ = asked((200, '{"result": "' + "a" * 5_000 + '", "error": null, "id": ID}'))
     assert error.code == "HW-410"
     assert "larger than 1000 bytes" in error.message

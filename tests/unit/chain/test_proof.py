@@ -28,7 +28,7 @@ def test_litecoin_s_first_block_is_named_by_sha256d_and_proven_by_scrypt():
 
 
 def test_the_table_of_algorithms():
-    assert {name: item.name for name, item in ALGORITHMS.items()} == {"sha256d": "sha256d", "scrypt": "scrypt"}
+    assert list(ALGORITHMS) == [item.name for item in ALGORITHMS.values()] == ["sha256d", "scrypt", "randomx"]
     assert ALGORITHMS["sha256d"].hash(BITCOIN_GENESIS) == sha256d(BITCOIN_GENESIS)
     assert ALGORITHMS["scrypt"].hash(LITECOIN_GENESIS) == scrypt(LITECOIN_GENESIS)
     assert not ALGORITHMS["sha256d"].is_slow

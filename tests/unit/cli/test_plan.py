@@ -144,14 +144,15 @@ def test_a_history_replaces_the_statistics(ask, days):
     assert found.changes_source == "coin_daily.csv.gz"
 
 
-def test_a_farm_as_large_as_a_network_does_not_go_there_whole(ask):
-    weights = []
-    for fleet in ("s21", "s21 x20000"):
-        words = ("plan", "--hardware", fleet, "--power-price", "0.02", "--risk", "none", *FAST)
-        found = document(ask, records.PlanDocument, *words)
-        weights.append(next(it for it in found.outcomes if it.coin == "BCH" and it.kind == "mine").weight)
-    assert weights[0] == pytest.approx(1.0)
-    assert weights[1] < 0.5
+def test_a_farm_as_large_as_a_network_thins_its_own_reward(ask):
+    revenue = {}
+    for count in (1, 20_000):
+        words = ("plan", "--hardware", f"s21 x{count}", "--power-price", "0.02", *FAST)
+        for it in document(ask, records.PlanDocument, *words).outcomes:
+            if it.kind == "mine":
+                revenue[it.coin, count] = (it.today_usd_per_day_est + it.power_cost_usd_per_day) / count
+    assert revenue["BCH", 20_000] < 0.85 * revenue["BCH", 1]
+    assert revenue["BTC", 20_000] > 0.99 * revenue["BTC", 1]
 
 
 def test_the_page_is_whole_escapes_and_asks_nobody(ask, tmp_path):

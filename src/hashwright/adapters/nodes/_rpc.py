@@ -10,8 +10,6 @@
 | HTML, half a JSON, a foreign id, too much | `OperatorError` HW-410; `Unavailable` where a proxy says 5xx |
 | nothing listens, connection lost | `Disconnected` |
 | no answer in time | `TimedOut`: whether it was done is unknown |
-
-Numbers with a decimal point are read as `Decimal`: no amount passes through a float.
 """
 
 import asyncio
@@ -20,12 +18,12 @@ import itertools
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
+from hashwright.adapters.nodes._http import HttpPost, Response, read_json
 from hashwright.adapters.secret import read_secret
 from hashwright.errors import (
     AuthRejected,
@@ -38,13 +36,6 @@ from hashwright.errors import (
     Unavailable,
 )
 
-if TYPE_CHECKING:
-    import httpx
-
-ANSWER_MAX: Final = 64 * 1024 * 1024
-"""A full template with its transactions in hex is about 8 MB; this is far above and still bounded [bytes]."""
-CONNECTIONS_MAX: Final = 8
-"""litecoind serves four calls at once and queues the others; one of ours may be a long poll."""
 TRIES: Final = 4
 FIRST_PAUSE_S: Final = 0.1
 
@@ -56,7 +47,6 @@ BAD_PARAMETER: Final = -8
 CANNOT_DECODE: Final = -22
 CANNOT_VERIFY: Final = -25
 
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _Answer = TypeVar("_Answer")
 
 
@@ -108,34 +98,16 @@ class Login:
             ) from error
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Response:
-    """An HTTP answer, read whole."""
-
-    status: int
-    body: bytes
-
-
 class RpcClient:
     """One node's RPC address with its credentials."""
 
     def __init__(self, url: str, *, login: Login, timeout_s: float) -> None:
-        import httpx  # lazy: it takes longer to import than all of ours
-
         self.url = url
         self._login = login
         self._secret = ""
         self._timeout_s = timeout_s
         self._ids = itertools.count(1)
-        # No connection is kept: litecoind does not end for 30 s while an idle one is open, and a call on one that the
-        # node has just closed is lost. Calls are few, and a connection on this machine costs next to nothing.
-        wants_tls = url.startswith("https:")  # without it no certificate store need be loaded
-        self._http = httpx.AsyncClient(
-            timeout=None,  # noqa: S113 - the whole call has one, below
-            trust_env=False,  # no proxy of the environment: the node is the owner's
-            verify=wants_tls,
-            limits=httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=0),
-        )
+        self._http = HttpPost(url)
 
     def __repr__(self) -> str:
         return f"<RpcClient {self.url}>"
@@ -180,35 +152,18 @@ class RpcClient:
         before = self._secret
         return self._read_login() != before
 
-    async def _send(self, body: bytes, secret: str) -> _Response:
-        import httpx
-
+    async def _send(self, body: bytes, secret: str) -> Response:
         authorization = "Basic " + base64.b64encode(secret.encode()).decode()
-        headers = {"Authorization": authorization, "Content-Type": "application/json"}
-        try:
-            async with self._http.stream("POST", self.url, content=body, headers=headers) as response:
-                return _Response(status=response.status_code, body=await self._read_body(response))
-        except httpx.HTTPError as error:
-            raise Disconnected(
-                f"The node at {self.url} cannot be reached: {str(error) or type(error).__name__}.", code="HW-414"
-            ) from error
+        return await self._http.post(body, headers={"Authorization": authorization})
 
-    async def _read_body(self, response: "httpx.Response") -> bytes:
-        body = bytearray()
-        async for part in response.aiter_bytes():
-            body += part
-            if len(body) > ANSWER_MAX:
-                raise OperatorError(f"The answer of {self.url} is larger than {ANSWER_MAX} bytes.", code="HW-410")
-        return bytes(body)
-
-    def _result(self, method: str, number: int, response: _Response) -> Any:  # noqa: ANN401
+    def _result(self, method: str, number: int, response: Response) -> Any:  # noqa: ANN401
         if response.status in (401, 403):
             raise AuthRejected(
                 f"The node at {self.url} refuses our credentials (HTTP {response.status}).",
                 code="HW-415",
                 hint="Check the cookie file, or rpcuser and rpcpassword, and rpcallowip.",
             )
-        answer = _read_json(response.body)
+        answer = read_json(response.body)
         if not isinstance(answer, dict) or not {"result", "error"} & answer.keys():
             raise self._nonsense(method, response)
         if answer.get("error") is not None:
@@ -217,7 +172,7 @@ class RpcClient:
             raise OperatorError(f"{self.url} answered {method} with the answer to another call.", code="HW-410")
         return answer.get("result")
 
-    def _nonsense(self, method: str, response: _Response) -> HashwrightError:
+    def _nonsense(self, method: str, response: Response) -> HashwrightError:
         status = response.status
         if status == 503 or response.body.startswith(b"Work queue depth exceeded"):
             return RateLimited(f"The node at {self.url} has too many calls to serve.", code="HW-412")
@@ -258,11 +213,3 @@ async def retried(call: Callable[[], Awaitable[_Answer]]) -> _Answer:
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
             pause_s *= 2
     return await call()
-
-
-def _read_json(body: bytes) -> Any:  # noqa: ANN401
-    """Return what a body says, or None where it is not JSON."""
-    try:
-        return _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError, RecursionError):
-        return None

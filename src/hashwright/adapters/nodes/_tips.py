@@ -1,4 +1,4 @@
-"""When to ask a node for its best block: sources of hints. A hint says nothing, it is only a reason to ask.
+"""When to ask a node for its best block, and asking it for ever. A hint says nothing, it is only a reason to ask.
 
 Push is quick but may be lost (ZMQ has no acknowledgement, a long poll hangs on a dead connection), so every source
 also returns by itself after its interval: a lost hint costs that long and no more. (Debian's litecoind has no ZMQ at
@@ -7,10 +7,14 @@ all, and takes the setting for it without a word.)
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final, Protocol
 
+from hashwright.adapters.nodes.base import TipSeen
 from hashwright.errors import HashwrightError
+
+PAUSES_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+"""Pauses of `follow` while the node is gone; the last one repeats."""
 
 
 class Hints(Protocol):
@@ -24,6 +28,36 @@ class Hints(Protocol):
 
     async def aclose(self) -> None:
         """Let go of everything."""
+
+
+async def follow(
+    ask: Callable[[str], Awaitable[TipSeen | None]], hints: Hints, *, on_lost: Callable[[], None]
+) -> AsyncIterator[TipSeen]:
+    """Yield the best block, then each new one, for ever; a node that is gone is asked again with growing pauses.
+
+    Args:
+        ask: returns the best block, or None while it is the one with this hash.
+        on_lost: is told that the node was gone: it may come back as another one.
+    """
+    last, failures = "", 0
+    try:
+        while True:
+            try:
+                seen = await ask(last)
+            except HashwrightError:
+                on_lost()
+                await hints.renew()
+                await asyncio.sleep(PAUSES_S[min(failures, len(PAUSES_S) - 1)])
+                failures += 1
+                continue
+            failures = 0
+            if seen is not None:
+                last = seen.block_hash
+                await hints.renew()
+                yield seen
+            await hints.wait()
+    finally:
+        await hints.aclose()
 
 
 class Timer:
@@ -44,9 +78,9 @@ class Timer:
 
 
 class ZmqHints:
-    """The node's `zmqpubhashblock`. The socket connects again by itself."""
+    """What a node publishes of new blocks (bitcoind's `hashblock`). The socket connects again by itself."""
 
-    def __init__(self, address: str, *, interval_s: float) -> None:
+    def __init__(self, address: str, *, interval_s: float, topic: bytes = b"hashblock") -> None:
         import zmq
         import zmq.asyncio
 
@@ -58,7 +92,7 @@ class ZmqHints:
         self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2_000)
         self._socket.setsockopt(zmq.HEARTBEAT_IVL, 15_000)
         self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 30_000)
-        self._socket.setsockopt(zmq.SUBSCRIBE, b"hashblock")
+        self._socket.setsockopt(zmq.SUBSCRIBE, topic)
         self._socket.connect(address)
 
     async def wait(self) -> None:

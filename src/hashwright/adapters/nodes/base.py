@@ -2,6 +2,10 @@
 
 Errors are ours and sorted by who must act: `Unavailable` (and `NodeSyncing`) passes by itself, `AuthRejected` and
 `OperatorError` need a person.
+
+Chains differ in what a template and a block are, and `chain` reads them: a template comes as the node gave it, a block
+goes as bytes. Of every template two keys are asked here, `height` and `previousblockhash`; an adapter whose node names
+them otherwise adds them.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -51,7 +55,7 @@ class Node(Protocol):
     """A full node."""
 
     async def template(self, longpoll: str | None) -> dict[str, Any]:
-        """Return the node's getblocktemplate answer; with a long-poll id, when it has changed."""
+        """Return the node's template; with a long-poll id, when it has changed."""
         ...
 
     async def submit(self, block: bytes) -> str:
@@ -83,7 +87,7 @@ class Node(Protocol):
         ...
 
     async def coinbases(self, count: int) -> list[tuple[int, str, bytes]]:
-        """Return height, hash and coinbase (in the form without witness) of the newest blocks."""
+        """Return height, hash and coinbase (without witness; Monero: miner transaction) of the newest blocks."""
         ...
 
     async def aclose(self) -> None:
@@ -91,10 +95,22 @@ class Node(Protocol):
         ...
 
 
+class CanJudgeProof(Protocol):
+    """A node that hashes for others: the judge of RandomX where its library is not installed."""
+
+    async def calc_pow(self, *, major_version: int, height: int, blob: bytes, seed: bytes) -> bytes:
+        """Return the hash of a blob (32 bytes as the digest gives them) under a key."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plugin:
-    """A kind of node: its name for people, its settings, and how it is built."""
+    """A kind of node: its name for people, its settings, the family of its coins, and how it is built.
+
+    `build(config, *, coin, network, clock, address)`: `address` is whom a block pays, for nodes that make the coinbase.
+    """
 
     title: str
     config: type[msgspec.Struct]
     build: Callable[..., Node]
+    family: Literal["bitcoin", "cryptonote"] = "bitcoin"

@@ -10,7 +10,6 @@ What real nodes taught (reference real-parts.md):
 Tried with: Bitcoin Knots 29.4.3, Litecoin Core 0.21.2.1. https://developer.bitcoin.org/reference/rpc/
 """
 
-import asyncio
 import re
 import urllib.parse
 from collections.abc import AsyncIterator
@@ -20,7 +19,7 @@ import msgspec
 
 from hashwright.adapters.nodes import _rpc
 from hashwright.adapters.nodes._rpc import Login, RpcClient, RpcError, WarmingUp
-from hashwright.adapters.nodes._tips import Hints, LongPollHints, Timer, ZmqHints
+from hashwright.adapters.nodes._tips import Hints, LongPollHints, Timer, ZmqHints, follow
 from hashwright.adapters.nodes.base import BlockState, NodeProbe, NodeState, Plugin, TipSeen
 from hashwright.chain.coin import Coin
 from hashwright.chain.template import Tip
@@ -38,8 +37,6 @@ BLOCK_TIMEOUT_S: Final = 30.0
 """A node may need seconds for a template or a block right after a new tip."""
 LONGPOLL_TIMEOUT_S: Final = 3600.0
 """A quiet chain may give no answer for long; the interval of `_tips` does not wait for it."""
-PAUSES_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
-"""Pauses of `watch` while the node is gone; the last one repeats."""
 RPC_PORTS: Final = {
     ("bitcoin", "main"): 8332,
     ("bitcoin", "test"): 18332,
@@ -236,29 +233,9 @@ class BitcoindNode:
             state, detail = _state_of(error), error.message
         return NodeProbe(state=state, detail=detail, height=chain.blocks, network=chain.network, version=version)
 
-    async def watch(self) -> AsyncIterator[TipSeen]:
+    def watch(self) -> AsyncIterator[TipSeen]:
         """Yield the best block, then each new one: by ZMQ, else by long poll, else by asking. Survives restarts."""
-        last, failures = "", 0
-        hints = self._hints()
-        try:
-            while True:
-                try:
-                    block_hash = await self._best_hash()
-                    seen = None if block_hash == last else await self._tip_of(block_hash)
-                except HashwrightError:
-                    self._is_identified = False
-                    await hints.renew()
-                    await asyncio.sleep(PAUSES_S[min(failures, len(PAUSES_S) - 1)])
-                    failures += 1
-                    continue
-                failures = 0
-                if seen is not None:
-                    last = seen.block_hash
-                    await hints.renew()
-                    yield seen
-                await hints.wait()
-        finally:
-            await hints.aclose()
+        return follow(self._new_tip, self._hints(), on_lost=self._forget)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -276,6 +253,13 @@ class BitcoindNode:
         if self.config.longpoll:
             return LongPollHints(self.template, interval_s=self.config.poll_s)
         return Timer(self.config.poll_s)
+
+    async def _new_tip(self, last: str) -> TipSeen | None:
+        block_hash = await self._best_hash()
+        return None if block_hash == last else await self._tip_of(block_hash)
+
+    def _forget(self) -> None:
+        self._is_identified = False
 
     async def _find(self, method: str, key: str | int) -> Any:  # noqa: ANN401
         """Ask for something that may not be there: None then."""
@@ -393,7 +377,7 @@ def _findings(config: Config) -> list[Finding]:
     return [Finding(code="HW-701", place=place, message=message, hint=hint) for place, message, hint in problems]
 
 
-def _build(config: Config, *, coin: Coin, network: str, clock: Clock) -> BitcoindNode:
+def _build(config: Config, *, coin: Coin, network: str, clock: Clock, address: str = "") -> BitcoindNode:
     findings = _findings(config)
     if not config.rpc_url and (coin.key, network) not in RPC_PORTS:
         message, hint = "is missing: this coin has no usual port", "Example: http://127.0.0.1:8332."

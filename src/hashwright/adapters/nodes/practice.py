@@ -356,7 +356,7 @@ def _scrypt(header: bytes) -> bytes:
     return hashlib.scrypt(header, salt=header, n=1024, r=1, p=1, dklen=32)
 
 
-def _build(config: Config, *, coin: Coin, network: str, clock: Clock) -> PracticeNode:
+def _build(config: Config, *, coin: Coin, network: str, clock: Clock, address: str = "") -> PracticeNode:
     return PracticeNode(config, coin=coin, clock=clock)
 
 

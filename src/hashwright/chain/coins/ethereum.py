@@ -24,6 +24,7 @@ COIN = Coin(
     ),
     why_not=(
         "Ethereum cannot be mined: it left proof of work with the Merge on 2022-09-15. "
-        "The nearest coin that can is Ethereum Classic (ETC)."
+        "The nearest coin that can is Ethereum Classic (ETC); with what is built so far, Bitcoin, Litecoin and Monero"
+        " can."
     ),
 )

@@ -31,6 +31,10 @@ EXTRA_MAX: Final = 1060
 TRANSACTIONS_MAX: Final = 100_000
 
 
+class UnknownFork(ValueError):
+    """A block is of a fork whose rules this program does not know."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockTemplate:
     """A block, taken apart. `nonce_at` and `extra` tell where the nonce and the miner's own bytes stand in `blob`."""
@@ -108,12 +112,13 @@ def read_block(blob: bytes) -> BlockTemplate:
     """Take a block apart.
 
     Raises:
-        ValueError: it does not parse, or is of a fork that this program does not know.
+        UnknownFork: it is of a fork that this program does not know.
+        ValueError: it does not parse.
     """
     reader = _Reader(blob)
     major, minor, timestamp = reader.number(), reader.number(), reader.number()
     if not FORK_MIN <= major <= FORK_MAX:
-        raise ValueError(f"the block is of fork {major}, and this program knows {FORK_MIN} to {FORK_MAX}")
+        raise UnknownFork(f"the block is of fork {major}, and this program knows {FORK_MIN} to {FORK_MAX}")
     previous = reader.take(HASH)
     nonce_at = reader.at
     reader.take(NONCE_BYTES)
@@ -189,3 +194,12 @@ def _miner_inputs(reader: _Reader) -> tuple[int, int, int]:
             raise ValueError(f"the miner transaction has an output of unknown kind {kind}")
         reader.take(HASH + (kind == OUTPUT_TAGGED_KEY))
     return unlock, height, paid
+
+
+def paid_by(miner_transaction: bytes) -> int:
+    """Return what a miner transaction pays [piconero], with its last byte or without.
+
+    Raises:
+        ValueError: it does not parse.
+    """
+    return _miner_inputs(_Reader(miner_transaction))[2]

@@ -1,0 +1,1 @@
+"""Tariffs of electric energy: one file adds one kind."""

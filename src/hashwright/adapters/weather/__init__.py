@@ -1,0 +1,1 @@
+"""Where weather comes from: one file adds one source."""

@@ -1,0 +1,235 @@
+"""Power control of one machine: what it should do, what it does, and whether a command may go out now.
+
+    wish  = heat > a person's override > the plan > nothing (the machine is left alone)
+    need  = the one command that leads from what it does to what it should
+    may   = one command at a time, after a pause from a failed one, within ramp, dwell and starts a day
+
+Every command names a state. After it the machine is read back, and only what it says then counts: one that takes a
+command and does not obey by its time is told to a person, and tried again with growing pauses.
+"""
+
+from hashwright.fleet import curve, health
+from hashwright.fleet.effects import CommandDevice, FleetEffect, ProtectDevice, RehearseCommand
+from hashwright.fleet.events import Action, CommandAnswered
+from hashwright.fleet.records import DAY_MS, Device, FleetState, Pending, Ramp, Wish
+from hashwright.signals import Alert
+
+PART_SLACK = 0.02
+"""Nearer than this to the wished part of its power a machine is not commanded again."""
+POWER_SLACK = 1.10
+"""A machine obeys a limit while it draws no more than this much of it: firmware steps are coarse."""
+SETTLED = ("HW-503", "HW-108", "HW-507")
+"""Troubles that are over when a machine does what it should."""
+TIME_IS_OVER = "the time of its sleep is over"
+RETRY_MS = (30_000, 120_000, 600_000)
+"""Pauses after a command that failed; the last one repeats."""
+
+
+def wish_of(device: Device, *, now: int) -> Wish | None:
+    """Return what a machine should do; None where nobody wants anything of it."""
+    if device.is_hot:
+        return Wish(mode="sleep", part=1.0, author="heat", reason="it is too hot")
+    if device.override is not None and now < device.override.until:
+        chosen = device.override
+        return Wish(mode=chosen.mode, part=chosen.part, author=chosen.author, reason="a person decided")
+    return device.plan_wish
+
+
+def need_of(device: Device, wish: Wish, *, silent_ms: int, now: int) -> Action | None:
+    """Return the command that a machine needs; None where it obeys, or nobody knows what it does."""
+    asleep = health.is_asleep(device, silent_ms=silent_ms, now=now)
+    if asleep is None:
+        return None
+    action: Action | None = None
+    if wish.mode == "sleep":
+        action = None if asleep else "pause"
+    elif asleep:
+        action = "resume"
+    elif abs(wish.part - device.part) > PART_SLACK:
+        action = "limit"
+    return None if action in device.unsupported else action
+
+
+def consider(state: FleetState, device: Device, *, now: int) -> tuple[FleetEffect, ...]:
+    """Look at one machine and do the next thing about it; settled ones leave the list of the busy."""
+    name, rules = device.settings.device, state.rules
+    if device.override is not None and now >= device.override.until:
+        _end_override(device)
+    if device.pending is not None:
+        return _watch_pending(state, device, now=now)
+    wish = wish_of(device, now=now)
+    need = None if wish is None else need_of(device, wish, silent_ms=rules.silent_ms, now=now)
+    if wish is None or need is None:
+        device.waits = device.would = ""
+        if device.override is None and not device.is_hot:
+            state.busy.pop(name, None)
+        return () if wish is None else _untell(device, SETTLED)
+    if not is_live(state, device):
+        return _rehearse(device, need, wish)
+    device.waits = why_not_now(state, device, need, wish, now=now)
+    if device.waits:
+        return _tell_starts(device)
+    return _command(state, device, need, wish, now=now)
+
+
+def _end_override(device: Device) -> None:
+    """Let the plan decide again; without one, a machine that slept for a time wakes, for that was what was said."""
+    ended, device.override = device.override, None
+    if ended is not None and ended.mode == "sleep" and device.plan_wish is None:
+        device.plan_wish = Wish(mode="run", part=1.0, author=ended.author, reason=TIME_IS_OVER)
+
+
+def is_live(state: FleetState, device: Device) -> bool:
+    """Tell whether commands to a machine really go out: a plan's only where the owner said so, a person's always."""
+    is_persons = device.override is not None or (
+        device.plan_wish is not None and device.plan_wish.reason == TIME_IS_OVER
+    )
+    return state.rules.is_live or is_persons
+
+
+def why_not_now(state: FleetState, device: Device, need: Action, wish: Wish, *, now: int) -> str:
+    """Return what a command waits for, in words; an empty text where nothing stands in its way."""
+    if now < device.retry_at:
+        return "a pause after a command that failed"
+    if need == "limit":
+        return ""
+    is_plan = device.override is None and not device.is_hot
+    if is_plan and device.changed_at and now - device.changed_at < state.rules.dwell_ms:
+        return "the least time between two changes"
+    if need == "resume":
+        device.starts = [at for at in device.starts if now - at < DAY_MS]
+        if len(device.starts) >= (device.settings.starts_a_day or state.rules.starts_a_day):
+            return "its starts of the day are used up"
+    return "" if _ramp_allows(state, device, need, now=now) else "its turn: machines are switched in stages"
+
+
+def _ramp_allows(state: FleetState, device: Device, need: Action, *, now: int) -> bool:
+    rules = state.rules
+    ramp = state.ramps.setdefault(device.settings.site, Ramp(since=now))
+    if now - ramp.since >= rules.ramp_ms:
+        ramp.since, ramp.starts, ramp.stops = now, 0, 0
+    part, used = (rules.start_part, ramp.starts) if need == "resume" else (rules.stop_part, ramp.stops)
+    return part >= 1 or used < max(1, int(part * len(state.devices)))
+
+
+def _rehearse(device: Device, need: Action, wish: Wish) -> tuple[FleetEffect, ...]:
+    text = f"{need} {wish.part:.3f}" if need == "limit" else need
+    if device.would == text:
+        return ()
+    device.would = text
+    return (RehearseCommand(device=device.settings.device, action=need, part=wish.part, reason=wish.reason),)
+
+
+def _tell_starts(device: Device) -> tuple[FleetEffect, ...]:
+    if "starts" not in device.waits or "HW-507" in device.told:
+        return ()
+    device.told.append("HW-507")
+    text = f"{device.settings.device} stays asleep: its starts of the day are used up."
+    return (Alert(level="warning", code="HW-507", text=text),)
+
+
+def _command(state: FleetState, device: Device, need: Action, wish: Wish, *, now: int) -> tuple[FleetEffect, ...]:
+    device.serial += 1
+    device.would = ""
+    key = f"{device.settings.device}:{device.serial}"
+    if need != "limit":
+        ramp = state.ramps.setdefault(device.settings.site, Ramp(since=now))
+        ramp.starts += need == "resume"
+        ramp.stops += need == "pause"
+    if need == "resume":
+        device.starts.append(now)
+    device.pending = Pending(
+        key=key, action=need, part=wish.part, sent_at=now, obey_by=now + state.rules.settle_ms, is_taken=False
+    )
+    if device.is_hot and need == "pause":
+        return (ProtectDevice(key=key, device=device.settings.device, reason=wish.reason),)
+    watts = wish.part * curve.rated_w(device) if need == "limit" else 0.0
+    return (CommandDevice(key, device.settings.device, need, wish.part, watts, wish.reason),)
+
+
+# ---------------------------------------------------------------- what became of a command
+
+
+def take_answer(state: FleetState, device: Device, event: CommandAnswered, *, now: int) -> tuple[FleetEffect, ...]:
+    """Note what a machine answered to the command that is on its way; an answer to an older one changes nothing."""
+    pending = device.pending
+    if pending is None or pending.key != event.key:
+        return ()
+    if event.answer == "ok":
+        pending.is_taken = True
+        if pending.action == "pause":
+            device.is_asleep_by_us = True
+        elif pending.action == "resume":
+            device.is_asleep_by_us = False
+        return ()
+    device.pending = None
+    if event.answer == "unsupported":
+        device.unsupported.append(pending.action)
+        text = f"{device.settings.device} cannot {pending.action}. {event.detail}".rstrip()
+        return (Alert(level="warning", code="HW-109", text=text),)
+    _try_later(device, now=now)
+    if event.answer == "refused":
+        return _tell(device, "HW-108", f"{device.settings.device} refused to {pending.action}. {event.detail}")
+    return _tell(device, "HW-107", f"{device.settings.device} did not hear {pending.action}. {event.detail}")
+
+
+def _watch_pending(state: FleetState, device: Device, *, now: int) -> tuple[FleetEffect, ...]:
+    pending = device.pending
+    assert pending is not None
+    if pending.is_taken and obeys(device, pending, now=now):
+        device.pending = None
+        device.tries = 0
+        if pending.action == "limit":
+            device.part = pending.part
+        else:
+            device.changed_at = now
+            if pending.action == "resume":
+                device.part = 1.0 if "limit" in device.unsupported else device.part
+        return _untell(device, SETTLED)
+    if now < pending.obey_by:
+        return ()
+    device.pending = None
+    _try_later(device, now=now)
+    said = "took it and goes on as before" if pending.is_taken else "gave no answer"
+    text = f"{device.settings.device} does not obey: told to {pending.action}, it {said}."
+    return _tell(device, "HW-503", text, level="critical" if device.is_hot else "warning")
+
+
+def obeys(device: Device, pending: Pending, *, now: int) -> bool:
+    """Tell whether a machine, read back since the command, does what it was told."""
+    reading = device.reading
+    if reading is None or reading.at < pending.sent_at:
+        # a plug that was switched off takes its machine off the network: silence is obedience then
+        return pending.action == "pause" and device.misses >= 1 and device.answer == "unreachable"
+    if pending.action == "pause":
+        return reading.activity == "asleep"
+    if pending.action == "resume":
+        return reading.activity == "hashing"
+    rated = curve.rated_w(device)
+    if reading.limit_w is not None and rated > 0 and reading.limit_w > pending.part * rated * POWER_SLACK:
+        return False
+    if reading.power_w is None or rated <= 0:
+        return reading.limit_w is not None or now >= pending.sent_at
+    return reading.power_w <= pending.part * rated * POWER_SLACK
+
+
+def _try_later(device: Device, *, now: int) -> None:
+    device.retry_at = now + RETRY_MS[min(device.tries, len(RETRY_MS) - 1)]
+    device.tries += 1
+
+
+def _tell(device: Device, code: str, text: str, *, level: str = "warning") -> tuple[FleetEffect, ...]:
+    """Tell a trouble once, until it is over."""
+    if code in device.told:
+        return ()
+    device.told.append(code)
+    return (Alert(level="critical" if level == "critical" else "warning", code=code, text=text.strip()),)
+
+
+def _untell(device: Device, codes: tuple[str, ...]) -> tuple[FleetEffect, ...]:
+    was_told = [code for code in codes if code in device.told]
+    for code in was_told:
+        device.told.remove(code)
+    if "HW-503" not in was_told and "HW-108" not in was_told:
+        return ()
+    return (Alert(level="info", code="HW-115", text=f"{device.settings.device} obeys again."),)

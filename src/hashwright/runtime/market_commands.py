@@ -1,0 +1,205 @@
+"""What `hw market` asks of the running process. A request carries an id of who asks: asking twice is asking once."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from hashwright.chain.proof import ALGORITHMS
+from hashwright.errors import LimitRefused, OperatorError
+from hashwright.market.events import ChangeAsked, FundsAsked, FundsMoved, OrderAsked, SaleSet
+from hashwright.market.records import Pool, Terms
+from hashwright.market.steering import sale_key
+from hashwright.runtime import market_views
+from hashwright.runtime.control import Command
+from hashwright.runtime.market_settings import (
+    KIND,
+    amount_text,
+    check_account,
+    document_of_terms,
+    parse_amount,
+    parse_limit,
+    parse_price,
+    price_text,
+)
+from hashwright.runtime.upstream_settings import SECRET_KINDS, parse_address
+
+if TYPE_CHECKING:
+    from hashwright.runtime.wiring import Hashwright
+
+HOUR_MS = 3_600_000
+
+
+def table(app: "Hashwright") -> dict[str, Command]:
+    """Return the commands of a running process."""
+
+    async def settings(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        return await change_settings(app, str(arguments.get("algorithm", "")), arguments.get("changes") or {})
+
+    async def book(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        return market_views.book(app, str(arguments.get("algorithm", "")))
+
+    async def quote(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        return market_views.quote(app, arguments)
+
+    async def order(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        return await place_order(app, arguments)
+
+    async def change(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        return await change_order(app, arguments)
+
+    async def sell(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        return set_sale(app, arguments)
+
+    async def history(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        return await market_views.history(app, str(arguments.get("account", "")), str(arguments.get("order", "")))
+
+    async def fund(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        return fund_account(app, arguments)
+
+    async def withdraw(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        return await withdraw_funds(app, arguments)
+
+    return {
+        "market-settings": settings,
+        "market-book": book,
+        "market-quote": quote,
+        "market-order": order,
+        "market-change": change,
+        "market-sell": sell,
+        "market-history": history,
+        "market-fund": fund,
+        "market-withdraw": withdraw,
+    }
+
+
+async def change_settings(app: "Hashwright", algorithm: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a market's settings, after changing them where changes are given.
+
+    Raises:
+        HashwrightError: they are not usable; nothing was changed.
+    """
+    if changes:
+        algorithm = algorithm or str(changes.get("algorithm", "")) or "sha256d"
+        if algorithm not in ALGORITHMS:
+            names = ", ".join(ALGORITHMS)
+            raise OperatorError(f"There is no algorithm {algorithm!r}.", code="HW-860", hint=f"There are: {names}.")
+        before = app.store.settings(KIND).get(algorithm, {})
+        raw = {**before, **changes, "algorithm": algorithm}
+        app.market.take(raw)
+        await asyncio.wrap_future(app.writer.put_setting(KIND, algorithm, raw, now=app.clock.now()))
+    terms = app.market.terms_of(algorithm)
+    return {"settings": msgspec.to_builtins(app.market.settings[terms.algorithm]), **document_of_terms(terms)}
+
+
+async def place_order(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Place an order, or get the answer that the same id got before.
+
+    Raises:
+        OperatorError: it is not usable, or the engine says no.
+    """
+    terms = app.market.terms_of(str(arguments.get("algorithm", "")))
+    hours = float(arguments.get("lock_hours") or 0)
+    event = OrderAsked(
+        account=check_account(str(arguments["account"])),
+        reference=str(arguments["reference"]),
+        algorithm=terms.algorithm,
+        kind="fixed" if hours else "standard",
+        price=parse_price(str(arguments["price"]), terms),
+        limit_hs=parse_limit(str(arguments["limit"])),
+        minimum_hs=parse_limit(str(arguments["minimum"])) if arguments.get("minimum") else 0.0,
+        budget=parse_amount(str(arguments["budget"]), terms),
+        pool=_pool_of(arguments),
+        life_ms=int(float(arguments.get("days") or 0) * 24 * HOUR_MS),
+        lock_ms=int(hours * HOUR_MS),
+    )
+    answer = await app.market.ask(event)
+    return {"order": answer.order, "text": answer.text, "price": price_text(event.price, terms)}
+
+
+def _pool_of(arguments: Mapping[str, Any]) -> Pool:
+    url, password = str(arguments["pool"]), str(arguments.get("password") or "x")
+    if password.startswith(SECRET_KINDS):
+        raise LimitRefused(
+            "A secret of this computer is not sent to somebody else's pool.",
+            code="HW-501",
+            hint="Give the pool's password itself; most pools take any.",
+        )
+    return Pool(str(parse_address(url)), str(arguments["user"]), password)
+
+
+async def change_order(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Cancel, refill or reprice an order, or change its limit.
+
+    Raises:
+        OperatorError: it is not usable, or the engine says no.
+    """
+    name, what = str(arguments["order"]), arguments["what"]
+    order = app.market.state.orders.get(name)
+    ended = app.market.state.ended.get(name)
+    account = str(arguments.get("account") or "") or (order.account if order else ended[0] if ended else "nobody")
+    terms = app.market.terms_of(order.algorithm) if order else None
+    minor, rate_hs = _value_of(what, str(arguments.get("value") or ""), terms)
+    event = ChangeAsked(account, str(arguments["reference"]), name, what, minor, rate_hs)
+    answer = await app.market.ask(event)
+    return {"order": name, "text": answer.text}
+
+
+def _value_of(what: str, value: str, terms: Terms | None) -> tuple[int, float]:
+    if terms is None or what == "cancel":
+        return 0, 0.0
+    if what == "limit":
+        return 0, parse_limit(value)
+    return (parse_price(value, terms) if what == "reprice" else parse_amount(value, terms)), 0.0
+
+
+def set_sale(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Let an account's machines be sold, or no longer.
+
+    Raises:
+        OperatorError: account or floor price are not usable.
+    """
+    terms = app.market.terms_of(str(arguments.get("algorithm", "")))
+    account, is_on = check_account(str(arguments["account"])), not arguments.get("stop")
+    text = str(arguments.get("floor") or "")
+    floor = max(parse_price(text, terms) if text and text.strip("0.") else 0, terms.floor)
+    app.kernel.handle(SaleSet(account, terms.algorithm, floor, is_on))
+    is_sold = sale_key(account, terms.algorithm) in app.market.state.sales
+    machines = [it for it in app.market.state.machines.values() if it.account == account]
+    return {
+        "account": account,
+        "is_sold": is_sold,
+        "floor": price_text(floor, terms),
+        "machines": len(machines),
+        "machines_that_cannot": sum(not it.moves_freely for it in machines),
+    }
+
+
+def fund_account(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Credit a buyer with money that the operator got outside; it is the operator's word, and stands in the books so.
+
+    Raises:
+        OperatorError: the amount is not usable.
+    """
+    terms = app.market.terms_of(str(arguments.get("algorithm", "")))
+    account = check_account(str(arguments["account"]))
+    minor = parse_amount(str(arguments["amount"]), terms)
+    origin = f"operator:{account}:{arguments['reference']}"
+    app.kernel.handle(FundsMoved(terms.algorithm, account, minor, "equity:owner", origin))
+    free = app.market.state.funds.get(terms.algorithm, {}).get(account, 0)
+    return {"account": account, "free": amount_text(free, terms)}
+
+
+async def withdraw_funds(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Move a buyer's free funds to what the pool's payouts pay him.
+
+    Raises:
+        OperatorError: he has not so much.
+    """
+    terms = app.market.terms_of(str(arguments.get("algorithm", "")))
+    account = check_account(str(arguments["account"]))
+    minor = parse_amount(str(arguments["amount"]), terms)
+    answer = await app.market.ask(FundsAsked(terms.algorithm, account, str(arguments["reference"]), minor))
+    free = app.market.state.funds.get(terms.algorithm, {}).get(account, 0)
+    return {"account": account, "free": amount_text(free, terms), "text": answer.text}

@@ -1,0 +1,289 @@
+"""The market as people and programs read it: the book, previews, and what was bought and sold.
+
+The estimate and the committed sum stand side by side, the same numbers for buyer and sellers: the estimate counts every
+accepted share, committed is what the books hold.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from hashwright.errors import OperatorError
+from hashwright.market import contract, fraud
+from hashwright.market.delivery import rate_of
+from hashwright.market.matching import Bid
+from hashwright.market.quote import quote_buy, quote_sell
+from hashwright.market.records import MarketState, Order, Terms
+from hashwright.market.steering import book_of
+from hashwright.money import decimal_text
+from hashwright.runtime.market_settings import (
+    amount_text,
+    parse_amount,
+    parse_limit,
+    parse_price,
+    price_text,
+    price_unit,
+)
+from hashwright.store import market as rows
+
+if TYPE_CHECKING:
+    from hashwright.runtime.wiring import Hashwright
+
+
+def book(app: "Hashwright", algorithm: str) -> dict[str, Any]:
+    """Return the book of a market: orders as they are served, and sellers.
+
+    Raises:
+        OperatorError: there is no such market.
+    """
+    state, now = app.market.state, app.clock.now()
+    terms = app.market.terms_of(algorithm)
+    mine = [order for order in state.orders.values() if order.algorithm == terms.algorithm]
+    mine.sort(key=lambda it: (not now < it.locked_until, -it.price, it.number))
+    return {
+        "algorithm": terms.algorithm,
+        "unit": price_unit(terms),
+        "now": now,
+        "fault": app.kernel.engines.market_fault,
+        "best_open_price": market_prices(app).get(terms.algorithm),
+        "orders": [order_document(order, terms, now=now) for order in mine],
+        "sellers": _sellers(state, terms, now=now),
+        "funds": {name: amount_text(minor, terms) for name, minor in state.funds.get(terms.algorithm, {}).items()},
+    }
+
+
+def order_document(order: Order, terms: Terms, *, now: int) -> dict[str, Any]:
+    """Return an open order with its money and its counters."""
+    answers = order.answers
+    return {
+        "order": order.id,
+        "account": order.account,
+        "kind": order.kind,
+        "state": order.state,
+        "reason": order.reason,
+        "price": decimal_text(order.price, terms.exponent),
+        "limit_hs": order.limit_hs,
+        "minimum_hs": order.minimum_hs,
+        "matched_hs": order.matched_hs,
+        "budget": decimal_text(order.budget, terms.exponent),
+        "estimate": decimal_text(contract.estimate(order, terms.scale), terms.exponent),
+        "committed": decimal_text(sum(it.gross for it in order.contracts.values()), terms.exponent),
+        "held": decimal_text(order.held, terms.exponent),
+        "work": str(order.work),
+        "unpaid_work": str(order.unpaid_work),
+        "pool": order.pool.url,
+        "user": order.pool.user,
+        "latency_ms": order.latency_ms,
+        "age_ms": now - order.created_at,
+        "expires_ms": order.expires_at - now,
+        "locked_ms": max(order.locked_until - now, 0),
+        "shares": sum(it.shares for it in order.contracts.values()),
+        "answers": {
+            "refused_by_us": answers.ours,
+            "sent": answers.sent,
+            "accepted": answers.accepted,
+            "rejected": answers.rejected,
+            "stale": answers.stale,
+            "lost": answers.lost,
+            "last_reason": answers.reason,
+        },
+        "sellers": [_contract_document(it, order, terms) for it in order.contracts.values()],
+    }
+
+
+def _contract_document(item: Any, order: Order, terms: Terms) -> dict[str, Any]:  # noqa: ANN401
+    return {
+        "seller": item.seller,
+        "work": str(item.work),
+        "shares": item.shares,
+        "estimate": decimal_text(item.due // terms.scale, terms.exponent),
+        "committed": decimal_text(item.gross, terms.exponent),
+        "fee": decimal_text(item.fee, terms.exponent),
+        "is_own": item.seller == order.account,
+    }
+
+
+def _sellers(state: MarketState, terms: Terms, *, now: int) -> list[dict[str, Any]]:
+    found = []
+    for sale in sorted(state.sales.values(), key=lambda it: (it.floor, it.since, it.account)):
+        if sale.algorithm != terms.algorithm:
+            continue
+        machines = [
+            it for it in state.machines.values() if (it.account, it.algorithm) == (sale.account, sale.algorithm)
+        ]
+        found.append(
+            {
+                "account": sale.account,
+                "floor": decimal_text(sale.floor, terms.exponent),
+                "machines": len(machines),
+                "rate_hs": sum(rate_of(it, now=now) for it in machines),
+                "sold_hs": sum(rate for it in machines for _, rate in it.pieces),
+                "working_for_orders": sum(bool(it.bound) for it in machines),
+            }
+        )
+    return found
+
+
+def quote(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a clearing preview for a buyer or a seller. Everything in it is an estimate.
+
+    Raises:
+        OperatorError: a price, rate or amount is not usable.
+    """
+    state, now = app.market.state, app.clock.now()
+    terms = app.market.terms_of(str(arguments.get("algorithm", "")))
+    if arguments.get("sell"):
+        text = str(arguments.get("floor") or "")
+        floor = parse_price(text, terms) if text and text.strip("0.") else 0
+        sold = quote_sell(state, terms, floor=floor, rate_hs=parse_limit(str(arguments["sell"])), now=now)
+        return {
+            "side": "sell",
+            "unit": price_unit(terms),
+            "sold_hs": sold.sold_hs,
+            "income_day": decimal_text(round(sold.income_day), terms.exponent),
+            "currency": terms.currency,
+            "orders": [
+                {"order": id_, "rate_hs": rate, "price": decimal_text(state.orders[id_].price, terms.exponent)}
+                for id_, rate in sold.pieces
+            ],
+        }
+    return {"side": "buy", "unit": price_unit(terms), "currency": terms.currency, **_buy(state, terms, arguments, now)}
+
+
+def _buy(state: MarketState, terms: Terms, arguments: Mapping[str, Any], now: int) -> dict[str, Any]:
+    limit_hs = parse_limit(str(arguments.get("limit") or ""))
+    budget = parse_amount(str(arguments["budget"]), terms) if arguments.get("budget") else 0
+    best = max((it.price for it in book_of(state, terms.algorithm, now=now).bids), default=terms.price_step)
+    price = parse_price(str(arguments["price"]), terms) if arguments.get("price") else best
+    found = quote_buy(state, terms, Bid("", price, limit_hs, 0), budget=budget, now=now)
+    return {
+        "price": decimal_text(price, terms.exponent),
+        "limit_hs": limit_hs,
+        "rate_hs": found.rate_hs,
+        "cost_day": decimal_text(round(found.cost_day), terms.exponent),
+        "spent_after_s": found.spent_after_s,
+        "full_price": None if found.full_price is None else decimal_text(found.full_price, terms.exponent),
+    }
+
+
+async def history(app: "Hashwright", account: str, order: str) -> dict[str, Any]:
+    """Return orders that stood and stand, what sellers got of them, and what looks odd about it.
+
+    Raises:
+        OperatorError: there is no such order.
+    """
+
+    def ask(connection: Any) -> tuple[list[rows.OrderRow], list[rows.TradeSum]]:  # noqa: ANN401
+        found = rows.read_orders(connection, account=account)
+        return found, rows.read_trades(connection, order=order, account=account)
+
+    orders, trades = await asyncio.to_thread(app.store.read_books, ask)
+    if order:
+        orders = [it for it in orders if it.id == order]
+        if not orders:
+            raise OperatorError(f"There is no order {order}.", code="HW-867", hint="hw market history lists them.")
+    state = app.market.state
+    return {
+        "orders": [_row(it, state.terms.get(it.algorithm)) for it in orders],
+        "trades": [_trade(it, orders, state) for it in trades],
+        "findings": findings(app, orders, trades),
+    }
+
+
+def _row(row: rows.OrderRow, terms: Terms | None) -> dict[str, Any]:
+    exponent = terms.exponent if terms is not None else 0
+    return {
+        "order": row.id,
+        "account": row.account,
+        "algorithm": row.algorithm,
+        "kind": row.kind,
+        "state": row.state,
+        "reason": row.reason,
+        "price": decimal_text(row.price, exponent),
+        "unit": "" if terms is None else price_unit(terms),
+        "currency": "" if terms is None else terms.currency,
+        "limit_hs": row.limit_hs,
+        "budget": decimal_text(row.budget, exponent),
+        "committed": decimal_text(row.committed, exponent),
+        "work": str(row.work),
+        "unpaid_work": str(row.unpaid_work),
+        "pool": row.pool,
+        "created_ms": row.created_ms,
+        "changed_ms": row.changed_ms,
+    }
+
+
+def _trade(row: rows.TradeSum, orders: list[rows.OrderRow], state: MarketState) -> dict[str, Any]:
+    algorithm = next((it.algorithm for it in orders if it.id == row.order), "")
+    terms = state.terms.get(algorithm) or next(iter(state.terms.values()), None)
+    exponent = terms.exponent if terms is not None else 0
+    return {
+        "order": row.order,
+        "seller": row.seller,
+        "gross": decimal_text(row.gross, exponent),
+        "fee": decimal_text(row.fee, exponent),
+        "net": decimal_text(row.gross - row.fee, exponent),
+        "work": str(row.work),
+        "settlements": row.settlements,
+        "is_own": row.is_own,
+        "last_ms": row.last_ms,
+    }
+
+
+def findings(app: "Hashwright", orders: list[rows.OrderRow], trades: list[rows.TradeSum]) -> list[dict[str, Any]]:
+    """List what looks odd, each with how likely it is by chance: unlucky is not guilty."""
+    shown = {it.id for it in orders}
+    own = [it for it in trades if it.is_own and it.order in shown]
+    found = [
+        {"kind": "self-dealing", "who": it.seller, "order": it.order, "p_value": None,
+         "text": f"{it.seller} sold to its own {it.order}: such trades make a price look like one that others pay"}
+        for it in own
+    ]  # fmt: skip
+    open_orders = [order for id_, order in app.market.state.orders.items() if id_ in shown]
+    return [*found, *itertools.chain.from_iterable(_suspicions(app, order) for order in open_orders)]
+
+
+def _suspicions(app: "Hashwright", order: Order) -> list[dict[str, Any]]:
+    terms, answers = app.market.state.terms[order.algorithm], order.answers
+    bad, total = answers.rejected + answers.stale, answers.accepted + answers.rejected + answers.stale
+    found = []
+    if bad:
+        odd = fraud.rejects(bad, total, expected_part=terms.reject_part_expected)
+        text = f"its pool refused {bad} of {total} shares that we found good, {odd.expected:.1f} were expected"
+        found.append(_finding("pool-rejects", order.account, order.id, odd, text))
+    network_work = _network_work(app, order)
+    for contract_ in order.contracts.values() if network_work else ():
+        odd = fraud.withheld(contract_.blocks, contract_.work, network_work)
+        if odd.expected >= 1 or odd.p_value < fraud.UNUSUAL:
+            text = f"{contract_.seller} found {odd.seen} blocks for it, {odd.expected:.1f} were expected"
+            found.append(_finding("blocks", contract_.seller, order.id, odd, text))
+    return found
+
+
+def _finding(kind: str, who: str, order: str, odd: fraud.Suspicion, text: str) -> dict[str, Any]:
+    return {"kind": kind, "who": who, "order": order, "p_value": odd.p_value, "text": f"{text}: {odd.words}"}
+
+
+def _network_work(app: "Hashwright", order: Order) -> int:
+    """Return the work of a block [hashes] by the newest job of an order's pool; 0 where none came."""
+    from hashwright.chain.target import work_of_target
+
+    destination = app.kernel.pool.destinations.get(order.id)
+    job = None if destination is None else app.kernel.pool.jobs.get(destination.job)
+    return 0 if job is None else work_of_target(int.from_bytes(job.network_target_be, "big"))
+
+
+def market_prices(app: "Hashwright") -> dict[str, str]:
+    """Return the best price that each market pays for one more machine now: what `order` revenue competes with."""
+    state, found = app.market.state, {}
+    for name, terms in state.terms.items():
+        prices = [order.price for order in state.orders.values() if _has_room(order, name)]
+        if prices:
+            found[name] = price_text(max(prices), terms)
+    return found
+
+
+def _has_room(order: Order, algorithm: str) -> bool:
+    is_served = order.state == "active" and order.is_ready and order.algorithm == algorithm
+    return is_served and order.matched_hs < order.limit_hs

@@ -1,0 +1,131 @@
+"""Orders and trades of the market in the database: written with the batch of their event, read for people."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hashwright.clock import Instant
+from hashwright.market.effects import OrderNoted, TradeNoted
+from hashwright.store import migrations
+from hashwright.store.connection import Connection
+
+COLUMNS = (
+    "id, account, algorithm, kind, state, reason, price, limit_hs, budget, committed, work, unpaid_work, pool,"
+    " created_ms, changed_ms"
+)
+UPSERT_ORDER = (
+    f"INSERT INTO market_order ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 (constants)
+    " ON CONFLICT (id) DO UPDATE SET state = excluded.state, reason = excluded.reason, price = excluded.price,"
+    " limit_hs = excluded.limit_hs, budget = excluded.budget, committed = excluded.committed, work = excluded.work,"
+    " unpaid_work = excluded.unpaid_work, changed_ms = excluded.changed_ms"
+)
+INSERT_TRADE = "INSERT INTO market_trade VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRow:
+    """An order as it stands in its table. Money in minor units, work in hashes, times in ms."""
+
+    id: str
+    account: str
+    algorithm: str
+    kind: str
+    state: str
+    reason: str
+    price: int
+    limit_hs: float
+    budget: int
+    committed: int
+    work: int
+    unpaid_work: int
+    pool: str
+    created_ms: int
+    changed_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeSum:
+    """What one seller got of one order [minor units], and his work for it [hashes]."""
+
+    order: str
+    seller: str
+    gross: int
+    fee: int
+    work: int
+    is_own: bool
+    settlements: int
+    last_ms: int
+
+
+def write_market(connection: Connection, changes: Iterable[tuple[Instant, OrderNoted | TradeNoted]]) -> None:
+    """Write what changed, in order; of an order only the last word of the batch."""
+    orders: dict[str, tuple[object, ...]] = {}
+    trades: list[tuple[object, ...]] = []
+    for now, change in changes:
+        if isinstance(change, OrderNoted):
+            orders[change.order] = _order_row(change, now)
+        else:
+            trades.append(_trade_row(change, now))
+    if orders:
+        connection.executemany(UPSERT_ORDER, list(orders.values()))
+    if trades:
+        connection.executemany(INSERT_TRADE, trades)
+
+
+def read_orders(connection: Connection, *, account: str = "", limit: int = 200) -> list[OrderRow]:
+    """Read orders, the newest first; those of one account where it is named."""
+    if not migrations.has_market(connection):
+        return []
+    where, values = ("WHERE account = ?", (account,)) if account else ("", tuple[str, ...]())
+    query = f"SELECT {COLUMNS} FROM market_order {where} ORDER BY created_ms DESC, id DESC LIMIT {int(limit)}"  # noqa: S608
+    names = [name.strip() for name in COLUMNS.split(",")]
+    found = []
+    for row in connection.execute(query, values).fetchall():
+        fields = dict(zip(names, row, strict=True))
+        fields["limit_hs"] = float(fields["limit_hs"])
+        fields["work"], fields["unpaid_work"] = int(fields["work"]), int(fields["unpaid_work"])
+        found.append(OrderRow(**fields))
+    return found
+
+
+def read_trades(connection: Connection, *, order: str = "", account: str = "") -> list[TradeSum]:
+    """Sum trades by order and seller; those of one order, or of one seller or buyer, where it is named."""
+    if not migrations.has_market(connection):
+        return []
+    where: str = ""
+    values: tuple[str, ...] = ()
+    if order:
+        where, values = "WHERE order_id = ?", (order,)
+    elif account:
+        where = "WHERE seller = ? OR order_id IN (SELECT id FROM market_order WHERE account = ?)"
+        values = (account, account)
+    query = (
+        "SELECT order_id, seller, sum(gross), sum(fee), max(work), max(is_own), count(*), max(at_ms)"  # noqa: S608
+        f" FROM market_trade {where} GROUP BY order_id, seller ORDER BY order_id, seller"
+    )
+    return [
+        TradeSum(
+            order=row[0], seller=row[1], gross=int(row[2]), fee=int(row[3]), work=int(row[4]), is_own=bool(row[5]),
+            settlements=int(row[6]), last_ms=int(row[7]),
+        )
+        for row in connection.execute(query, values).fetchall()
+    ]  # fmt: skip
+
+
+def _order_row(change: OrderNoted, now: Instant) -> tuple[object, ...]:
+    return (
+        *(change.order, change.account, change.algorithm, change.kind, change.state, change.reason, change.price),
+        *(str(change.limit_hs), change.budget, change.committed, _digits(change.work_be), _digits(change.unpaid_be)),
+        *(change.pool, change.created_at, now),
+    )
+
+
+def _trade_row(change: TradeNoted, now: Instant) -> tuple[object, ...]:
+    return (
+        *(change.order, change.settlement, change.seller, now, change.gross, change.fee, _digits(change.work_be)),
+        int(change.is_own),
+    )
+
+
+def _digits(work_be: bytes) -> str:
+    """Write work as 39 digits: as text it sorts like the number."""
+    return f"{int.from_bytes(work_be, 'big'):039d}"
