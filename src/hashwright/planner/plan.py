@@ -569,7 +569,8 @@ def turning_points(plan: Plan) -> tuple[str, ...]:
     for group in plan.wish.groups:
         name = group_name(group)
         ways = [it for it in plan.mining if it.group == name]
-        best = max(ways, key=lambda it: it.now_usd_day, default=None)
+        chosen = [it for it in ways if it.weight > 0]
+        best = max(chosen or ways, key=lambda it: (it.weight, it.now_usd_day), default=None)
         if best is None or best.cost_usd_day <= 0:
             continue
         revenue = best.now_usd_day + best.cost_usd_day
