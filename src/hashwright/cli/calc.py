@@ -29,6 +29,7 @@ DIGITS_MAX = 40
 @click.option("--price", metavar="USD", help="Price of the coin instead of the known one.")
 @click.option("--difficulty", metavar="NUMBER", help="Difficulty instead of the known one.")
 @click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="Days to look ahead.")
+@click.option("--interest", metavar="SHARE", default="10%", show_default=True, help="Interest a year.")
 @parts.rig_options
 @pass_terminal
 def calc(terminal: Terminal, /, machine: str, **given: str | float | None) -> None:
@@ -67,7 +68,11 @@ class _Asked:
         growth = parts.read_growth(_text(given["growth"]))
         days = int(given["days"] or 365)
         self.assumed: Assumed = Assumed(
-            power_price_usd_kwh=price, terms=terms, growth_per_year=growth, horizon_days=days
+            power_price_usd_kwh=price,
+            terms=terms,
+            growth_per_year=growth,
+            horizon_days=days,
+            rate_per_year=read.share_of(_text(given["interest"]), "an interest"),
         )
         through = _text(given["pass_through"])
         self.pass_through = read.share_of(through, "a pass-through") if through else None
@@ -236,6 +241,9 @@ class _Asked:
             days_per_block_alone_est=answer.solo_block_days,
             payback=_payback_document(answer.payback),
             horizon_days=self.assumed.horizon_days,
+            interest_per_year=self.assumed.rate_per_year,
+            present_value_usd_est=answer.present_value_usd.value if answer.present_value_usd else None,
+            return_per_year_est=answer.return_per_year,
             running_days_est=answer.running_days,
             mined_usd_est=answer.mined_usd.value,
             mined_coins_est=answer.mined_coins,
@@ -300,9 +308,18 @@ def day_table(answer: "Calculation", assumed: "Assumed", algorithm: str) -> Tabl
         ("left a day (estimated)", usd_cell(answer.profit_usd_day.value), _loss_words(answer)),
         *_hashprice_rows(answer, algorithm),
         ("payback", *_payback_words(answer.payback, assumed)),
+        *_value_rows(answer, assumed),
         ("a block alone", _days_text(answer.solo_block_days), "on the average: luck decides"),
     ]
     return Table(heads=("", "USD", "that is"), rows=tuple(rows), right=frozenset(("USD",)))
+
+
+def _value_rows(answer: "Calculation", assumed: "Assumed") -> list[tuple[str, str, str]]:
+    if answer.present_value_usd is None:
+        return []
+    rate = "" if answer.return_per_year is None else f", a return of {answer.return_per_year:+.0%} a year"
+    words = f"of {assumed.horizon_days} days at {assumed.rate_per_year:.0%} interest, without resale{rate}"
+    return [("present value", usd_cell(answer.present_value_usd.value), words)]
 
 
 def _hashprice_rows(answer: "Calculation", algorithm: str) -> list[tuple[str, str, str]]:
@@ -344,7 +361,7 @@ def _payback_words(paid: "Payback | None", assumed: "Assumed") -> tuple[str, str
 
 
 def _days_text(days: float) -> str:
-    if days >= 730:
+    if days >= 1500:
         return f"{days / 365.25:,.0f} years".replace(",", "\u2009")
     return f"{days:.0f} days" if days >= 2 else f"{days * 24:.1f} h"
 

@@ -223,6 +223,7 @@ def test_the_table_for_a_person(capsys, clock):
 def test_nothing_to_compare_is_told(capsys, clock):
     said = hw(capsys, "compare", "hardware", "--coin", "vtc")
     assert said.err.startswith("HW-708 No machine is left to compare.")
+    assert said.code == 4
 
 
 # -------------------------------------------------------------------- trends
