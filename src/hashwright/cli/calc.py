@@ -77,6 +77,7 @@ class _Asked:
         through = _text(given["pass_through"])
         self.pass_through = read.share_of(through, "a pass-through") if through else None
         self.coin, self.rig, self.rig_source = self._machine(machine)
+        read.check_power(self.rig.power_w, model=self.rig.name)
         self.market = self._market()
 
     def _machine(self, name: str) -> "tuple[Coin, Rig, str]":
@@ -93,7 +94,7 @@ class _Asked:
         coin = find_coin(wanted) if wanted else None
         rate, power = _text(self.given["hashrate"]), _text(self.given["power"])
         price = self.given["machine_price"]
-        own_price = float(price) if price is not None else None
+        own_price = _price_of(price)
         if not name:
             if not (rate and power):
                 raise click.UsageError(_NO_MACHINE, click.get_current_context(silent=True))
@@ -255,6 +256,22 @@ class _Asked:
 
 
 _NO_MACHINE = "Name a machine (hw calc s21), or give --hashrate and --power. hw compare hardware lists them."
+
+
+def _price_of(value: str | float | None) -> float | None:
+    """Read what a machine costs [USD]; None where nobody says.
+
+    Raises:
+        OperatorError: it is negative or no number (HW-803).
+    """
+    if value is None:
+        return None
+    price = float(value)
+    if not (math.isfinite(price) and price >= 0):
+        from hashwright.errors import OperatorError
+
+        raise OperatorError(f"{value} is not the price of a machine.", code="HW-803", hint="Write USD: 3000.")
+    return price
 
 
 def _text(value: str | float | None) -> str:

@@ -136,6 +136,8 @@ def test_a_coin_that_is_compared_only_says_so(capsys, clock):
         (("s21", "--power-price", "cheap"), "HW-803", 1, "8ct"),
         (("5950x", "--hashrate", "10TH/s"), "HW-803", 1, "CPU"),
         (("s21", "--hashrate", "-1TH/s"), "HW-803", 1, "hash rate"),
+        (("s21", "--power", "0 W"), "HW-803", 1, "--power-price 0"),
+        (("s21", "--machine-price", "-5"), "HW-803", 1, "price"),
         (("s21", "--pool-fee", "2"), "HW-803", 1, "2%"),
         (("s21", "--growth", "fast"), "HW-803", 1, "2x"),
         (("s21", "--hardware-file", "/no/such/file"), "HW-805", 1, "file"),
