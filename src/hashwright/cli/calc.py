@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from hashwright.cli import market_parts as parts
+from hashwright.cli.calc_views import day_table, levels_table, verdict_lines
 from hashwright.cli.command import Command, pass_terminal
-from hashwright.cli.terminal import Table, Terminal
+from hashwright.cli.terminal import Terminal
 from hashwright.units import hashrate_text, power_text
 
 if TYPE_CHECKING:
     from hashwright.chain.coin import Coin
     from hashwright.cli.documents import CalcDocument, EarningDocument, PaybackDocument
-    from hashwright.economics.calculation import Assumed, Calculation, Earning, Rig
+    from hashwright.economics.calculation import Calculation, Earning, Rig
+    from hashwright.economics.hardware import Level
     from hashwright.economics.market import Market
     from hashwright.economics.payback import Payback
 
@@ -76,6 +78,7 @@ class _Asked:
         )
         through = _text(given["pass_through"])
         self.pass_through = read.share_of(through, "a pass-through") if through else None
+        self.levels: tuple[Level, ...] = ()
         self.coin, self.rig, self.rig_source = self._machine(machine)
         read.check_power(self.rig.power_w, model=self.rig.name)
         self.market = self._market()
@@ -111,6 +114,7 @@ class _Asked:
             power_w=power_of(power) if power else found.power_w,
             price_usd=own_price if own_price is not None else found.price_usd,
         )
+        self.levels = () if rate or power else found.levels
         return coin or default_coin(found.algorithm), rig, "as told" if rate or power else found.source
 
     def _market(self) -> "Market":
@@ -181,6 +185,9 @@ class _Asked:
         terminal.line(f"{answer.rig.name} on {self.coin.title}: {speed} ({self.rig_source})")
         terminal.line()
         terminal.table(day_table(answer, self.assumed, self.coin.algorithm))
+        if self.levels:
+            terminal.line()
+            terminal.table(levels_table(self.levels, answer, self.assumed))
         terminal.line()
         coins = [it.coin for it in answer.earnings]
         terminal.table(parts.facts_table(self.market, coins, self.now))
@@ -276,111 +283,6 @@ def _price_of(value: str | float | None) -> float | None:
 
 def _text(value: str | float | None) -> str:
     return "" if value is None else str(value)
-
-
-def verdict_lines(answer: "Calculation", assumed: "Assumed") -> list[str]:
-    """Say whether mining pays, and what buying the coin would have done with the same money."""
-    power, revenue = answer.power_cost_usd_day.value, answer.revenue_usd_day.value
-    profit = parts.usd_text(abs(answer.profit_usd_day.value))
-    sums = f"it earns {parts.usd_text(revenue)} USD a day, its power costs {parts.usd_text(power)}"
-    first = (
-        f"Mining loses {profit} USD a day: {sums}." if answer.loses else f"Mining leaves {profit} USD a day: {sums}."
-    )
-    return [first, _buying(answer, assumed)]
-
-
-def _buying(answer: "Calculation", assumed: "Assumed") -> str:
-    """Compare with buying the coin for the same dollars."""
-    ticker = answer.earnings[0].ticker
-    if answer.bought_usd.value <= 0:
-        return "It costs nothing to run, so there is nothing to buy the coin with instead."
-    what = "price and power" if answer.rig.price_usd else "power alone"
-    stops = f" (it stops on day {answer.running_days:.0f})" if answer.running_days < assumed.horizon_days - 1 else ""
-    text = (
-        f"Over {assumed.horizon_days} days{stops} it mines about {parts.number_text(answer.mined_coins)} {ticker};"
-        f" the {parts.usd_text(answer.bought_usd.value)} USD of its {what} buy"
-        f" {parts.number_text(answer.bought_coins)} {ticker} today."
-    )
-    if answer.is_buying_better:
-        return f"{text} Buying the coin gives more."
-    if answer.rig.price_usd:
-        return f"{text} Mining gives more."
-    return f"{text} Whether the difference pays for the machine: --machine-price."
-
-
-def day_table(answer: "Calculation", assumed: "Assumed", algorithm: str) -> Table:
-    """Show a day."""
-    kwh = answer.rig.power_w * 24 / 1000 * assumed.terms.uptime
-    price = assumed.power_price_usd_kwh
-    rows = [
-        (
-            f"earns a day (estimated), {it.ticker}",
-            usd_cell(it.revenue_usd_day.value),
-            f"{parts.number_text(it.coins_day)} {it.ticker} at {parts.number_text(it.price_usd)} USD",
-        )
-        for it in answer.earnings
-    ]
-    rows += [
-        ("power a day", usd_cell(-answer.power_cost_usd_day.value), f"{kwh:.1f} kWh at {price:.4g} USD/kWh"),
-        ("left a day (estimated)", usd_cell(answer.profit_usd_day.value), _loss_words(answer)),
-        *_hashprice_rows(answer, algorithm),
-        ("payback", *_payback_words(answer.payback, assumed)),
-        *_value_rows(answer, assumed),
-        ("a block alone", _days_text(answer.solo_block_days), "on the average: luck decides"),
-    ]
-    return Table(heads=("", "USD", "that is"), rows=tuple(rows), right=frozenset(("USD",)))
-
-
-def _value_rows(answer: "Calculation", assumed: "Assumed") -> list[tuple[str, str, str]]:
-    if answer.present_value_usd is None:
-        return []
-    rate = "" if answer.return_per_year is None else f", a return of {answer.return_per_year:+.0%} a year"
-    words = f"of {assumed.horizon_days} days at {assumed.rate_per_year:.0%} interest, without resale{rate}"
-    return [("present value", usd_cell(answer.present_value_usd.value), words)]
-
-
-def _hashprice_rows(answer: "Calculation", algorithm: str) -> list[tuple[str, str, str]]:
-    unit, size = parts.rate_unit(algorithm)
-    is_large = size >= 1e15
-    efficiency = f"{answer.efficiency_j_th:.4g} J/TH" if is_large else f"{answer.efficiency_j_th * size / 1e12:,.4g} W"
-    return [
-        (
-            "hashprice",
-            parts.number_text(answer.hashprice_usd_ph_day * size / 1e15),
-            f"what 1 {unit} earns a day, before fees",
-        ),
-        (
-            "hashcost",
-            parts.number_text(answer.hashcost_usd_ph_day * size / 1e15),
-            f"what the power of 1 {unit} costs, {efficiency}",
-        ),
-    ]
-
-
-def usd_cell(value: float) -> str:
-    """Write money with its sign, always."""
-    return parts.usd_text(value, sign=True)
-
-
-def _loss_words(answer: "Calculation") -> str:
-    limit = f"{answer.break_even_power_usd_kwh:.4f} USD/kWh"
-    return f"LOSS: it pays only below {limit}" if answer.loses else f"it pays up to {limit}"
-
-
-def _payback_words(paid: "Payback | None", assumed: "Assumed") -> tuple[str, str]:
-    if paid is None:
-        return "-", "no price of the machine is known: --machine-price"
-    growth = f"at {math.exp(assumed.growth_per_year):.1f}x difficulty a year"
-    naive = "" if paid.naive_days is None else f"; {_days_text(paid.naive_days)} if nothing ever changed"
-    if paid.days is None:
-        return "never", f"{growth}: {parts.usd_text(paid.peak_usd, sign=True)} at best{naive}"
-    return _days_text(paid.days), f"{growth}{naive}"
-
-
-def _days_text(days: float) -> str:
-    if days >= 1500:
-        return f"{days / 365.25:,.0f} years".replace(",", "\u2009")
-    return f"{days:.0f} days" if days >= 2 else f"{days * 24:.1f} h"
 
 
 def _earning_document(it: "Earning") -> "EarningDocument":

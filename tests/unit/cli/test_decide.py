@@ -276,6 +276,25 @@ def test_import_then_trends(capsys, clock, folder, tmp_path):
     assert [it.is_computed for it in trends.coins if it.first_day] == [False, True]
 
 
+def test_the_last_days_of_an_import_are_facts_where_nothing_newer_is_known(capsys, clock, folder):
+    hw(capsys, "admin", "data", "import", folder / "coin_daily.csv")
+    facts = {(it.coin, it.field): it for it in document(capsys, "hw admin data show").facts}
+    litecoin = facts["litecoin", "price_usd"]
+    assert (litecoin.value_text, litecoin.at[:10]) == ("92.9", "2024-05-19"), "a day is known at its end"
+    assert litecoin.sources == ["imported coin_daily.csv"]
+    assert facts["bitcoin", "price_usd"].is_snapshot, "the package knows a newer day of Bitcoin"
+    assert document(capsys, "hw calc", "l9").earnings[0].price_usd == 92.9
+
+
+def test_power_levels_are_judged_by_their_last_step(capsys, clock):
+    said = hw(capsys, "calc", "avalon q", "--power-price", "0.085")
+    rows = [line.split("\t") for line in said.out.splitlines() if line.startswith(("eco", "standard", "super"))]
+    assert [row[0] for row in rows] == ["eco", "standard", "super"]
+    assert [row[4] for row in rows] == ["", "best", ""]
+    limits = [float(row[3]) for row in rows]
+    assert limits == sorted(limits, reverse=True)
+
+
 def test_an_import_with_bad_lines_is_partly_done(capsys, tmp_path):
     file = tmp_path / "mine.csv"
     file.write_text(f"{HEADS}\n2024-01-01,BTC,1,1,,,,,cm,cm\n2024-01-02,BTC,0,1,,,,,cm,cm\n")
