@@ -389,6 +389,14 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-760": _code("The web cannot run", "A file of TLS is not usable, or it ended by itself.", "Read its log."),
     "HW-768": _code("web.sqlite not usable", "It is damaged, or of a newer program.", "Move it away; sign up anew."),
     "HW-769": _code("Too many streams", "The bound of open dashboards is reached.", "Close some pages."),
+    # 77x: the autopilot
+    "HW-770": _code("No decision was made", "The autopilot could not think; nothing was changed.", "Read its reason."),
+    "HW-771": _code(
+        "Autopilot not set so", "A value is wrong, or there is no such algorithm.", "hw autopilot set --help."
+    ),
+    "HW-772": _code("Mining loses money", "Every way of mining costs more power than it earns.", "Let machines rest."),
+    "HW-773": _code("Advice waits for you", "The autopilot would change the route.", "hw autopilot apply NUMBER."),
+    "HW-774": _code("No such decision", "None was kept of that time or number.", "hw autopilot decisions."),
     # 9xx: our own faults
     "HW-901": _code("Internal error", "A fault of ours; the event is marked and skipped.", "Report it."),
     "HW-902": _code("Protocol broken", "A peer broke the rules of the wire.", "None, unless it repeats."),

@@ -25,6 +25,7 @@ COMMANDS = {
     "doctor": "doctor:doctor",
     "pool": "pool:pool",
     "route": "route:route",
+    "autopilot": "autopilot:autopilot",
     "calc": "calc:calc",
     "compare": "compare:compare",
     "trends": "trends:trends",
@@ -37,7 +38,7 @@ COMMANDS = {
 PANELS: list[CommandGroupDict] = [
     {"name": "Start", "commands": ["demo", "up", "web"]},
     {"name": "Look", "commands": ["status", "ledger", "doctor"]},
-    {"name": "Decide", "commands": ["calc", "compare", "trends"]},
+    {"name": "Decide", "commands": ["autopilot", "calc", "compare", "trends"]},
     {"name": "Mine", "commands": ["pool", "route", "market", "miner"]},
     {"name": "Care", "commands": ["admin", "completion"]},
 ]

@@ -25,6 +25,7 @@ from hashwright.pool.blocks import must_be_asked
 from hashwright.pool.events import BlockAnswered, ChannelClosed, DestinationRemoved, DestinationSet, SharesAnswered
 from hashwright.routing.events import PlanFailed
 from hashwright.runtime import (
+    autopilot,
     commands,
     destinations,
     market_commands,
@@ -87,6 +88,8 @@ class Hashwright:
         self.upstreams: dict[str, Upstream] = {}
         self.payouts: dict[str, payouts.PayoutService] = {}
         self.accounts: dict[str, receivables.AccountService] = {}
+        self.autopilots: dict[str, autopilot.AutopilotService] = {}
+        self.thinker = autopilot.Thinker()
         self.market = MarketService(self)
         self.setups: dict[str, setups.Setup] = {}
         """What runs, as it was set: to see at a reload what changed."""
@@ -284,11 +287,13 @@ class Hashwright:
         verbs = commands.table(self) | route_commands.table(self) | payouts.commands(self)
         verbs |= market_commands.table(self)
         verbs |= reconcile.commands(self) | receivables.commands(self) | schemes.commands(self)
+        verbs |= autopilot.commands(self)
         self._control = ControlServer(socket_path(self.config.data_dir), verbs)
         await self._control.start()
         self.supervisor.start("snapshots", self._keep_snapshots)
         payouts.start_all(self)
         receivables.start_all(self)
+        autopilot.start_all(self)
         self.market.start()
 
     # ---------------------------------------------------------------- run and stop
@@ -317,6 +322,7 @@ class Hashwright:
         if self._control is not None:
             await self._control.stop()
         await self.supervisor.close()
+        self.thinker.close()
         for link in self.links.values():
             await link.aclose()
         for upstream in self.upstreams.values():
