@@ -141,7 +141,8 @@ def import_(terminal: Terminal, file: Path) -> None:
     """Take a tidy history of days into the data folder; `hw trends` and its neighbours read it from there.
 
     Columns: date, coin, price_usd, difficulty, hashrate_hs, issuance_native, fees_native, blocks; others are ignored,
-    missing ones count as unknown. It takes the place of an earlier one. Exit 7 when something in it was left out.
+    missing ones count as unknown. It takes the place of an earlier one, and its last days count as facts where nothing
+    newer is known. Exit 7 when something in it was left out.
 
     Example: hw admin data import coin_daily.csv.gz
     """
@@ -156,9 +157,21 @@ def import_(terminal: Terminal, file: Path) -> None:
     lines = tidy_lines(table)
     target = market_folder(terminal.load_config().data_dir) / HISTORY
     write_text(target, "\n".join(lines) + "\n")
+    _take_newest(terminal, table)
     _tell_import(terminal, table, target, len(lines) - 1)
     if any(it.code in ("HW-805", "HW-807", "HW-808") for it in table.findings):
         raise Exit(EXIT_PARTLY)
+
+
+def _take_newest(terminal: Terminal, table: "CoinTable") -> None:
+    """Let the last days of a history be facts, where nothing newer is known."""
+    from hashwright.chain.find import minable_coins
+    from hashwright.planner.newest import newest_facts
+    from hashwright.runtime.market_data import save_market
+
+    known = parts.read_market(terminal)
+    newest = newest_facts(table, minable_coins(), older=known)
+    save_market(newest.over(known), terminal.load_config().data_dir)
 
 
 def tidy_lines(table: "CoinTable") -> list[str]:

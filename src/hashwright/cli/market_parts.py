@@ -175,10 +175,23 @@ def finding_documents(findings: Iterable[Finding]) -> "list[FindingDocument]":
     return [FindingDocument(code=it.code, place=it.place, message=it.message) for it in findings]
 
 
+def ticker_of(key: str) -> str:
+    """Return a coin's ticker."""
+    from hashwright import registry
+
+    return str(registry.load("coins", key).COIN.ticker)
+
+
 def facts_table(market: "Market", coins: Iterable[str], now: int) -> Table:
     """Show what an answer rests on, and how old each part is."""
     rows = tuple(
-        (coin, FIELD_WORDS[name], number_text(float(fact.value)), age_words(fact.age_ms(now)), source_text(fact))
+        (
+            ticker_of(coin),
+            FIELD_WORDS[name],
+            number_text(float(fact.value)),
+            age_words(fact.age_ms(now)),
+            source_text(fact),
+        )
         for coin, name, fact in facts_of(market, coins)
     )
     heads = ("coin", "fact", "value", "age", "source")
@@ -188,7 +201,7 @@ def facts_table(market: "Market", coins: Iterable[str], now: int) -> Table:
 FIELD_WORDS: Final = {
     "price_usd": "price, USD",
     "difficulty": "difficulty",
-    "fees_coins": "fees, coins a block",
+    "fees_coins": "fees a block",
     "hashrate_hs": "hash rate, hash/s",
     "height": "height",
 }
@@ -256,4 +269,4 @@ def tell_old(terminal: Terminal, market: "Market", coins: Iterable[str], now: in
     _, name, worst = max(old, key=lambda row: row[2].age_ms(now))
     what = FIELD_WORDS[name].split(",")[0]
     terminal.note(f"HW-819 Old facts: the {what} is {age_words(worst.age_ms(now))} old, and what follows from it too.")
-    terminal.note("       Newer ones: hw admin data fetch, or say them: --price 91 --difficulty 1.5e14")
+    terminal.note("       Newer ones: hw admin data fetch. Or say your own.")

@@ -25,6 +25,8 @@ TickState = Literal["ok", "failed", "warning", "skipped"]
 TICKS = {"ok": ("✓", "green"), "failed": ("✗", "red"), "warning": ("!", "yellow"), "skipped": ("-", "dim")}
 WIDE = 10_000
 """Columns where nobody looks at a terminal: a script gets whole lines."""
+NARROW = 110
+"""Columns below which a table that has a short form shows it."""
 _HIDDEN_CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
 
@@ -80,6 +82,11 @@ class Terminal:
     def is_text(self) -> bool:
         """Tell whether standard output carries lines for a program, not a picture for a person."""
         return self.is_plain or not sys.stdout.isatty()
+
+    @property
+    def is_narrow(self) -> bool:
+        """Tell whether a person looks at it through fewer columns than a wide table needs."""
+        return not self.is_text and self.console().width < NARROW
 
     def console(self, *, stderr: bool = False) -> "Console":
         """Return a console that draws on one of the two streams."""

@@ -58,10 +58,11 @@ class _Trends:
         self.now = parts.now_ms()
         self.market: Market = parts.read_market(terminal)
         self.named = tuple(find_coin(name) for name in names)
-        self.table: CoinTable | None = load_history(terminal, data)
+        wanted = self.named or minable_coins()
+        self.table: CoinTable | None = load_history(terminal, data, [coin.ticker for coin in wanted])
         self.trends: dict[str, Trend] = {}
         self.coins: list[Coin] = []
-        for coin in self.named or minable_coins():
+        for coin in wanted:
             self._take(coin)
 
     def _take(self, coin: "Coin") -> None:
@@ -157,36 +158,40 @@ class _Trends:
         self._notes()
 
     def _past(self) -> Table:
-        rows = []
-        for coin in self.coins:
-            row = self._row(coin)
-            _, size = parts.rate_unit(coin.algorithm)
-            it = self.trends.get(coin.key)
-            rows.append(
-                (
-                    coin.ticker,
-                    row.last_day,
-                    _number(row.price_usd),
-                    parts.share_text(row.price_change_share),
-                    parts.share_text(row.difficulty_change_share),
-                    _hashprice_text(row.hashprice_usd_per_ph_day_est, coin, size),
-                    parts.share_text(row.hashprice_change_share),
-                    "-" if row.fee_share is None else f"{row.fee_share:.1%}",
-                    spark(it.hashprice) if it else "-",
-                )
-            )
+        """Show what became of each coin; a narrow screen gets what fits in one line a coin."""
         heads = (
             "coin",
             "until",
             "price USD",
-            "price change",
-            "difficulty change",
+            "change",
+            "difficulty",
             "hashprice USD",
-            "its change",
+            "change ",
             "fees",
             "hashprice since",
         )
-        return Table(heads=heads, rows=tuple(rows), right=frozenset(heads[2:8]), empty="No coin has any number.")
+        rows = [self._past_cells(coin) for coin in self.coins]
+        kept = [0, 2, 3, 4, 5, 6] if self.terminal.is_narrow else list(range(len(heads)))
+        shown = tuple(heads[at] for at in kept)
+        cells = tuple(tuple(row[at] for at in kept) for row in rows)
+        right = frozenset(shown) - {"coin", "until", "hashprice since"}
+        return Table(heads=shown, rows=cells, right=right, empty="No coin has any number.")
+
+    def _past_cells(self, coin: "Coin") -> tuple[str, ...]:
+        row = self._row(coin)
+        _, size = parts.rate_unit(coin.algorithm)
+        it = self.trends.get(coin.key)
+        return (
+            coin.ticker,
+            row.last_day,
+            _number(row.price_usd),
+            parts.share_text(row.price_change_share),
+            parts.share_text(row.difficulty_change_share),
+            _hashprice_text(row.hashprice_usd_per_ph_day_est, coin, size),
+            parts.share_text(row.hashprice_change_share),
+            "-" if row.fee_share is None else f"{row.fee_share:.1%}",
+            spark(it.hashprice) if it else "-",
+        )
 
     def _future(self) -> Table:
         rows = []
@@ -217,7 +222,7 @@ class _Trends:
         rows = [row for coin in self.coins if (row := self._meaning_of(coin)) is not None]
         if rows:
             self.terminal.line()
-            heads = ("coin", "best known machine", "break-even then", "break-even now, USD/kWh", "what changed")
+            heads = ("coin", "best known machine", "paid up to", "now, USD/kWh", "so that")
             self.terminal.table(Table(heads=heads, rows=tuple(rows), right=frozenset(heads[2:4])))
 
     def _meaning_of(self, coin: "Coin") -> tuple[str, ...] | None:
@@ -252,7 +257,7 @@ class _Trends:
             terminal.note(f"Computed or interpolated in part: {', '.join(named)}.")
         if self.table and self.table.findings:
             count = len(self.table.findings)
-            terminal.note(f"{count} finding{'' if count == 1 else 's'} about the whole history: --json lists them.")
+            terminal.note(f"{count} finding{'' if count == 1 else 's'} about their whole history: --json lists them.")
         parts.tell_findings(terminal, self.market.findings)
 
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 DAY_S: Final = 86_400
 _RETARGETS_A_DAY_MAX: Final = 64
 """More periods than that in one day: the difficulty is set to fit at once."""
-_SLOWEST: Final = 3.0
-"""Blocks are taken to come at most three times slower or faster than planned, on the average of a window."""
-_PASSES: Final = 3
+_SLOWEST: Final = 2.0
+"""Blocks are taken to come at most twice as slow or fast as planned, on the average of a window."""
+_PASSES: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +128,7 @@ def _window(hashrate_hs: "FloatArray", coin: Coin, economy: Economy, start: Star
     import numpy as np
 
     rule, per_hash = economy.adjustment, coin.mean_interval_s / economy.work_factor
-    reach = math.ceil((rule.window_s + rule.lag_s) * _SLOWEST / DAY_S) + 1
+    reach = math.ceil((rule.window_s + rule.lag_s) * _SLOWEST / DAY_S)
     fitting = np.maximum(hashrate_hs, 1e-9) * per_hash
     padded = np.concatenate([np.full((len(fitting), reach), start.difficulty), fitting], axis=1)
     found = fitting
@@ -152,4 +152,5 @@ def _tent(x: "FloatArray") -> "FloatArray":
     import numpy as np
 
     x = np.clip(x, -1.0, 1.0)
-    return np.where(x <= 0, (x + 1) ** 2 / 2, 1 - (1 - x) ** 2 / 2)
+    area: FloatArray = 0.5 + x - x * np.abs(x) / 2
+    return area

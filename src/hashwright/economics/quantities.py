@@ -52,6 +52,20 @@ def power_of(text: str) -> float:
     return value
 
 
+def check_power(power_w: float, *, model: str) -> None:
+    """Ask back where a machine draws no power.
+
+    Raises:
+        OperatorError: it is not above zero (HW-803).
+    """
+    if not power_w > 0:
+        raise OperatorError(
+            f"{model} draws {power_text(power_w)}: no machine hashes without power.",
+            code="HW-803",
+            hint="Give what it draws at the wall; if its power costs nothing, --power-price 0.",
+        )
+
+
 def power_price_of(text: str) -> float:
     """Read a price of power [USD/kWh]: `0.08`, `8 ct`, `0.08 USD/kWh`. It may be negative.
 
@@ -100,16 +114,13 @@ def check_hashrate(hashrate_hs: float, kind: str, *, model: str) -> None:
     low, high = RATE_RANGES_HS.get(kind, (0.0, math.inf))
     if low <= hashrate_hs <= high:
         return
-    side = "faster" if hashrate_hs > high else "slower"
+    far = "slower" if hashrate_hs > high else "faster"
+    what = f"{'an' if kind == 'asic' else 'a'} {kind.upper()}"
     raise OperatorError(
-        f"{hashrate_text(hashrate_hs)} for {model} is asked back: a {kind.upper()} is far {_other(side)}.",
+        f"{hashrate_text(hashrate_hs)} for {model} is asked back: {what} is far {far}.",
         code="HW-803",
         hint=f"{kind.upper()}s do {hashrate_text(low)} to {hashrate_text(high)}. Is the unit right?",
     )
-
-
-def _other(side: str) -> str:
-    return "slower" if side == "faster" else "faster"
 
 
 def nearest(word: str, known: Iterable[str], *, count: int = 4) -> tuple[str, ...]:

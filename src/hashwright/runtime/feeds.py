@@ -34,9 +34,10 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Said:
-    """What a feed said last, and when it may be asked again [ms since 1970 UTC]."""
+    """What a feed said last, and when it may be asked again [ms since 1970 UTC]; `is_told`: it said so itself."""
 
     again_ms: int
+    is_told: bool = False
     observations: tuple[Observation, ...]
 
 
@@ -57,7 +58,7 @@ async def fetch_market(
         if feed.is_node and name not in urls:
             continue
         before = _read_cache(data_dir, name)
-        if now_ms < before.again_ms and not (is_forced and _is_own_pause(before, feed, now_ms)):
+        if now_ms < before.again_ms and (before.is_told or not is_forced):
             heard += before.observations
             continue
         asked.append(name)
@@ -86,17 +87,11 @@ async def _ask(name: str, feed: Feed, url: str, before: _Said, now_ms: int) -> t
         answers = await fetch(feed, feed.coins, url=url)
         observations = tuple(feed.read(answers, now_ms))
     except HashwrightError as problem:
-        pause_s = float(feed.pause_s)
-        if isinstance(problem, RateLimited) and problem.retry_after_s:
-            pause_s = problem.retry_after_s
-        again_ms = now_ms + int(pause_s * 1000)
+        told_s = problem.retry_after_s if isinstance(problem, RateLimited) else None
+        again_ms = now_ms + int((told_s or feed.pause_s) * 1000)
         finding = Finding(code=problem.code, place=name, message=problem.message, hint=problem.hint)
-        return _Said(again_ms=again_ms, observations=before.observations), finding
+        return _Said(again_ms=again_ms, is_told=told_s is not None, observations=before.observations), finding
     return _Said(again_ms=now_ms + feed.pause_s * 1000, observations=observations), None
-
-
-def _is_own_pause(before: _Said, feed: Feed, now_ms: int) -> bool:
-    return before.again_ms - now_ms <= feed.pause_s * 1000
 
 
 def _cache_file(data_dir: Path, name: str) -> Path:
@@ -108,7 +103,7 @@ def _read_cache(data_dir: Path, name: str) -> _Said:
     try:
         document = json.loads(_cache_file(data_dir, name).read_text(encoding="utf-8"))
         rows = tuple(_observation(row) for row in document["observations"])
-        return _Said(again_ms=int(document["again_ms"]), observations=rows)
+        return _Said(again_ms=int(document["again_ms"]), is_told=bool(document["is_told"]), observations=rows)
     except (OSError, ValueError, KeyError, TypeError, ArithmeticError, StopIteration):
         return _Said(again_ms=0, observations=())
 
@@ -136,4 +131,4 @@ def _write_cache(data_dir: Path, name: str, said: _Said) -> None:
         }
         for it in said.observations
     ]
-    write_json(_cache_file(data_dir, name), {"again_ms": said.again_ms, "observations": rows})
+    write_json(_cache_file(data_dir, name), {"again_ms": said.again_ms, "is_told": said.is_told, "observations": rows})

@@ -99,6 +99,10 @@ def test_where_the_miner_gets_a_part_only():
     share = {name: COINS[name].economy.miner_share_ppm for name in ("bitcoin", "dash", "zcash", "decred", "ethereum")}
     assert share["bitcoin"]("2020-01-01") == 1_000_000
     assert share["dash"]("2019-06-01") == 450_000
+    assert share["dash"]("2015-01-01") == 650_000
+    assert share["dash"]("2021-01-01") == 900 * (1000 - 513)
+    assert share["dash"]("2023-11-24") == share["dash"]("2023-12-13") == 900 * (1000 - 585)
+    assert share["dash"]("2023-12-14") == 200_000
     assert share["zcash"]("2020-01-01") == share["zcash"]("2024-12-01") == 800_000
     assert [share["decred"](day) for day in ("2021-01-01", "2023-01-01", "2024-01-01")] == [600_000, 100_000, 10_000]
     assert [share["ethereum"](day) for day in ("2022-09-14", "2022-09-15")] == [1_000_000, 0]

@@ -59,6 +59,7 @@ def test_the_commands_of_this_part_are_there():
         "pool members", "pool address", "pool payouts", "pool payout",
         "pool account", "pool accounts", "pool luck", "pool scheme", "pool reserve", "pool release",
         "route status", "route set", "route move", "route test",
+        "calc", "compare hardware", "trends", "admin data fetch", "admin data show", "admin data import",
         "ledger balance", "ledger day", "ledger explain", "ledger check", "ledger export",
         "ledger prices", "ledger reconcile", "ledger cost", "ledger workers",
         "admin backup", "admin restore", "admin replay",

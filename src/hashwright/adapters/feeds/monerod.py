@@ -36,7 +36,7 @@ def read(answers: Sequence[bytes], now_ms: int) -> list[Observation]:
 FEED = Feed(
     title="own monerod",
     url="http://127.0.0.1:18081",
-    seen="documented",
+    seen="live",
     coins=("monero",),
     pause_s=10,
     ask=ask,
