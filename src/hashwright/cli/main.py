@@ -26,9 +26,12 @@ COMMANDS = {
     "pool": "pool:pool",
     "route": "route:route",
     "autopilot": "autopilot:autopilot",
+    "plan": "plan:plan",
     "calc": "calc:calc",
     "compare": "compare:compare",
     "trends": "trends:trends",
+    "backtest": "backtest:backtest",
+    "audit": "audit:audit",
     "market": "market:market",
     "ledger": "ledger:ledger",
     "miner": "miner:miner",
@@ -38,7 +41,7 @@ COMMANDS = {
 PANELS: list[CommandGroupDict] = [
     {"name": "Start", "commands": ["demo", "up", "web"]},
     {"name": "Look", "commands": ["status", "ledger", "doctor"]},
-    {"name": "Decide", "commands": ["autopilot", "calc", "compare", "trends"]},
+    {"name": "Decide", "commands": ["plan", "autopilot", "backtest", "calc", "compare", "audit", "trends"]},
     {"name": "Mine", "commands": ["pool", "route", "market", "miner"]},
     {"name": "Care", "commands": ["admin", "completion"]},
 ]
