@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hashwright.chain.cryptonote.keccak import keccak256
+from hashwright.chain.cryptonote.keccak import by_class, keccak256
 from hashwright.pool.work import sent_target
 from hashwright.stratum.cryptonote.client import BlobClientSession
 from hashwright.stratum.cryptonote.messages import BlobJobSent, BlobShare, LoggedIn, Login
@@ -87,3 +87,8 @@ def test_a_machine_and_the_judge_agree_on_every_hash(difficulty, salt):
 @given(st.integers(1, 2**50))
 def test_a_rounded_target_is_never_far_from_what_was_meant(difficulty):
     assert TOP_64 // sent_target(float(difficulty)) == pytest.approx(difficulty, rel=2e-3)
+
+
+@given(st.binary(max_size=500))
+def test_keccak_is_what_the_public_class_says(data):
+    assert keccak256(data) == by_class(data)
