@@ -121,6 +121,11 @@ CODES: Final[dict[str, ErrorCode]] = {
         "A machine claimed a hash that its nonce has not. While not every share is hashed, it pays with good shares.",
         "Look at the machine: it is broken, or not honest.",
     ),
+    "HW-314": _code(
+        "Claimed hash rate not readable",
+        "The text or the file is no worker with a rate.",
+        "Write WORKER=RATE, or JSON.",
+    ),
     # 4xx: nodes and feeds. 401 is kept for a stale price, 402 for a price that is too good to be true.
     "HW-403": _code("Node is not synced", "It is warming up or loading blocks.", "Wait; mining starts by itself."),
     "HW-404": _code("Block refused", "The node gave a reason against our block.", "Report it with the reason."),

@@ -3,12 +3,15 @@
 import asyncio
 import threading
 
+import msgspec
 import pytest
 
 from hashwright.chain.cryptonote.block import read_block
 from hashwright.chain.cryptonote.randomx import RandomX
 from hashwright.errors import NotSupported
 from hashwright.runtime import randomx
+from hashwright.runtime.upstream_checks import check_upstream
+from hashwright.signals import MoveMachine
 from shell.app import until
 from shell.monero_app import BlobWire, ScriptedMonero, drop_machines, running, seed_of, some_address, upstream
 
@@ -247,6 +250,50 @@ def test_a_proxy_behind_us_is_named_where_we_split_the_nonce_too(tmp_path):
             wire = await BlobWire.connect(near)
             await wire.login("farm.proxy", agent="xmrig-proxy/6.22.0")
             await until(lambda: "HW-311" in told(near))
+            await wire.close()
+
+    asyncio.run(scene())
+
+
+def test_an_upstream_is_looked_at_before_it_is_saved(tmp_path):
+    async def scene():
+        async with running(tmp_path / "far", ScriptedMonero()) as far:
+            raw = msgspec.to_builtins(upstream(far.shell.listeners[0].port))
+            titles = [check.title for check in await check_upstream(raw)]
+            assert "takes the user kai.main" in titles[0]
+            assert titles[1] == "its job is for height 101, fork 16, difficulty 1"
+            assert "255 machines" in titles[2]
+            (refused,) = await check_upstream({**raw, "user": some_address("stage")})
+            assert (refused.state, refused.code) == ("failed", "HW-431")
+        (gone,) = await check_upstream(raw)
+        assert (gone.state, gone.code) == ("failed", "HW-430")
+        (wrong,) = await check_upstream({**raw, "names": "workers"})
+        assert "a share names nobody" in wrong.title
+
+    asyncio.run(scene())
+
+
+def test_a_machine_goes_from_the_own_node_to_a_pool_and_back(tmp_path):
+    async def scene():
+        async with (
+            running(tmp_path / "far", ScriptedMonero(height=500)) as far,
+            running(tmp_path / "near", ScriptedMonero()) as near,
+        ):
+            near.set_destination(upstream(far.shell.listeners[0].port))
+            await until(lambda: near.kernel.pool.destinations["far"].job)
+            wire = await BlobWire.connect(near)
+            first = await wire.login()
+            (session,) = near.kernel.pool.sessions
+            here = near.kernel.pool.sessions[session].destination
+            there = "far" if here == "pool" else "pool"
+            heights = {"far": 501, "pool": 101}
+            jobs = [first]
+            for place in (there, here, there):
+                near.kernel.handle(MoveMachine(session, place, True))
+                while jobs[-1]["height"] != heights[place]:
+                    jobs.append(await wire.job())
+                assert await wire.share(jobs[-1], len(jobs)) == "OK"
+            assert len({job["job_id"] for job in jobs}) == len(jobs), "no job twice"
             await wire.close()
 
     asyncio.run(scene())
