@@ -1,4 +1,4 @@
-"""Can we mine at this CryptoNote upstream? It is asked as it will be used, by the same connection, up to a first job."""
+"""Can we mine at this CryptoNote upstream? It is asked as it will be used: by a real connection, up to a first job."""
 
 import asyncio
 from dataclasses import dataclass
