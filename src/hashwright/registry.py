@@ -41,6 +41,7 @@ KINDS: Final = {
     "coins": Kind(package="hashwright.chain.coins", attribute="COIN"),
     "nodes": Kind(package="hashwright.adapters.nodes", attribute="PLUGIN"),
     "schemes": Kind(package="hashwright.pool.schemes", attribute="SCHEME"),
+    "wallets": Kind(package="hashwright.adapters.wallets", attribute="PLUGIN"),
     "upstreams": Kind(package="hashwright.adapters.upstreams", attribute="READER"),
 }
 NOT_PLUGINS: Final = frozenset({"base"})
