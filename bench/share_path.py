@@ -15,6 +15,7 @@ from hashwright.pool.events import (
     SubscribeAsked,
     TemplateSeen,
 )
+from hashwright.pool.work import Rolled
 from hashwright.runtime.engines import Engines
 from hashwright.runtime.kernel import Kernel
 from hashwright.stratum.server import ServerSession
@@ -53,7 +54,8 @@ def main():
     session.authorized(2, "farm.r1")
     line = b'{"id":9,"method":"mining.submit","params":["farm.r1","%s","0000000000000001","6b49d200","0000abcd"]}\n'
     line %= job_id.encode()
-    header = judge.header_of(job, terms, bytes(8), ntime=job.ntime, nonce=1, version_bits=None)
+    rolled = Rolled(bytes(8), job.ntime, 1, None)
+    header = judge.input_of((job, terms), rolled)
     numbers = iter(range(10**9))
 
     def handle():
@@ -62,9 +64,7 @@ def main():
 
     steps = {
         "read the line (stratum)": lambda: session.receive_data(line),
-        "coinbase, 12 merkle steps, header": lambda: judge.header_of(
-            job, terms, bytes(8), ntime=job.ntime, nonce=1, version_bits=None
-        ),
+        "coinbase, 12 merkle steps, header": lambda: judge.input_of((job, terms), rolled),
         "sha256d of the header": lambda: sha256d(header),
         "event, judgement, effects, journal entry (kernel)": handle,
         "write the answer (stratum)": lambda: session.share_answer(9, "accepted"),

@@ -101,6 +101,31 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-302": _code("First share takes long", "The machine is slow for its difficulty.", "This is normal; wait."),
     "HW-303": _code("User refused", "The pool does not take this user name.", "Check account and worker name."),
     "HW-304": _code("Block found", "A share met the network's target, and the node took the block.", "None: be glad."),
+    "HW-310": _code(
+        "Upstream splits the nonce",
+        "It tells its clients apart by a byte of the nonce, so nothing is left to share on one connection.",
+        "None: each machine gets a connection of its own there. Better name the pool itself.",
+    ),
+    "HW-311": _code(
+        "Two proxies split the nonce",
+        "A proxy behind us and we ourselves tell machines apart by the same byte; its shares are refused.",
+        "Point the machines behind that proxy here without it.",
+    ),
+    "HW-312": _code(
+        "Upstream's blob not readable",
+        "A job of it is no hashing blob of a block that this program knows, so no machine gets it.",
+        "Tell the pool, or update Hashwright.",
+    ),
+    "HW-313": _code(
+        "Forged share",
+        "A machine claimed a hash that its nonce has not. While not every share is hashed, it pays with good shares.",
+        "Look at the machine: it is broken, or not honest.",
+    ),
+    "HW-314": _code(
+        "Claimed hash rate not readable",
+        "The text or the file is no worker with a rate.",
+        "Write WORKER=RATE, or JSON.",
+    ),
     # 4xx: nodes and feeds. 401 is kept for a stale price, 402 for a price that is too good to be true.
     "HW-403": _code("Node is not synced", "It is warming up or loading blocks.", "Wait; mining starts by itself."),
     "HW-404": _code("Block refused", "The node gave a reason against our block.", "Report it with the reason."),

@@ -9,6 +9,7 @@ import pytest
 
 from hashwright.chain.proof import sha256d
 from hashwright.pool import judge
+from hashwright.pool.work import Rolled
 from hashwright.routing.events import RouteSet, Target
 from hashwright.runtime.config import load_config
 from hashwright.runtime.route_commands import change_route
@@ -106,7 +107,7 @@ class Stage:
         job, terms = judge.find_job(self.app.kernel.pool, session.id, list(session.sent)[-1])
         extranonce2 = bytes(session.extranonce2_size)
         for nonce in range(1_000):
-            header = judge.header_of(job, terms, extranonce2, ntime=job.ntime, nonce=nonce, version_bits=None)
+            header = judge.input_of((job, terms), Rolled(extranonce2, job.ntime, nonce, None))
             if fits(job, sha256d(header)[::-1]):
                 yield self.share(nonce, worker=worker)
 

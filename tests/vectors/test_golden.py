@@ -19,6 +19,7 @@ from hashwright.chain.template import assemble_block, template_of_gbt
 from hashwright.chain.transaction import parse_transaction, plain_bytes, read_transaction, txid_le
 from hashwright.pool import judge
 from hashwright.pool.records import Job, Terms
+from hashwright.pool.work import HEADER, Rolled
 
 HERE = pathlib.Path(__file__).parent
 BITCOIN, LITECOIN = (registry.load("coins", name).COIN for name in ("bitcoin", "litecoin"))
@@ -61,18 +62,12 @@ def test_golden_vector_1_through_our_judge(index):
     data, job, terms = golden_job()
     share = data["shares"][index]
     extranonce2 = bytes.fromhex(share["extranonce2"])
-    coinbase = judge.coinbase_of(job, terms, extranonce2)
+    rolled = Rolled(extranonce2, job.ntime, int(share["nonce"], 16), int(share["version_bits"], 16))
+    coinbase = HEADER.coinbase_of(job, terms, rolled)
     assert len(coinbase) == data["coinbase_size"]
     assert hash_display(sha256d(coinbase)) == data["txid_display"]
     assert hash_display(root_from_branch(sha256d(coinbase), job.branch)) == data["root_display"]
-    header = judge.header_of(
-        job,
-        terms,
-        extranonce2,
-        ntime=job.ntime,
-        nonce=int(share["nonce"], 16),
-        version_bits=int(share["version_bits"], 16),
-    )
+    header = judge.input_of((job, terms), rolled)
     if index == 0:
         assert header.hex() == data["header"]
     hash_le = sha256d(header)

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.option("--url", required=True, metavar="URL", help="The Stratum server: stratum+tcp://HOST:PORT.")
-@click.option("--user", required=True, metavar="ACCOUNT.RIG", help="Who mines: account, dot, rig.")
+@click.option(
+    "--user", required=True, metavar="ACCOUNT.RIG", help="Who mines: account, dot, rig; for randomx also ADDRESS.RIG."
+)
 @click.option("--password", default="x", show_default=True, help="x, or options such as d=1024.")
 @click.option(
     "--algo",
     "algorithm",
-    type=click.Choice(["sha256d", "scrypt"]),
+    type=click.Choice(["sha256d", "scrypt", "randomx"]),
     default="sha256d",
     show_default=True,
     help="Hash.",
@@ -35,6 +37,8 @@ def miner(terminal: Terminal, /, **flags: Any) -> None:  # noqa: ANN401 (the opt
     for your own machine and nobody else's. Ctrl-C ends it.
 
     Example: hw miner --url stratum+tcp://127.0.0.1:3333 --user kai.r01 --max-seconds 60
+
+    Example: hw miner --algo randomx --url stratum+tcp://127.0.0.1:3337 --user kai.r01 --max-shares 3
     """
     from hashwright.testing.miner import MinerOptions
 
@@ -47,6 +51,7 @@ def miner(terminal: Terminal, /, **flags: Any) -> None:  # noqa: ANN401 (the opt
 
 
 def _run(terminal: Terminal, options: "MinerOptions") -> None:
+    from hashwright.testing.blob_miner import BlobMiner
     from hashwright.testing.miner import Miner
     from hashwright.units import hashrate_text
 
@@ -54,7 +59,7 @@ def _run(terminal: Terminal, options: "MinerOptions") -> None:
         if event.kind != "accepted" or not terminal.is_quiet:
             terminal.note(f"{event.kind:<10} {clean(event.text)}")
 
-    work = Miner(options, tell)
+    work = BlobMiner(options, tell) if options.algorithm == "randomx" else Miner(options, tell)
     try:
         run_async(work.run())
     except KeyboardInterrupt:

@@ -16,6 +16,8 @@ GONE = ("HW-414", "HW-403", "HW-412", "HW-430")
 """What passes by itself: with --anyway such a destination is saved all the same."""
 CHECK_S = 90.0
 """More than all checks together may take."""
+ZMQ_KEYS = {"monerod": "zmq_pub"}
+"""What a kind of node calls its announcements, where it is not bitcoind's word."""
 NODE_ONLY = {
     "address": "--address", "node": "--node", "rpc_url": "--rpc-url", "cookie_file": "--cookie-file",
     "rpc_user": "--rpc-user", "rpc_password_from": "--rpc-password-from", "fallback_rpc_url": "--fallback-rpc-url",
@@ -33,18 +35,22 @@ UPSTREAM_ONLY = {
 
 @click.command(cls=Command)
 @click.argument("name")
-@click.option("--coin", help="What is mined: bitcoin, litecoin. [bitcoin for an own node]")
-@click.option("--network", help="main, test or regtest. [main; regtest for practice]")
+@click.option("--coin", help="What is mined: bitcoin, litecoin, monero. [bitcoin for an own node]")
+@click.option("--network", help="main, test or regtest; Monero also stage. [main; regtest for practice]")
 @click.option("--address", help="Own node: who is paid, an address of that coin and network.")
-@click.option("--node", type=click.Choice(["bitcoind", "practice"]), help="Own node: its kind. [bitcoind]")
-@click.option("--rpc-url", metavar="URL", help="The node's RPC, such as http://127.0.0.1:8332.")
+@click.option(
+    "--node", type=click.Choice(["bitcoind", "monerod", "practice"]), help="Own node: its kind. [that of the coin]"
+)
+@click.option("--rpc-url", metavar="URL", help="The node's RPC, such as http://127.0.0.1:8332, of monerod 18081.")
 @click.option("--cookie-file", metavar="FILE", help="The node's .cookie, instead of user and password.")
 @click.option("--rpc-user", metavar="USER", help="The node's RPC user.")
 @click.option("--rpc-password-from", metavar="REF", help="file:PATH, env:NAME or credential:NAME; never the password.")
 @click.option(
     "--fallback-rpc-url", metavar="URL", multiple=True, help="Another node for when the first is away. May be repeated."
 )
-@click.option("--zmq", metavar="URL", help="The node's zmqpubhashblock, to hear of new blocks at once.")
+@click.option(
+    "--zmq", metavar="URL", help="The node's zmqpubhashblock, of monerod --zmq-pub, to hear of new blocks at once."
+)
 @click.option("--tag", metavar="TEXT", help="Own node: text in the coinbase of your blocks. [/Hashwright/]")
 @click.option(
     "--scheme", type=click.Choice(["solo", "pplns", "pps", "fpps"]),
@@ -66,7 +72,9 @@ UPSTREAM_ONLY = {
 @click.option("--user", metavar="USER", help="Upstream: your account there, such as kai or kai.main.")
 @click.option("--password", metavar="TEXT", help="Upstream: no secret, such as x or d=1024. [x]")
 @click.option("--password-from", metavar="REF", help="Upstream: file:PATH, env:NAME or credential:NAME.")
-@click.option("--algo", "algorithm", type=click.Choice(["sha256d", "scrypt"]), help="Upstream: hash. [of the coin]")
+@click.option(
+    "--algo", "algorithm", type=click.Choice(["sha256d", "scrypt", "randomx"]), help="Upstream: hash. [of the coin]"
+)
 @click.option(
     "--names", type=click.Choice(["account", "workers", "mapped"]),
     help="Upstream: who it sees: one account, each worker by its rig, or as in --name-map. [account]",
@@ -93,6 +101,8 @@ def add(terminal: Terminal, /, dry_run: bool, anyway: bool, **flags: Any) -> Non
     Nothing is saved when a check fails. A --password-from names where the password is.
 
     Example: hw pool add home --address bc1q... --cookie-file ~/.bitcoin/.cookie --zmq tcp://127.0.0.1:28332
+
+    Example: hw pool add xmr --coin monero --address 4... --zmq tcp://127.0.0.1:18083
 
     Example: hw pool add far --upstream stratum+ssl://pool.example:3334 --user kai.main
 
@@ -143,9 +153,10 @@ def _refuse_password(flag: str, urls: str | tuple[str, ...]) -> None:
 
 
 def _node_of(flags: dict[str, Any]) -> dict[str, Any]:
-    node, coin = flags["node"] or "bitcoind", flags["coin"] or "bitcoin"
+    coin = flags["coin"] or ("monero" if flags["node"] == "monerod" else "bitcoin")
+    node = flags["node"] or ("monerod" if algorithm_of(coin) == "randomx" else "bitcoind")
     is_practice = node == "practice"
-    own = _node_settings(flags, coin, is_practice=is_practice)
+    own = _node_settings(flags, coin, node)
     settings = {
         "coin": coin,
         "network": flags["network"] or ("regtest" if is_practice else "main"),
@@ -172,14 +183,14 @@ def _scheme_settings(flags: dict[str, Any]) -> dict[str, int]:
     return {key: value for key, value in settings.items() if value is not None}
 
 
-def _node_settings(flags: dict[str, Any], coin: str, *, is_practice: bool) -> dict[str, Any]:
+def _node_settings(flags: dict[str, Any], coin: str, node: str) -> dict[str, Any]:
     names = {
-        "start_bits": PRACTICE_START_BITS.get(coin) if is_practice else None,
+        "start_bits": PRACTICE_START_BITS.get(coin) if node == "practice" else None,
         "rpc_url": flags["rpc_url"],
         "cookie_file": flags["cookie_file"],
         "rpc_user": flags["rpc_user"],
         "rpc_password_from": flags["rpc_password_from"],
-        "zmq_hashblock": flags["zmq"],
+        ZMQ_KEYS.get(node, "zmq_hashblock"): flags["zmq"],
         "block_interval_s": flags["block_interval"],
     }
     return {key: value for key, value in names.items() if value is not None}
@@ -187,7 +198,7 @@ def _node_settings(flags: dict[str, Any], coin: str, *, is_practice: bool) -> di
 
 def _fallback_node(node: str, own: dict[str, Any], url: str) -> dict[str, Any]:
     """A further node is asked with the same credentials; the first one's announcements do not speak for it."""
-    same = {key: value for key, value in own.items() if key != "zmq_hashblock"}
+    same = {key: value for key, value in own.items() if key not in ("zmq_hashblock", *ZMQ_KEYS.values())}
     return {"node": node, "node_settings": same | {"rpc_url": url}}
 
 

@@ -112,7 +112,9 @@ def _parts_of(document: "Mapping[str, Any]", window: str) -> "Sequence[Part]":
 @click.argument("targets", nargs=-1, required=True, metavar="DEST=SHARE...")
 @click.option("--fallback", metavar="A,B", help="Who takes over, in order, when a destination is away; '' for nobody.")
 @click.option("--safe", metavar="DEST", help="Who gets everything when the route cannot be followed; '' for none.")
-@click.option("--algo", "algorithm", type=click.Choice(["sha256d", "scrypt"]), help="Hash. [that of the destinations]")
+@click.option(
+    "--algo", "algorithm", type=click.Choice(["sha256d", "scrypt", "randomx"]), help="Hash. [that of the destinations]"
+)
 @click.option("--dry-run", is_flag=True, help="Check and show only; change nothing.")
 @pass_terminal
 def set_(

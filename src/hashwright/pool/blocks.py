@@ -4,6 +4,7 @@
 it was: a refusal is written down as such, but only another block at our height, seen deep enough, makes an orphan.
 """
 
+from hashwright import registry
 from hashwright.money import Amount
 from hashwright.pool import members, recipes, reserve
 from hashwright.pool.effects import Alert, BlockChanged, PoolEffect
@@ -16,7 +17,7 @@ GOOD_ANSWERS = ("", "duplicate", "inconclusive", "duplicate-inconclusive")
 """Accepted; known already (we or another of our nodes sent it); valid, but not the best chain at this moment."""
 SETTLED_DEPTH = 6
 MATURE_DEPTH = 101
-"""A coinbase can be spent 100 blocks later (Bitcoin's and Litecoin's `COINBASE_MATURITY`)."""
+"""A coinbase can be spent 100 blocks later (Bitcoin's and Litecoin's `COINBASE_MATURITY`); a coin may say otherwise."""
 WATCHED_DEPTH = 2 * MATURE_DEPTH
 """A reorganisation of 101 blocks is still noticed."""
 WATCHED_EVERY = 10
@@ -69,7 +70,7 @@ def take_sight(state: PoolState, event: BlockSeen, *, now: int) -> tuple[PoolEff
     effects: list[PoolEffect] = list(_enter(state, block, now=now))
     if was[0] != "confirmed" or min(was[1], SETTLED_DEPTH) != min(block.depth, SETTLED_DEPTH):
         effects.append(_changed(block, "confirmed", "", confirmations=block.depth))
-    if block.depth >= MATURE_DEPTH:
+    if block.depth >= mature_depth(state, block):
         if not (matured := _mature(state, block, now=now)):
             del state.blocks[event.block_hash]
         effects.extend(matured)
@@ -83,7 +84,14 @@ def must_be_asked(state: PoolState, block: BlockRecord) -> bool:
         return _tip_depth(state, block) - block.depth >= WATCHED_EVERY
     if block.state != "confirmed" or block.depth < SETTLED_DEPTH:
         return True
-    return _tip_depth(state, block) >= MATURE_DEPTH
+    return _tip_depth(state, block) >= mature_depth(state, block)
+
+
+def mature_depth(state: PoolState, block: BlockRecord) -> int:
+    """Return how deep a block must be until its reward can be spent."""
+    settings = _settings(state, block)
+    depth: int = MATURE_DEPTH if settings is None else registry.load("coins", settings.coin).COIN.spendable_depth
+    return depth
 
 
 def divide(state: PoolState, block: BlockRecord) -> tuple[PoolEffect, ...]:

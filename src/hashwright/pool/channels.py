@@ -25,14 +25,20 @@ from hashwright.pool.effects import (
     SendMask,
 )
 from hashwright.pool.events import ChannelOpened
-from hashwright.pool.extranonce import EXTRANONCE2_BYTES, PREFIX_BYTES, Prefixes
+from hashwright.pool.extranonce import PREFIX_BYTES, Prefixes
 from hashwright.pool.records import NOWHERE, OWN_CHANNEL, Channel, Destination, PoolState, Session
+from hashwright.pool.work import BLOB, WorkKind, kind_of
 from hashwright.signals import MachineGone, MachineReady
 
 VERSION_MASK = 0x1FFFE000
 """The bits that BIP 320 gives to miners."""
 LEFT_BYTES_MIN = 4
 """What a shared channel leaves to a machine at least: NiceHash refuses less (reference stratum.md 2.4)."""
+BLOB_REST_MS = 3 * 60_000
+"""How long a nonce's top byte rests: CryptoNote upstreams give a new job at least with each block, and at two minutes
+a block there are only 255 of them for machines in time slices."""
+ALERT_EVERY_MS = 3_600_000
+"""The same is told once an hour."""
 QUICK_SHARES_PER_MINUTE = 60.0
 """A machine in time slices is measured by its shares: one a second, so that a slice of five holds some."""
 
@@ -42,26 +48,51 @@ def shares_wanted(session: Session, shares_per_minute: float) -> float:
     return max(shares_per_minute, QUICK_SHARES_PER_MINUTE) if session.is_quick else shares_per_minute
 
 
-def own_channel(destination: str, *, now: int) -> Channel:
+def own_channel(destination: str, algorithm: str, *, now: int) -> Channel:
     """Return the channel of an own node: our whole extranonce, and every bit that may be rolled."""
+    shape = kind_of(algorithm).own_shape()
     return Channel(
         id=OWN_CHANNEL,
         destination=destination,
         prefix=b"",
-        own_bytes=PREFIX_BYTES,
-        extranonce2_size=EXTRANONCE2_BYTES,
+        own_bytes=shape.own_bytes,
+        extranonce2_size=shape.extranonce2_size,
         mask=VERSION_MASK,
-        room=256**PREFIX_BYTES,
+        room=256**shape.own_bytes,
         prefixes=Prefixes(space=0),
         opened_at=now,
     )
 
 
-def upstream_channel(event: ChannelOpened, *, now: int) -> Channel:
+def upstream_channel(event: ChannelOpened, kind: WorkKind, *, now: int) -> Channel:
     """Return a channel for a connection to an upstream.
 
     One byte is kept even where only one machine fits, if two are left to it: it numbers the time slices.
     """
+    return _blob_channel(event, now=now) if kind is BLOB else _header_channel(event, now=now)
+
+
+def _blob_channel(event: ChannelOpened, *, now: int) -> Channel:
+    """Share the top byte of the nonce, unless the upstream itself tells its clients apart by it.
+
+    Zero is never handed out: a job whose nonce is zero leaves all of it to the machine.
+    """
+    own_bytes = min(event.extranonce2_size, 1)
+    return Channel(
+        id=event.channel,
+        destination=event.destination,
+        prefix=event.prefix,
+        own_bytes=own_bytes,
+        extranonce2_size=0,
+        mask=0,
+        room=255 if own_bytes else 1,
+        prefixes=Prefixes(space=256**own_bytes, size=own_bytes, upcoming=own_bytes, live={0} if own_bytes else set(),
+                          rest_ms=BLOB_REST_MS),
+        opened_at=now,
+    )  # fmt: skip
+
+
+def _header_channel(event: ChannelOpened, *, now: int) -> Channel:
     own_bytes = min(max(event.extranonce2_size - LEFT_BYTES_MIN, 0), PREFIX_BYTES)
     room = 256**own_bytes if own_bytes else 1
     if not own_bytes and event.extranonce2_size >= 3:
@@ -83,6 +114,23 @@ def channel_of(state: PoolState, session: Session) -> Channel | None:
     """Return the channel that a session has a place in."""
     destination = state.destinations.get(session.destination)
     return None if destination is None else destination.channels.get(session.channel)
+
+
+def splitter_alert(state: PoolState, session: Session, channel: Channel, *, now: int) -> tuple[Alert, ...]:
+    """Say that a proxy that tells its machines apart by the nonce mines on a channel that does so too.
+
+    Only one can be in a chain: the shares of its machines have another's byte, and are refused.
+    """
+    destination = state.destinations[channel.destination]
+    is_split = kind_of(destination.settings.algorithm) is BLOB and bool(channel.own_bytes) and not destination.is_own
+    if not is_split or "proxy" not in session.agent.lower():
+        return ()
+    if now - destination.alerted.get("splitter", -ALERT_EVERY_MS) < ALERT_EVERY_MS:
+        return ()
+    destination.alerted["splitter"] = now
+    text = f"{session.worker} ({session.agent[:40]}) splits the nonce for its machines, and so do we for"
+    text += f" {channel.destination}: its shares will be refused. Point its machines here without it."
+    return (Alert(level="critical", code="HW-311", text=text),)
 
 
 def settle(state: PoolState, session: Session, destination: Destination, *, now: int) -> tuple[PoolEffect, ...]:
@@ -126,7 +174,8 @@ def _move_by_firmware(
 ) -> tuple[PoolEffect, ...]:
     """Move a machine that keeps its extranonce for life: own nodes can build jobs for it, upstreams cannot."""
     channel = destination.channels.get(OWN_CHANNEL)
-    is_own_shape = (len(session.prefix), session.extranonce2_size) == (PREFIX_BYTES, EXTRANONCE2_BYTES)
+    shape = kind_of(destination.settings.algorithm).own_shape()
+    is_own_shape = (len(session.prefix), session.extranonce2_size) == (shape.own_bytes, shape.extranonce2_size)
     if channel is not None and is_own_shape and session.channel == OWN_CHANNEL:
         _change_membership(state, session, channel)
         return (*_tell_mask(session, channel), *_begin(state, session, channel, now=now))
@@ -257,11 +306,11 @@ def _begin(state: PoolState, session: Session, channel: Channel, *, now: int) ->
         return ()
     channel.working[session.id] = None
     session.moved_at = now
-    effects = jobs.send_job(state, session, channel, clean=True, now=now)
+    effects: tuple[PoolEffect, ...] = jobs.send_job(state, session, channel, clean=True, now=now)
     if not effects and not channel.job:
         text = f"{session.worker} waits for work: {channel.destination} has no job yet."
         effects = (Alert(level="warning", code="HW-406", text=text),)
-    return (*effects, ready_signal(state, session))
+    return (*effects, ready_signal(state, session), *splitter_alert(state, session, channel, now=now))
 
 
 def _take_prefix(session: Session, channel: Channel, own_part: bytes) -> list[PoolEffect]:

@@ -91,7 +91,10 @@ class CloseSession(Effect, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class SubmitBlock(Effect, frozen=True, array_like=True, tag=True, gc=False):
-    """Give a block to the node at once. Key: the block hash; the shell adds the transactions of `template`."""
+    """Give a block to the node at once. Key: the block hash; the shell adds the transactions of `template`.
+
+    `header` is what was hashed: 80 bytes, or a blob.
+    """
 
     destination: str
     template: int
@@ -145,7 +148,10 @@ class AskReconnect(Effect, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class SubmitUpstream(Effect, frozen=True, array_like=True, tag=True, gc=False):
-    """Forward a share at once. `share` is its number on the channel; `extranonce2` is all that the upstream left us."""
+    """Forward a share at once. `share` is its number on the channel; `extranonce2` is all that the upstream left us.
+
+    `hash_le` is what CryptoNote upstreams want to be told with it.
+    """
 
     destination: str
     channel: int
@@ -156,6 +162,7 @@ class SubmitUpstream(Effect, frozen=True, array_like=True, tag=True, gc=False):
     ntime: int
     nonce: int
     version_bits: int | None
+    hash_le: bytes = b""
 
 
 class OpenChannel(Effect, frozen=True, array_like=True, tag=True, gc=False):

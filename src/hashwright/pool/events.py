@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from hashwright.chain.target import target_of_bits
 from hashwright.signals import ClockTicked as ClockTicked
 from hashwright.signals import Event, MoveMachine
 from hashwright.signals import ProcessStarted as ProcessStarted
@@ -45,10 +46,41 @@ class DestinationRemoved(Event, frozen=True, array_like=True, tag=True, gc=False
     destination: str
 
 
+class BlobTemplate(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a CryptoNote node's template has that a header has not.
+
+    `head` is the block up to its nonce. `coinbase_prefix`, `room` [bytes] and `coinbase_suffix` are the miner
+    transaction, without the last byte that its id leaves apart; the room is ours. `transactions` counts with it. `seed`
+    is the key of RandomX, `next_seed` the coming one where it is known. `network_target_be` takes the place of nbits.
+    `fees` [minor units] are what the block pays beyond new coins.
+    """
+
+    head: bytes
+    coinbase_prefix: bytes
+    room: int
+    coinbase_suffix: bytes
+    transactions: int
+    network_target_be: bytes
+    seed: bytes
+    next_seed: bytes
+    fees: int
+
+
+class BlobJob(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What an upstream's CryptoNote job has that a header's has not: the blob, whole, and its own share target."""
+
+    blob: bytes
+    height: int
+    seed: bytes
+    next_seed: bytes
+    target_be: bytes
+
+
 class TemplateSeen(Event, frozen=True, array_like=True, tag=True, gc=False):
     """A node proposes a block. The transactions stay in the shell under the same `template` number.
 
-    `prevhash_le` is in header order. `branch` are the merkle branch hashes from the coinbase's side.
+    `prevhash_le` is in header order. `branch` are the merkle branch hashes from the coinbase's side. With a `blob` it
+    is a CryptoNote node's: then `version` is the fork, and `nbits` and the times are 0.
     """
 
     destination: str
@@ -62,6 +94,16 @@ class TemplateSeen(Event, frozen=True, array_like=True, tag=True, gc=False):
     coinbase_value: int
     witness_commitment: bytes
     branch: tuple[bytes, ...]
+    blob: BlobTemplate | None = None
+
+    @property
+    def network_target(self) -> int:
+        """Return the target of a block.
+
+        Raises:
+            ValueError: nbits stand for none.
+        """
+        return target_of_bits(self.nbits) if self.blob is None else int.from_bytes(self.blob.network_target_be, "big")
 
 
 class NodeChanged(Event, frozen=True, array_like=True, tag=True, gc=False):
@@ -116,6 +158,17 @@ class DifficultyAsked(Event, frozen=True, array_like=True, tag=True, gc=False):
     difficulty: float
 
 
+class LoginAsked(Event, frozen=True, array_like=True, tag=True, gc=False):
+    """CryptoNote's `login`: subscribe and authorize in one. `difficulty` is a wish, 0.0 where there is none."""
+
+    session: int
+    request: RequestId
+    user: str
+    password: str
+    agent: str
+    difficulty: float
+
+
 class ExtranonceAsked(Event, frozen=True, array_like=True, tag=True, gc=False):
     """`mining.extranonce.subscribe`: this machine can be given a new extranonce while it runs."""
 
@@ -134,7 +187,8 @@ class ShareHashed(Event, frozen=True, array_like=True, tag=True, gc=False):
     """A share, with the hash that the shell computed for it (32 bytes as the digest gives them, little-endian number).
 
     `hash_le` is empty where there was nothing to hash: an unknown job, a wrong size, bits outside of the mask.
-    `submitted` is when the bytes came, which for a slow hash is earlier than the event.
+    `claimed_le` is the hash that a CryptoNote machine says it found. `chance` is how likely this share was to be hashed
+    by us: 1.0 means that every share is; where it `is_believed` it was not, and `hash_le` is the machine's own.
     """
 
     session: int
@@ -146,6 +200,9 @@ class ShareHashed(Event, frozen=True, array_like=True, tag=True, gc=False):
     nonce: int
     version_bits: int | None
     hash_le: bytes
+    claimed_le: bytes = b""
+    chance: float = 1.0
+    is_believed: bool = False
 
 
 class BlockAnswered(Event, frozen=True, array_like=True, tag=True, gc=False):
@@ -252,6 +309,7 @@ class UpstreamJobSeen(Event, frozen=True, array_like=True, tag=True, gc=False):
     ntime: int
     is_clean: bool
     difficulty: float
+    blob: BlobJob | None = None
 
 
 class ShareVerdict(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -292,6 +350,7 @@ PoolEvent = (
     | AuthorizeAsked
     | DifficultyAsked
     | ExtranonceAsked
+    | LoginAsked
     | SessionClosed
     | ShareHashed
     | BlockAnswered

@@ -22,6 +22,7 @@ class Prefixes(msgspec.Struct, array_like=True):
     live: set[int] = msgspec.field(default_factory=set)
     resting: dict[int, int] = msgspec.field(default_factory=dict)
     size: int = PREFIX_BYTES
+    rest_ms: int = REST_MS
 
     def take(self, *, now: int) -> bytes | None:
         """Hand out a prefix that nobody can be using, or None when there is none."""
@@ -39,7 +40,7 @@ class Prefixes(msgspec.Struct, array_like=True):
         """Return a prefix; it rests before it is used again."""
         value = int.from_bytes(prefix, "big")
         self.live.discard(value)
-        self.resting[value] = now + REST_MS
+        self.resting[value] = now + self.rest_ms
 
     def _advance(self) -> None:
         self.upcoming = (self.upcoming + 1) % self.space

@@ -1,4 +1,4 @@
-"""Templates and upstreams' jobs become jobs of ours, and jobs become terms.
+"""Templates and upstreams' jobs become jobs of ours, and jobs become terms. What kind of work it is, `pool.work` knows.
 
 An own job's coinbase holds the boot and a counter, so no two jobs of one data folder can lead to the same header: a
 share cannot be sold twice under two job ids, and no job id means two things, not even across a restart. An upstream's
@@ -12,12 +12,12 @@ import functools
 
 import msgspec
 
-from hashwright.chain import coinbase, target
+from hashwright.chain import target
 from hashwright.chain.proof import ALGORITHMS
 from hashwright.pool.effects import BroadcastJob, PoolEffect, SendDifficulty, SendJob
-from hashwright.pool.events import TemplateSeen
-from hashwright.pool.extranonce import EXTRANONCE2_BYTES, PREFIX_BYTES
+from hashwright.pool.events import DestinationSet, TemplateSeen
 from hashwright.pool.records import OWN_CHANNEL, Channel, Destination, Job, PoolState, Session, Terms
+from hashwright.pool.work import kind_of
 
 JOBS_MAX = 256
 """Jobs remembered per channel. Peers remember 4 to 8; ours come more often, one for a round of retargets or of slices:
@@ -33,19 +33,13 @@ def make_job(state: PoolState, destination: Destination, seen: TemplateSeen, *, 
     """Build a new job from a template; each call gives another coinbase.
 
     Raises:
-        ValueError: the coinbase script does not fit in 100 bytes.
+        ValueError: the coinbase script does not fit in 100 bytes, or a CryptoNote template has no room for us.
     """
     number = next_number(state)
     settings = destination.settings
+    assert isinstance(settings, DestinationSet)
     unique = state.boot.to_bytes(3, "big") + number.to_bytes(5, "big")
-    parts = coinbase.build_coinbase(
-        seen.height,
-        ((seen.coinbase_value, settings.payout_script),),
-        tag=getattr(settings, "coinbase_tag", b""),
-        extra=unique,
-        extranonce_size=PREFIX_BYTES + EXTRANONCE2_BYTES,
-        witness_commitment=seen.witness_commitment,
-    )
+    made = kind_of(settings.algorithm).make(settings, seen, unique)
     job = Job(
         id=job_id(state, number),
         destination=settings.destination,
@@ -56,13 +50,14 @@ def make_job(state: PoolState, destination: Destination, seen: TemplateSeen, *, 
         nbits=seen.nbits,
         ntime=seen.curtime,
         mintime=seen.mintime,
-        network_target_be=target.target_of_bits(seen.nbits).to_bytes(32, "big"),
-        coinbase_prefix=parts.prefix,
-        coinbase_suffix=parts.suffix,
+        network_target_be=made.network_target_be,
+        coinbase_prefix=made.prefix,
+        coinbase_suffix=made.suffix,
         branch=seen.branch,
         reward=seen.coinbase_value,
         made_at=now,
         number=number,
+        blob=made.blob,
     )
     keep_job(state, destination.channels[OWN_CHANNEL], job, now=now)
     return job
@@ -185,20 +180,24 @@ def clamp_difficulty(state: PoolState, session: Session, difficulty: float) -> f
     floor = max(destination.settings.minimum_difficulty, session.pace.minimum)
     ceiling = DIFFICULTY_MAX
     if destination.template is not None:
-        ceiling = network_difficulty(destination.template.nbits, destination.settings.algorithm)
+        ceiling = network_difficulty(destination.template, destination.settings.algorithm)
     return max(min(difficulty, ceiling, DIFFICULTY_MAX), floor)
 
 
-@functools.lru_cache(maxsize=64)
-def network_difficulty(nbits: int, algorithm: str) -> float:
+def network_difficulty(seen: TemplateSeen, algorithm: str) -> float:
     """Return the difficulty of a block."""
-    return target.difficulty_of_target(target.target_of_bits(nbits), ALGORITHMS[algorithm].diff1_target)
+    return _difficulty_of(seen.network_target, algorithm)
+
+
+@functools.lru_cache(maxsize=64)
+def _difficulty_of(network_target: int, algorithm: str) -> float:
+    return target.difficulty_of_target(network_target, ALGORITHMS[algorithm].diff1_target)
 
 
 @functools.lru_cache(maxsize=4096)
 def target_be_of(difficulty: float, algorithm: str) -> bytes:
     """Return the share target of a difficulty: 32 bytes, big-endian."""
-    return target.target_of_difficulty(difficulty, ALGORITHMS[algorithm].diff1_target).to_bytes(32, "big")
+    return kind_of(algorithm).target_of(difficulty, algorithm).to_bytes(32, "big")
 
 
 def _bounds(state: PoolState, job: Job) -> tuple[str, float, float]:
@@ -224,7 +223,7 @@ def _note_sent(
     elif difficulty < floor:
         difficulty = min(floor, ceiling)
     terms = session.terms
-    if terms is None or terms.difficulty != difficulty:
+    if (terms is None or terms.difficulty != difficulty) and kind_of(algorithm).announces_difficulty:
         effects.append(SendDifficulty(session=session.id, difficulty=difficulty))
     if terms is None or terms.difficulty != difficulty or terms.mask != session.mask or terms.prefix != session.prefix:
         terms = session.terms = Terms(

@@ -1,19 +1,19 @@
 """Is this share good? One question, six functions, in one fixed order.
 
-    find_job -> check_sizes -> header_of -> (hash) -> network target -> stale -> duplicate -> time, version -> work
+    find_job -> fits -> input_of -> (hash) -> network target -> stale -> duplicate -> time, version -> work
 
 The network target is asked first of all rules: whoever breaks a share rule with a block in hand still brings us the
 block (reference stratum.md 6, row 11). Everything is compared as whole numbers, with no tolerance. This is the only
 place that returns an outcome that is credited.
 
-The shell calls `find_job`, `check_sizes` and `header_of`, hashes, and hands the hash in with the event; `outcome_of`
-then judges from the state alone, so that a replay judges the same.
+The shell calls `find_job`, `fits` and `input_of`, hashes, and hands the hash in with the event; `outcome_of` then
+judges from the state alone, so that a replay judges the same. Headers and blobs are judged by the same rules: a blob
+has no version bits, and its time is the job's.
 """
 
-from hashwright.chain.merkle import root_from_branch
-from hashwright.chain.proof import sha256d
 from hashwright.pool.events import ShareHashed
 from hashwright.pool.records import Job, PoolState, Session, Terms
+from hashwright.pool.work import Rolled, kind_of_job
 from hashwright.signals import Outcome
 
 NTIME_AHEAD_S = 7200
@@ -30,40 +30,19 @@ def find_job(state: PoolState, session_id: int, job_id: str) -> tuple[Job, Terms
     return None if terms is None else (job, terms)
 
 
-def check_sizes(terms: Terms, extranonce2: bytes) -> bool:
-    """Tell whether the extranonce2 has exactly the size that was handed out: another size is another coinbase."""
-    return len(extranonce2) == terms.extranonce2_size
+def fits(found: tuple[Job, Terms], rolled: Rolled) -> bool:
+    """Tell whether a share keeps to the room that this machine was given."""
+    return kind_of_job(found[0]).fits(*found, rolled)
 
 
-def coinbase_of(job: Job, terms: Terms, extranonce2: bytes) -> bytes:
-    """Return the coinbase transaction, in the form without witness."""
-    return job.coinbase_prefix + terms.prefix + extranonce2 + job.coinbase_suffix
+def input_of(found: tuple[Job, Terms], rolled: Rolled) -> bytes:
+    """Rebuild what was hashed for a share: the header, or the blob."""
+    return kind_of_job(found[0]).input_of(*found, rolled)
 
 
-def version_of(job: Job, terms: Terms, version_bits: int | None) -> int:
-    """Return the header version that the machine hashed (BIP 310: the masked bits are the machine's).
-
-    Bits outside of the mask are taken as they are: the share will be refused, but if it is a block it is one with
-    the version that was really hashed.
-    """
-    if version_bits is None:
-        return job.version
-    return (job.version & ~(terms.mask | version_bits)) | version_bits
-
-
-def header_of(job: Job, terms: Terms, extranonce2: bytes, *, ntime: int, nonce: int, version_bits: int | None) -> bytes:
-    """Rebuild the 80 header bytes of a share."""
-    root = root_from_branch(sha256d(coinbase_of(job, terms, extranonce2)), job.branch)
-    return b"".join(
-        (
-            version_of(job, terms, version_bits).to_bytes(4, "little"),
-            job.prevhash_le,
-            root,
-            ntime.to_bytes(4, "little"),
-            job.nbits.to_bytes(4, "little"),
-            nonce.to_bytes(4, "little"),
-        )
-    )
+def rolled_of(event: ShareHashed) -> Rolled:
+    """Return what the machine chose."""
+    return Rolled(event.extranonce2, event.ntime, event.nonce, event.version_bits)
 
 
 def is_block(job: Job, event: ShareHashed) -> bool:
@@ -99,6 +78,8 @@ def outcome_of(
     job, terms = found
     if not event.hash_le:
         return "malformed"
+    if event.claimed_le and event.claimed_le != event.hash_le:
+        return "bad-hash"
     if is_stale(state, job):
         return "stale"
     if is_duplicate(state, event):

@@ -23,12 +23,26 @@ NOWHERE = -1
 """Stands for the channel of a session that has none."""
 
 
+class BlobWork(msgspec.Struct, frozen=True, array_like=True):
+    """What a job of blob work has that a header's has not: the blob is `head`, nonce, and root and count, or `tail`.
+
+    An upstream's blob has a fixed `tail`. `seed` is the key of RandomX, `next_seed` the coming one where it is known.
+    """
+
+    head: bytes
+    tail: bytes
+    transactions: int
+    seed: bytes
+    next_seed: bytes
+
+
 class Job(msgspec.Struct, frozen=True, array_like=True):
     """Work prepared for hashing. The coinbase is `prefix + extranonce + suffix`, in the form without witness.
 
     Of a node's template it is made by us; an upstream's job is taken over under an id of our own. Then `upstream_job`
     is their id, `upstream_prefix` what they put before our part of the extranonce, and `upstream_target_be` the share
     target at which they take shares; all three are empty for a job of our own. `number` counts all jobs of a process.
+    What is peculiar to blobs is in `blob`, and only `pool.work` looks at it.
     """
 
     id: str
@@ -52,6 +66,7 @@ class Job(msgspec.Struct, frozen=True, array_like=True):
     upstream_prefix: bytes = b""
     upstream_target_be: bytes = b""
     upstream_difficulty: float = 0.0
+    blob: BlobWork | None = None
 
     @property
     def is_own(self) -> bool:
@@ -273,3 +288,5 @@ class PoolState(msgspec.Struct, array_like=True):
     worths: dict[str, BlockWorth] = msgspec.field(default_factory=dict)
     reserves: dict[str, Reserve] = msgspec.field(default_factory=dict)
     credits_made: int = 0
+    debts: dict[str, int] = msgspec.field(default_factory=dict)
+    """By worker: so many good shares are not credited, because one was forged while not every share was hashed."""

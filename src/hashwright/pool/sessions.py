@@ -86,7 +86,7 @@ def end_all_sessions(state: PoolState, *, now: int) -> tuple[PoolEffect, ...]:
     for name, destination in state.destinations.items():
         effects.extend(end_channels(destination, reason="the process was started again"))
         if destination.is_own:
-            destination.channels[OWN_CHANNEL] = channels.own_channel(name, now=now)
+            destination.channels[OWN_CHANNEL] = channels.own_channel(name, destination.settings.algorithm, now=now)
         destination.template, destination.state = None, "waiting"
         destination.node_state = "unreachable" if destination.is_own else "connecting"
         destination.node_detail = "not asked yet"

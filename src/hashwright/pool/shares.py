@@ -1,12 +1,11 @@
 """A share arrived: judge it, credit it, pass it on, submit it if it is a block, and look at the machine's pace."""
 
-from hashwright.chain.header import hash_display
-from hashwright.chain.proof import sha256d
 from hashwright.chain.target import work_of_target
-from hashwright.pool import blocks, channels, jobs, judge, members, reserve, upstreams, vardiff
+from hashwright.pool import blocks, channels, jobs, judge, members, penalties, reserve, upstreams, vardiff
 from hashwright.pool.effects import AnswerShare, CreditWork, Outcome, PoolEffect, SubmitBlock
 from hashwright.pool.events import ShareHashed
 from hashwright.pool.records import BlockRecord, Job, PoolState, Session, Terms
+from hashwright.pool.work import kind_of_job
 from hashwright.pool.workers import worker_name
 from hashwright.signals import ReturnWork
 
@@ -26,9 +25,14 @@ def take_share(state: PoolState, event: ShareHashed, *, now: int) -> tuple[PoolE
         effects.extend(_pass_on(state, session, found, event, outcome, now=now))
     effects.append(AnswerShare(event.session, event.request, outcome))
     if session is not None:
-        effects.append(_credit(session, found, event, outcome))
-        if found is not None and outcome in ("accepted", "block"):
-            _note_work(state, found[0], effects)
+        worker = worker_name(event.worker) or session.worker
+        effects.extend(penalties.punish(state, worker, event, outcome))
+        is_owed = found is not None and outcome in ("accepted", "block")
+        credited = "penalty" if is_owed and penalties.pays_off(state, worker) else outcome
+        effects.append(_credit(session, found, event, credited))
+        if found is not None and is_owed:
+            if credited != "penalty":
+                _note_work(state, found[0], effects)
             effects.extend(_follow_pace(state, session, found[1], now=now))
     _divide_blocks(state, effects)
     return tuple(effects)
@@ -114,10 +118,9 @@ def _credit(session: Session, found: tuple[Job, Terms] | None, event: ShareHashe
 
 def _submit(state: PoolState, found: tuple[Job, Terms], event: ShareHashed, *, now: int) -> SubmitBlock:
     job, terms = found
-    header = judge.header_of(
-        job, terms, event.extranonce2, ntime=event.ntime, nonce=event.nonce, version_bits=event.version_bits
-    )
-    block_hash = hash_display(sha256d(header))
+    kind, rolled = kind_of_job(job), judge.rolled_of(event)
+    hashed = kind.input_of(job, terms, rolled)
+    block_hash = kind.block_name(hashed)
     state.blocks[block_hash] = BlockRecord(
         destination=job.destination,
         block_hash=block_hash,
@@ -133,8 +136,8 @@ def _submit(state: PoolState, found: tuple[Job, Terms], event: ShareHashed, *, n
         template=job.template,
         height=job.height,
         block_hash=block_hash,
-        header=header,
-        coinbase=judge.coinbase_of(job, terms, event.extranonce2),
+        header=hashed,
+        coinbase=kind.coinbase_of(job, terms, rolled),
         worker=event.worker,
         reward=job.reward,
     )

@@ -5,7 +5,7 @@ state is changed in place and only here; the effects are values, performed by `r
 The same state and the same events give the same effects: live, at recovery, and in a replay.
 """
 
-from hashwright.pool import blocks, channels, jobs, members, reserve, sessions, shares, upstreams, vardiff
+from hashwright.pool import blocks, channels, jobs, logins, members, reserve, sessions, shares, upstreams, vardiff
 from hashwright.pool.effects import Alert, BroadcastJob, CloseSession, PoolEffect, WakeAt
 from hashwright.pool.events import (
     AuthorizeAsked,
@@ -21,6 +21,7 @@ from hashwright.pool.events import (
     DestinationSet,
     DifficultyAsked,
     ExtranonceAsked,
+    LoginAsked,
     NodeChanged,
     PoolEvent,
     ProcessStarted,
@@ -42,7 +43,7 @@ from hashwright.signals import DestinationChanged, MoveMachine
 TICK_MS = 10_000
 TICK_KEY = "pool-idle"
 
-SessionEvent = SubscribeAsked | AuthorizeAsked | ConfigureAsked | DifficultyAsked | ExtranonceAsked
+SessionEvent = SubscribeAsked | AuthorizeAsked | ConfigureAsked | DifficultyAsked | ExtranonceAsked | LoginAsked
 DestinationEvent = (
     TemplateSeen | NodeChanged | ChannelOpened | ChannelClosed | UpstreamJobSeen | SharesAnswered | UpstreamChanged
 )
@@ -73,6 +74,8 @@ def _session_step(state: PoolState, session: Session, event: SessionEvent, *, no
             return sessions.suggest_difficulty(state, session, event, now=now)
         case ExtranonceAsked():
             return sessions.subscribe_extranonce(state, session, event, now=now)
+        case LoginAsked():
+            return logins.log_in(state, session, event, now=now)
 
 
 def _destination_step(
@@ -239,7 +242,7 @@ def _keep_destination(state: PoolState, event: DestinationSet, *, now: int) -> t
             node_detail="not asked yet",
             templates_seen=0,
             last_template_at=0,
-            channels={OWN_CHANNEL: channels.own_channel(event.destination, now=now)},
+            channels={OWN_CHANNEL: channels.own_channel(event.destination, event.algorithm, now=now)},
             waiting={},
         )
         return (*removed, DestinationChanged(event.destination, event.algorithm, "waiting", "set up"))

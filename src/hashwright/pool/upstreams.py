@@ -7,7 +7,8 @@ and is never changed by it.
 Must not know: sockets, names of accounts, TLS, back-off; that is `runtime.upstream`.
 """
 
-from hashwright.chain import target
+from hashwright.chain.cryptonote.share import NONCE_AT, NONCE_BYTES, read_hashing_blob
+from hashwright.chain.target import target_of_bits
 from hashwright.pool import channels, jobs, payees
 from hashwright.pool.effects import Alert, CloseChannel, OpenChannel, PoolEffect, SubmitUpstream
 from hashwright.pool.events import (
@@ -20,7 +21,8 @@ from hashwright.pool.events import (
     UpstreamJobSeen,
     UpstreamSet,
 )
-from hashwright.pool.records import NOWHERE, Channel, Destination, Job, OpenShare, PoolState, Terms
+from hashwright.pool.records import NOWHERE, BlobWork, Channel, Destination, Job, OpenShare, PoolState, Terms
+from hashwright.pool.work import BLOB, kind_of
 from hashwright.signals import Delivery, DestinationChanged, DestinationState, ReturnWork
 
 OPEN_MAX = 4096
@@ -30,6 +32,8 @@ NTIME_BEHIND_S = 600
 EMPTY_CHANNEL_MS = 10 * 60_000
 """A connection that has had no machine for this long is closed, unless it is the upstream's only one."""
 STALE_CODE = 21
+NO_BLOCK = bytes(32)
+"""The network's target where a job does not tell it: no hash meets it, and a block is the upstream's anyway."""
 
 
 def set_upstream(state: PoolState, event: UpstreamSet, *, now: int) -> tuple[PoolEffect, ...]:
@@ -60,10 +64,10 @@ def open_channel(
 ) -> tuple[PoolEffect, ...]:
     """Take a connection into use, or note that its extranonce or mask changed."""
     known = destination.channels.get(event.channel)
+    fresh = channels.upstream_channel(event, kind_of(destination.settings.algorithm), now=now)
     if known is None:
-        destination.channels[event.channel] = channels.upstream_channel(event, now=now)
-        return channels.admit_waiting(state, destination, now=now)
-    fresh = channels.upstream_channel(event, now=now)
+        destination.channels[event.channel] = fresh
+        return (*_split_upstream(destination, fresh, now=now), *channels.admit_waiting(state, destination, now=now))
     shape = (fresh.prefix, fresh.own_bytes, fresh.extranonce2_size)
     if (known.prefix, known.own_bytes, known.extranonce2_size) == shape:
         known.mask = fresh.mask
@@ -73,6 +77,16 @@ def open_channel(
     known.room, known.mask, known.prefixes = fresh.room, fresh.mask, fresh.prefixes
     known.is_renewed, known.spent_job = True, ""
     return ()
+
+
+def _split_upstream(destination: Destination, channel: Channel, *, now: int) -> tuple[PoolEffect, ...]:
+    """Say that an upstream itself tells its clients apart by the nonce, so that nothing is left to share."""
+    is_taken = kind_of(destination.settings.algorithm) is BLOB and not channel.own_bytes
+    if not is_taken or now - destination.alerted.get("split", -channels.ALERT_EVERY_MS) < channels.ALERT_EVERY_MS:
+        return ()
+    destination.alerted["split"] = now
+    text = f"{channel.destination} is itself a proxy that splits the nonce, and only one can be in a chain."
+    return (Alert(level="warning", code="HW-310", text=f"{text} Each machine gets a connection of its own there."),)
 
 
 def close_channel(
@@ -110,9 +124,10 @@ def take_job(state: PoolState, destination: Destination, event: UpstreamJobSeen,
     effects = list(_watch_payee(destination, settings, channel, event, now=now))
     if channel.is_shunned:
         return tuple(effects)
-    job = _job_of(state, channel, event, settings.algorithm, now=now)
-    if job is None:
-        text = f"nbits {event.nbits:08x} of a job stand for no target; the job is left out"
+    try:
+        job = _job_of(state, channel, event, settings.algorithm, now=now)
+    except ValueError as problem:
+        text = f"a job of its cannot be read, {problem}; the job is left out"
         return (*effects, *payees.alert_of(destination, "target", text, now=now))
     if event.is_clean or event.prevhash_le != channel.tip_le:
         channel.clean_from = job.number
@@ -192,6 +207,7 @@ def forward(state: PoolState, found: tuple[Job, Terms], event: ShareHashed, work
             ntime=event.ntime,
             nonce=event.nonce,
             version_bits=event.version_bits,
+            hash_le=event.hash_le if job.blob is not None else b"",
         )
     )
     effects.append(ReturnWork(job.destination, "", job.upstream_target_be, "submitted", ""))
@@ -264,6 +280,8 @@ def _renew_members(state: PoolState, channel: Channel, *, now: int) -> tuple[Poo
 def _watch_payee(
     destination: Destination, settings: UpstreamSet, channel: Channel, event: UpstreamJobSeen, *, now: int
 ) -> tuple[PoolEffect, ...]:
+    if event.blob is not None:
+        return ()  # a blob hides whom it pays
     seen = payees.read_coinbase(settings, channel, event)
     last = max(destination.channels.values(), key=lambda other: other.job_at).coinbase
     channel.coinbase = seen
@@ -278,23 +296,29 @@ def _watch_payee(
     return (*alerts, *change_state(destination, "down", mismatch), closing)
 
 
-def _job_of(state: PoolState, channel: Channel, event: UpstreamJobSeen, algorithm: str, *, now: int) -> Job | None:
-    try:
-        network_target_be = target.target_of_bits(event.nbits).to_bytes(32, "big")
-    except ValueError:
-        return None
+def _job_of(state: PoolState, channel: Channel, event: UpstreamJobSeen, algorithm: str, *, now: int) -> Job:
+    """Take an upstream's job over under an id of ours.
+
+    Raises:
+        ValueError: it stands for no work that we know.
+    """
+    work, target_be, network_target_be = _blob_of(event), b"", NO_BLOCK
+    if event.blob is None:
+        network_target_be = target_of_bits(event.nbits).to_bytes(32, "big")
+    else:
+        target_be = event.blob.target_be
     number = jobs.next_number(state)
     height = channel.coinbase.height if channel.coinbase is not None else None
     return Job(
         id=jobs.job_id(state, number),
         destination=event.destination,
         template=0,
-        height=height or 0,
+        height=height or (event.blob.height if event.blob is not None else 0),
         version=event.version,
         prevhash_le=event.prevhash_le,
         nbits=event.nbits,
         ntime=event.ntime,
-        mintime=event.ntime - NTIME_BEHIND_S,
+        mintime=event.ntime - NTIME_BEHIND_S if event.blob is None else event.ntime,
         network_target_be=network_target_be,
         coinbase_prefix=event.coinbase_prefix,
         coinbase_suffix=event.coinbase_suffix,
@@ -305,9 +329,23 @@ def _job_of(state: PoolState, channel: Channel, event: UpstreamJobSeen, algorith
         channel=channel.id,
         upstream_job=event.job,
         upstream_prefix=channel.prefix,
-        upstream_target_be=jobs.target_be_of(event.difficulty, algorithm),
+        upstream_target_be=target_be or jobs.target_be_of(event.difficulty, algorithm),
         upstream_difficulty=event.difficulty,
+        blob=work,
     )
+
+
+def _blob_of(event: UpstreamJobSeen) -> BlobWork | None:
+    """Take a blob apart, so far as we must.
+
+    Raises:
+        ValueError: it does not parse: no machine works on something that nobody understands.
+    """
+    told = event.blob
+    if told is None:
+        return None
+    read_hashing_blob(told.blob)
+    return BlobWork(told.blob[:NONCE_AT], told.blob[NONCE_AT + NONCE_BYTES :], 0, told.seed, told.next_seed)
 
 
 def _delivery_of(verdict: ShareVerdict) -> Delivery:

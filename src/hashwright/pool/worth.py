@@ -9,7 +9,7 @@ import msgspec
 
 from hashwright import registry
 from hashwright.chain.subsidy import subsidy
-from hashwright.chain.target import target_of_bits, work_of_target
+from hashwright.chain.target import work_of_target
 from hashwright.money import Amount, Currency
 from hashwright.pool.events import DestinationSet, TemplateSeen
 from hashwright.pool.schemes.base import Terms
@@ -66,11 +66,17 @@ class BlockWorth(msgspec.Struct, array_like=True):
 
 def worth_of(settings: DestinationSet, seen: TemplateSeen) -> BlockWorth:
     """Read what a template says a block is worth."""
-    coin = registry.load("coins", settings.coin).COIN
-    new_coins = min(subsidy(seen.height, coin, settings.network), seen.coinbase_value)
+    new_coins = _new_coins(settings, seen)
     return BlockWorth(
-        network_work_be=work_of_target(target_of_bits(seen.nbits)).to_bytes(32, "big"),
+        network_work_be=work_of_target(seen.network_target).to_bytes(32, "big"),
         subsidy=new_coins,
         newest_fees=seen.coinbase_value - new_coins,
         tip_le=seen.prevhash_le,
     )
+
+
+def _new_coins(settings: DestinationSet, seen: TemplateSeen) -> int:
+    if seen.blob is not None:
+        return max(seen.coinbase_value - seen.blob.fees, 0)
+    coin = registry.load("coins", settings.coin).COIN
+    return min(subsidy(seen.height, coin, settings.network), seen.coinbase_value)

@@ -18,9 +18,10 @@ import platformdirs
 from hashwright.errors import ConfigError, Finding
 
 APP = "hw"
-ALGORITHM_PORTS = {"sha256d": 3333, "scrypt": 3335}
+ALGORITHM_PORTS = {"sha256d": 3333, "scrypt": 3335, "randomx": 3337}
 LOOPBACK = "127.0.0.1"
 TLS_SUFFIX = "+tls"
+THREADS_MAX = 256
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,8 @@ class Config:
     tls_certificate: str = ""
     tls_key: str = ""
     postgres_url_from: str = ""
+    randomx_mode: str = "light"
+    randomx_threads: int = 0
 
 
 def read_path(value: object) -> Path:
@@ -118,6 +121,14 @@ def read_listen_address(value: object) -> ListenAddress:
     return ListenAddress(algorithm=algorithm, host=host.strip("[]"), port=int(port), is_tls=scheme != algorithm)
 
 
+def read_threads(value: object) -> int:
+    """Read a number of threads; 0 lets the program choose."""
+    text = str(value).strip()
+    if isinstance(value, bool) or not (text.isascii() and text.isdecimal() and int(text) <= THREADS_MAX):
+        raise ValueError(f"{value!r} is no number of threads from 0 to {THREADS_MAX}")
+    return int(text)
+
+
 def one_of(*choices: str) -> Callable[[Any], str]:
     """Return a reader that takes only these words."""
 
@@ -168,6 +179,21 @@ SETTINGS = (
         default_text="not set: SQLite in the data folder",
         title="Where the address of a PostgreSQL database is found: file:PATH, env:NAME or credential:NAME."
         " The data folder remembers it.",
+    ),
+    Setting(
+        key="randomx_mode",
+        read=one_of("light", "full"),
+        default=lambda: "light",
+        default_text="light",
+        title="How RandomX shares are checked: `light` takes 256 MiB and 40 ms a share, `full` 2.3 GiB and 7 ms;"
+        " and twice the memory while the key changes.",
+    ),
+    Setting(
+        key="randomx_threads",
+        read=read_threads,
+        default=lambda: 0,
+        default_text="0: one less than there are cores",
+        title="Threads that check RandomX shares.",
     ),
     Setting(
         key="log_level",

@@ -10,13 +10,13 @@ from typing import Any
 
 from hashwright.adapters.nodes.base import Node, NodeProbe
 from hashwright.chain.address import script_of_block_address
-from hashwright.chain.template import template_of_gbt
 from hashwright.clock import Clock
 from hashwright.errors import ConfigError, HashwrightError
 from hashwright.runtime import destinations
 from hashwright.runtime.checks import Check, failed, ok, shortened, titled
 from hashwright.runtime.destinations import DestinationSettings
 from hashwright.runtime.node_group import NodeGroup
+from hashwright.runtime.node_work import work_of_node
 from hashwright.runtime.upstream_checks import check_upstream
 
 NODE_TIMEOUT_S = 15.0
@@ -99,9 +99,10 @@ async def _whole_checks(node: Node, settings: DestinationSettings, script: bytes
         return [*checks, failed(text, "HW-409", f"Give --network {probe.network}, or another node.")]
     checks.append(ok(f"node is on the network {probe.network}"))
     coin = destinations.coin_of(settings)
-    template = template_of_gbt(await node.template(None), coin)
+    work = work_of_node(coin)
+    template = work.read(await node.template(None), coin)
     checks.append(ok(f"node gives a template for height {template.height}"))
-    checks.append(_check_time(template.curtime, now_ms=clock.now()))
+    checks.append(_check_time(work.time_s(template), now_ms=clock.now()))
     return [*checks, await _check_script(node, settings, script)]
 
 

@@ -25,10 +25,13 @@ TAG_MAX = 40
 OFFERED_SCHEMES = ("solo", "pplns", "pps", "fpps")
 NODES_MAX = 8
 """A found block is sent to each of them."""
+BLOB_DIFFICULTY_MIN = 500.0
+"""A telephone does some 100 hashes of RandomX a second, and each share costs us one."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
 
-START_DIFFICULTY = {"sha256d": 8192.0, "scrypt": 16384.0}
-"""A 100 TH/s machine finds 2.8 shares a second at 8,192, a toy of 1 TH/s one in 35 s; vardiff does the rest."""
+START_DIFFICULTY = {"sha256d": 8192.0, "scrypt": 16384.0, "randomx": 8192.0}
+"""A 100 TH/s machine finds 2.8 shares a second at 8,192, a toy of 1 TH/s one in 35 s; vardiff does the rest.
+Of RandomX a desktop computer does some 5,000 hashes a second."""
 
 
 class FallbackNode(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -96,7 +99,7 @@ def event_of(settings: DestinationSettings) -> DestinationSet:
     coin = coin_of(settings)
     is_practice = settings.node == "practice"
     easy = settings.network == "regtest" or is_practice
-    minimum = settings.minimum_difficulty or (1e-9 if easy else 1.0 / 65536)
+    minimum = settings.minimum_difficulty or minimum_difficulty_of(coin.algorithm, is_easy=easy)
     return DestinationSet(
         destination=settings.name,
         coin=coin.key,
@@ -112,6 +115,13 @@ def event_of(settings: DestinationSettings) -> DestinationSet:
         scheme_settings=msgspec.json.encode(settings.scheme_settings) if settings.scheme else b"",
         wallet=settings.wallet,
     )
+
+
+def minimum_difficulty_of(algorithm: str, *, is_easy: bool) -> float:
+    """Return the lowest difficulty where none is set; `is_easy`: the network is a test's or for practice."""
+    if ALGORITHMS[algorithm].work == "blob":
+        return 1.0 if is_easy else BLOB_DIFFICULTY_MIN
+    return 1e-9 if is_easy else 1.0 / 65536
 
 
 def build_node(settings: DestinationSettings, *, clock: Clock) -> Node:

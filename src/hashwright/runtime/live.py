@@ -1,7 +1,8 @@
 """The live shell: what machines say becomes events, what the engine wants becomes bytes.
 
-Hashing comes before the event: the shell looks up the job, rebuilds the header and hashes, sha256d in the loop (a few
-microseconds), a slow hash in a few worker threads with a bounded queue. Then the kernel judges from the hash.
+Hashing comes before the event: the shell looks up the job and rebuilds what was hashed; `hashing` gives it its hash,
+sha256d at once, a slow one in a few worker threads with a bounded queue. Then the kernel judges from the hash. How a
+machine is spoken to is its `dialect`.
 
 This file performs effects and decides nothing. Nodes are behind `NodeLink`, one a destination.
 """
@@ -15,28 +16,29 @@ from typing import Protocol
 
 import structlog
 
-from hashwright.chain.proof import ALGORITHMS
 from hashwright.clock import Clock
 from hashwright.pool import effects as do
 from hashwright.pool import events as seen
 from hashwright.pool import judge
-from hashwright.pool.records import Job, Terms
+from hashwright.pool.work import Rolled
 from hashwright.routing.effects import AskWork
 from hashwright.runtime import engines
 from hashwright.runtime.breather import Breather
+from hashwright.runtime.dialects import Submitted, dialect_of, rolled_of
 from hashwright.runtime.engines import EngineEffect
+from hashwright.runtime.hashing import Hashing
 from hashwright.runtime.kernel import Kernel
 from hashwright.runtime.passthrough import PassThrough
+from hashwright.runtime.randomx import RandomXDesk
 from hashwright.runtime.tcp import Connection, StratumListener
 from hashwright.signals import Alert, CreditWork, DestinationChanged, MachineGone, MachineReady, MoveMachine, ReturnWork
 from hashwright.stratum import messages as said
-from hashwright.stratum import server as wire
+from hashwright.stratum.cryptonote.messages import BlobShare
+from hashwright.stratum.cryptonote.server import BlobServerSession
 from hashwright.stratum.messages import Message
 
 log = structlog.get_logger()
 
-HASHES_WAITING_MAX = 2_000
-"""Slow hashes queued: half a second of scrypt on two cores. Beyond it the sessions are not read for a while."""
 RECONNECT_SPREAD_S = 1.0
 """Machines that are asked to come again are asked one by one within this time, so that they do not all come at once."""
 RECONNECT_PATIENCE_S = 20.0
@@ -66,7 +68,15 @@ class UpstreamDesk(Protocol):
 class LiveShell:
     """The desk of every listener, and the hands of the kernel."""
 
-    def __init__(self, *, clock: Clock, executor: Executor, rng: random.Random, first_session: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        executor: Executor,
+        rng: random.Random,
+        first_session: int = 1,
+        randomx: RandomXDesk | None = None,
+    ) -> None:
         self.kernel: Kernel
         self.connections: dict[int, Connection] = {}
         self.nodes: dict[str, BlockDesk] = {}
@@ -75,11 +85,10 @@ class LiveShell:
         self.listeners: list[StratumListener] = []
         self.breather: Breather | None = None
         self.alerts: Callable[[Alert], None] = log_alert
+        self.hashing = Hashing(executor, randomx or RandomXDesk(threads=1), rng)
         self._clock = clock
-        self._executor = executor
         self._rng = rng
         self._sessions = itertools.count(first_session)
-        self._hashing = 0
         self._is_paused = False
         self._performers = self._table()
 
@@ -88,6 +97,8 @@ class LiveShell:
     def opened(self, connection: Connection) -> None:
         """Give the connection a session."""
         connection.id = next(self._sessions)
+        if isinstance(connection.session, BlobServerSession):
+            connection.session.name = f"{connection.id:x}"
         self.connections[connection.id] = connection
         listener = connection.listener
         destination = engines.place(self.kernel.engines, listener.algorithm, number=connection.id & 0xFFFFFFFF)
@@ -99,64 +110,65 @@ class LiveShell:
         """Make an event of a message; shares first, they are nearly all."""
         if self.breather is not None:
             self.breather.count()
-        if type(message) is said.Submit:
+        if isinstance(message, said.Submit | BlobShare):
             self._take_share(connection, message)
             return
-        event = event_of(connection.id, message)
+        event = connection.dialect.event_of(connection.id, message)
         if event is not None:
             self.kernel.handle(event)
 
     def closed(self, connection: Connection, reason: str) -> None:
         """End the session."""
+        self.hashing.forget(connection.id)
         if self.connections.pop(connection.id, None) is not None:
             self.kernel.handle(seen.SessionClosed(connection.id, reason))
 
-    def _take_share(self, connection: Connection, submit: said.Submit) -> None:
-        state = self.kernel.pool
-        found = judge.find_job(state, connection.id, submit.job)
-        if found is None or not judge.check_sizes(found[1], submit.extranonce2):
-            self._judge(connection.id, submit, b"")
+    def _take_share(self, connection: Connection, submit: Submitted) -> None:
+        found = judge.find_job(self.kernel.pool, connection.id, submit.job)
+        rolled = rolled_of(None if found is None else found[0], submit)
+        if found is None or not judge.fits(found, rolled):
+            self._judge(connection, submit, rolled, b"", 1.0, False)
             return
-        header = header_of(found, submit)
-        algorithm = ALGORITHMS[connection.listener.algorithm]
-        if algorithm.is_slow:
-            self._hash_aside(connection.id, submit, header, algorithm.hash)
-        else:
-            self._judge(connection.id, submit, algorithm.hash(header))
+        claimed = submit.result_le if isinstance(submit, BlobShare) else b""
 
-    def _hash_aside(
-        self, session: int, submit: said.Submit, header: bytes, hash_header: Callable[[bytes], bytes]
-    ) -> None:
-        self._hashing += 1
-        future = asyncio.get_running_loop().run_in_executor(self._executor, hash_header, header)
+        def judge_it(hash_le: bytes, chance: float, is_believed: bool) -> None:
+            self._judge(connection, submit, rolled, hash_le, chance, is_believed)
 
-        def judge_it(done: "asyncio.Future[bytes]") -> None:
-            self._hashing -= 1
-            if not done.cancelled():
-                self._judge(session, submit, done.result())
-            self.ease()
-
-        future.add_done_callback(judge_it)
-        if self._hashing > HASHES_WAITING_MAX:
+        hashed = judge.input_of(found, rolled)
+        self.hashing.take(connection.id, connection.listener.algorithm, found, hashed, claimed, judge_it)
+        if self.hashing.is_full:
             self._hold_back()
 
-    def _judge(self, session: int, submit: said.Submit, hash_le: bytes) -> None:
+    def _judge(
+        self,
+        connection: Connection,
+        submit: Submitted,
+        rolled: Rolled,
+        hash_le: bytes,
+        chance: float,
+        is_believed: bool,
+    ) -> None:
+        blob = submit if isinstance(submit, BlobShare) else None
         event = seen.ShareHashed(
-            session,
+            connection.id,
             submit.request,
-            submit.worker,
+            submit.worker if isinstance(submit, said.Submit) else next(iter(connection.session.workers), ""),
             submit.job,
-            submit.extranonce2,
-            submit.ntime,
-            submit.nonce,
-            submit.version_bits,
+            rolled.extranonce2,
+            rolled.ntime,
+            rolled.nonce,
+            rolled.version_bits,
             hash_le,
+            blob.result_le if blob is not None and hash_le else b"",
+            chance,
+            is_believed,
         )
-        if self.passing.has_work and self.passing.take(event):
-            return
-        self.kernel.handle(event)
+        if not (self.passing.has_work and self.passing.take(event)):
+            self.kernel.handle(event)
         if self._is_congested:
             self._hold_back()
+        else:
+            self.ease()
 
     # ---------------------------------------------------------------- bounds
 
@@ -164,7 +176,7 @@ class LiveShell:
         """Read no machine until the queues are short again."""
         if not self._is_paused:
             self._is_paused = True
-            log.warning("too much work waits: machines are not read for a while", hashing=self._hashing)
+            log.warning("too much work waits: machines are not read for a while", hashing=self.hashing.waiting)
             for listener in self.listeners:
                 listener.pause()
 
@@ -175,7 +187,7 @@ class LiveShell:
 
     def ease(self) -> None:
         """Read the machines again, when there is room."""
-        if self._is_paused and self._hashing < HASHES_WAITING_MAX // 2 and not self._is_congested:
+        if self._is_paused and self.hashing.is_short and not self._is_congested:
             self._is_paused = False
             for listener in self.listeners:
                 listener.resume()
@@ -222,23 +234,17 @@ class LiveShell:
     def _answer_subscribe(self, effect: do.AnswerSubscribe) -> None:
         connection = self.connections.get(effect.session)
         if connection is not None:
-            connection.send(connection.session.subscribed(effect.request, effect.prefix, effect.extranonce2_size))
+            connection.send(connection.dialect.subscribed(connection.session, effect))
 
     def _answer_configure(self, effect: do.AnswerConfigure) -> None:
         connection = self.connections.get(effect.session)
         if connection is not None:
-            connection.send(
-                connection.session.configured(effect.request, effect.extensions, effect.mask, effect.minimum_difficulty)
-            )
+            connection.send(connection.dialect.configured(connection.session, effect))
 
     def _answer_authorize(self, effect: do.AnswerAuthorize) -> None:
         connection = self.connections.get(effect.session)
-        if connection is None:
-            return
-        if effect.problem:
-            connection.send(connection.session.refused(effect.request, 24, effect.problem))
-        else:
-            connection.send(connection.session.authorized(effect.request, effect.user))
+        if connection is not None:
+            connection.send(connection.dialect.authorized(connection.session, effect))
 
     def _answer(self, effect: do.Answer) -> None:
         connection = self.connections.get(effect.session)
@@ -253,36 +259,45 @@ class LiveShell:
         self.passing.raised.pop(effect.session, None)
         connection = self.connections.get(effect.session)
         if connection is not None:
-            connection.send(wire.set_difficulty_line(effect.difficulty))
+            connection.send(connection.dialect.difficulty(effect.difficulty))
 
     def _send_job(self, effect: do.SendJob) -> None:
         connection = self.connections.get(effect.session)
         if connection is not None:
             if self.passing.is_on:
                 self.passing.adjust(effect.session, effect.job)
-            connection.send(notify_of(self.kernel.pool.jobs[effect.job], clean=effect.clean))
+            job, terms = self.kernel.pool.jobs[effect.job], self.kernel.pool.sessions[effect.session].sent[effect.job]
+            self.hashing.prepare(job)
+            connection.send(connection.dialect.job(connection.session, job, terms, clean=effect.clean))
 
     def _broadcast_job(self, effect: do.BroadcastJob) -> None:
-        """Serialise once, write to all: the new-block path."""
-        job = self.kernel.pool.jobs[effect.job]
-        line = notify_of(job, clean=effect.clean)
+        """Serialise once, write to all: the new-block path. Where each machine has a job of its own, once for each."""
+        pool = self.kernel.pool
+        job, destination = pool.jobs[effect.job], pool.destinations[effect.destination]
+        self.hashing.prepare(job)
+        line = dialect_of(destination.settings.algorithm).shared_job(job, clean=effect.clean)
         connections = self.connections
-        for session_id in tuple(self.kernel.pool.destinations[effect.destination].channels[job.channel].working):
+        for session_id in tuple(destination.channels[job.channel].working):
             connection = connections.get(session_id)
             if connection is not None:
                 if self.passing.is_on:
                     self.passing.adjust(session_id, job.id)
-                connection.send_now(line)
+                connection.send_now(line or self._own_job(connection, effect))
+
+    def _own_job(self, connection: Connection, effect: do.BroadcastJob) -> bytes:
+        pool = self.kernel.pool
+        terms = pool.sessions[connection.id].sent[effect.job]
+        return connection.dialect.job(connection.session, pool.jobs[effect.job], terms, clean=effect.clean)
 
     def _send_extranonce(self, effect: do.SendExtranonce) -> None:
         connection = self.connections.get(effect.session)
         if connection is not None:
-            connection.send(connection.session.set_extranonce(effect.prefix, effect.extranonce2_size))
+            connection.send(connection.dialect.extranonce(connection.session, effect))
 
     def _send_mask(self, effect: do.SendMask) -> None:
         connection = self.connections.get(effect.session)
         if connection is not None:
-            connection.send(wire.set_mask_line(effect.mask))
+            connection.send(connection.dialect.mask(effect.mask))
 
     def _ask_reconnect(self, effect: do.AskReconnect) -> None:
         """Ask politely, one after the other; a machine that stays all the same is let go later."""
@@ -290,7 +305,7 @@ class LiveShell:
         if connection is not None:
             wait_s = effect.wait_ms / 1000 + self._rng.uniform(0.0, RECONNECT_SPREAD_S)
             loop = asyncio.get_running_loop()
-            loop.call_later(wait_s, connection.send, wire.reconnect_line())
+            loop.call_later(wait_s, connection.send, connection.dialect.reconnect())
             loop.call_later(wait_s + RECONNECT_PATIENCE_S, connection.close, "it was asked to reconnect and stayed")
 
     def _close_session(self, effect: do.CloseSession) -> None:
@@ -328,50 +343,6 @@ class LiveShell:
     def _wake(self, event: seen.ClockTicked) -> None:
         if not self.passing.holds_tick(event):
             self.kernel.handle(event)
-
-
-def header_of(found: tuple[Job, Terms], submit: said.Submit) -> bytes:
-    """Rebuild the header of a submitted share."""
-    job, terms = found
-    return judge.header_of(
-        job, terms, submit.extranonce2, ntime=submit.ntime, nonce=submit.nonce, version_bits=submit.version_bits
-    )
-
-
-def event_of(session: int, message: Message) -> seen.PoolEvent | None:
-    """Translate a message into an event; None where it asks nothing of the engine."""
-    match message:
-        case said.Subscribe():
-            return seen.SubscribeAsked(session, message.request, message.agent)
-        case said.Authorize():
-            return seen.AuthorizeAsked(session, message.request, message.user, message.password)
-        case said.Configure():
-            return seen.ConfigureAsked(
-                session, message.request, message.extensions, message.mask, message.minimum_difficulty
-            )
-        case said.SuggestDifficulty():
-            return seen.DifficultyAsked(session, message.request, message.difficulty)
-        case said.ExtranonceSubscribe():
-            return seen.ExtranonceAsked(session, message.request)
-        case _:
-            return None
-
-
-def notify_of(job: Job, *, clean: bool) -> bytes:
-    """Serialise a job for the wire."""
-    return wire.notify_line(
-        said.Notify(
-            job=job.id,
-            prevhash_le=job.prevhash_le,
-            coinbase_prefix=job.coinbase_prefix,
-            coinbase_suffix=job.coinbase_suffix,
-            branch=job.branch,
-            version=job.version,
-            nbits=job.nbits,
-            ntime=job.ntime,
-            is_clean=clean,
-        )
-    )
 
 
 def log_alert(effect: Alert) -> None:

@@ -14,24 +14,22 @@ node's yes and our commit.
 import asyncio
 import contextlib
 from collections.abc import Coroutine
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import msgspec
 import structlog
 
-from hashwright.adapters.nodes.base import BlockState, Node
+from hashwright.adapters.nodes.base import BlockState, CanJudgeProof, Node
 from hashwright.chain.coin import Coin
-from hashwright.chain.coinbase import decode_coinbase
-from hashwright.chain.template import Template, assemble_block, empty_template, template_of_gbt
 from hashwright.clock import Clock
-from hashwright.errors import AuthRejected, HashwrightError, NodeSyncing, OperatorError, Unavailable
+from hashwright.errors import AuthRejected, HashwrightError, NodeSyncing, NotSupported, OperatorError, Unavailable
 from hashwright.pool import events as seen
 from hashwright.pool.effects import SubmitBlock
+from hashwright.pool.records import Job
+from hashwright.runtime.node_work import REFRESH_S, AnyTemplate, work_of_node
 
 log = structlog.get_logger()
 
-REFRESH_S = 30.0
-"""How often a template is asked for while the tip stands: new fees, and a time that moves on."""
 PULSE_S = 5.0
 LATE_TEMPLATE_S = 0.25
 RETRY_S = (0.5, 1.0, 2.0, 5.0)
@@ -95,14 +93,15 @@ class NodeLink:
         self.destination = settings.destination
         self._settings = settings
         self.node = node
-        self.templates: dict[int, Template] = {}
+        self.templates: dict[int, AnyTemplate] = {}
         self._coin = coin
+        self._work = work_of_node(coin)
         self._clock = clock
         self._outbox = outbox
         self._tell = desk.tell
         self._desk = desk
         self._numbers = 0
-        self._newest: Template | None = None
+        self._newest: AnyTemplate | None = None
         self._wanted = asyncio.Event()
         self._moved = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -149,20 +148,20 @@ class NodeLink:
 
     async def _fetch_template(self) -> None:
         answer = await self.node.template(None)
-        template = template_of_gbt(answer, self._coin)
+        template = self._work.read(answer, self._coin)
         self._tell(seen.NodeChanged(self.destination, "ready", ""))
         self._announce(template)
 
-    def _announce(self, template: Template) -> None:
+    def _announce(self, template: AnyTemplate) -> None:
         """Make an event of a template, unless nothing in it is new."""
-        if self._newest is not None and same_work(self._newest, template):
+        if self._newest is not None and self._work.is_same(self._newest, template):
             return
         self._newest = template
         self._numbers += 1
         self.templates[self._numbers] = template
         for number in [n for n in self.templates if n <= self._numbers - TEMPLATES_MAX]:
             del self.templates[number]
-        self._tell(template_event(self.destination, self._numbers, template))
+        self._tell(self._work.event(self.destination, self._numbers, template))
 
     # ---------------------------------------------------------------- tips
 
@@ -188,7 +187,7 @@ class NodeLink:
         newest = self._newest
         if newest is None or newest.prevhash_display == tip_hash:
             return
-        empty = empty_template(newest, tip, self._coin, now_s=self._clock.now() // 1000)
+        empty = self._work.bridge(newest, tip, self._coin, now_s=self._clock.now() // 1000)
         if empty is not None:
             self._announce(empty)
 
@@ -209,11 +208,23 @@ class NodeLink:
         if template is None:
             log.critical("the template of a block is gone", block=effect.block_hash, template=effect.template)
             return
-        block = assemble_block(template, effect.header, effect.coinbase)
+        block = self._work.block(template, effect)
         self._spawn(self._submit(effect.block_hash, block))
         stored = StoredBlock(self.destination, effect.block_hash, block)
         with contextlib.suppress(Unavailable):  # the store is behind: the block goes out all the same
             self._outbox.put_outbox(outbox_key(effect.block_hash), "block", msgspec.msgpack.encode(stored))
+
+    async def hash_blob(self, job: Job, blob: bytes) -> bytes:
+        """Let the node hash a blob: the judge of RandomX where its library is missing.
+
+        Raises:
+            HashwrightError: it does not answer, or cannot do that.
+        """
+        assert job.blob is not None
+        if not hasattr(self.node, "calc_pow"):
+            raise NotSupported("This node hashes nothing for others.", code="HW-209")
+        judge = cast(CanJudgeProof, self.node)
+        return await judge.calc_pow(major_version=job.version, height=job.height, blob=blob, seed=job.blob.seed)
 
     def submit_again(self, stored: StoredBlock) -> None:
         """Send a block again that an earlier process left without an answer."""
@@ -243,7 +254,7 @@ class NodeLink:
         newest = await self._newest_coinbases()
         known = self._desk.known_blocks(self.destination)
         for height, block_hash, coinbase in newest:
-            reward = self._our_reward(coinbase)
+            reward = self._work.our_reward(self._settings, height, coinbase)
             if reward and block_hash not in known:
                 self._tell(seen.BlockRecovered(self.destination, block_hash, height, reward))
 
@@ -255,16 +266,6 @@ class NodeLink:
             except HashwrightError:
                 await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
                 failures += 1
-
-    def _our_reward(self, coinbase: bytes) -> int:
-        """Return what a coinbase pays us [minor units]; 0 where it does not carry our tag."""
-        try:
-            decoded = decode_coinbase(coinbase)
-        except ValueError:
-            return 0
-        if self._settings.coinbase_tag not in decoded.script_sig:
-            return 0
-        return sum(value for value, script in decoded.outputs if script == self._settings.payout_script)
 
     async def _watch_blocks(self) -> None:
         """Ask the chain, block by block, what became of ours."""
@@ -283,34 +284,6 @@ class NodeLink:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def template_event(destination: str, number: int, template: Template) -> seen.TemplateSeen:
-    """Return what the engine must know of a template; the transactions stay here."""
-    return seen.TemplateSeen(
-        destination=destination,
-        template=number,
-        height=template.height,
-        version=template.version,
-        prevhash_le=template.prevhash_le,
-        nbits=template.nbits,
-        curtime=template.curtime,
-        mintime=template.mintime,
-        coinbase_value=template.coinbase_value,
-        witness_commitment=template.witness_commitment,
-        branch=template.branch,
-    )
-
-
-def same_work(old: Template, new: Template) -> bool:
-    """Tell whether two templates differ in nothing but a few seconds."""
-    return (old.prevhash_le, old.branch, old.coinbase_value, old.nbits, old.version) == (
-        new.prevhash_le,
-        new.branch,
-        new.coinbase_value,
-        new.nbits,
-        new.version,
-    ) and new.curtime - old.curtime < REFRESH_S - 1
 
 
 def node_state(error: HashwrightError) -> NodeState:

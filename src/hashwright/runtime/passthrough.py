@@ -32,7 +32,6 @@ from hashwright.pool.step import TICK_KEY
 from hashwright.pool.workers import worker_name
 from hashwright.routing.events import PlanFailed, PlanRestored
 from hashwright.signals import ClockTicked, Outcome
-from hashwright.stratum import server as wire
 
 if TYPE_CHECKING:
     from hashwright.runtime.live import LiveShell
@@ -145,7 +144,7 @@ class PassThrough:
         work, terms = found
         wanted = work.upstream_difficulty if self.is_on and not work.is_own else terms.difficulty
         if wanted != self.raised.pop(session, terms.difficulty):
-            connection.send(wire.set_difficulty_line(wanted))
+            connection.send(connection.dialect.difficulty(wanted))
         if wanted != terms.difficulty:
             self.raised[session] = wanted
 
@@ -155,7 +154,7 @@ class PassThrough:
             session = self._shell.kernel.pool.sessions.get(session_id)
             connection = self._shell.connections.get(session_id)
             if session is not None and session.terms is not None and connection is not None:
-                connection.send(wire.set_difficulty_line(session.terms.difficulty))
+                connection.send(connection.dialect.difficulty(session.terms.difficulty))
         self.raised.clear()
 
     # ---------------------------------------------------------------- shares
@@ -270,6 +269,7 @@ class PassThrough:
             ntime=event.ntime,
             nonce=event.nonce,
             version_bits=event.version_bits,
+            hash_le=event.hash_le if job.blob is not None else b"",
         )
 
 

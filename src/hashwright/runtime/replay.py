@@ -6,17 +6,20 @@ run left behind.
 """
 
 import dataclasses
+import functools
 import zlib
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import msgspec
 
+from hashwright.chain.cryptonote.randomx import RandomX
 from hashwright.chain.proof import ALGORITHMS
 from hashwright.errors import Finding, InvariantBroken, OperatorError
 from hashwright.pool import judge, members
 from hashwright.pool.duplicates import Duplicates
 from hashwright.pool.events import ShareHashed
+from hashwright.pool.records import Job
 from hashwright.routing.snapshot import open_sealed, sealed
 from hashwright.runtime.engines import EngineEffect, EngineEvent, Engines, step
 from hashwright.runtime.kernel import POISONED, poisoned_effects, share_mark
@@ -188,15 +191,24 @@ def _check_hash(state: Engines, event: EngineEvent, mark: str, seq: int) -> list
     found = judge.find_job(state.pool, event.session, event.job)
     if found is None:
         return []
-    job, terms = found
-    header = judge.header_of(
-        job, terms, event.extranonce2, ntime=event.ntime, nonce=event.nonce, version_bits=event.version_bits
-    )
-    destination = state.pool.destinations.get(job.destination)
-    if destination is None:
+    destination = state.pool.destinations.get(found[0].destination)
+    if destination is None or event.is_believed:
         return []
-    algorithm = ALGORITHMS[destination.settings.algorithm]
-    return [] if algorithm.hash(header) == event.hash_le else [_finding(seq, "the hash of the share is another one")]
+    hashed = judge.input_of(found, judge.rolled_of(event))
+    hash_le = _hash_of(destination.settings.algorithm, found[0], hashed)
+    return [] if hash_le == event.hash_le else [_finding(seq, "the hash of the share is another one")]
+
+
+def _hash_of(algorithm: str, job: Job, hashed: bytes) -> bytes:
+    if job.blob is None:
+        return ALGORITHMS[algorithm].hash(hashed)
+    return _randomx(job.blob.seed).hash(hashed)
+
+
+@functools.lru_cache(maxsize=1)
+def _randomx(seed: bytes) -> RandomX:
+    """Keep the newest only: each takes 256 MiB."""
+    return RandomX(seed)
 
 
 def _finding(seq: int, message: str) -> Finding:

@@ -26,6 +26,7 @@ from hashwright.errors import AuthRejected, Disconnected, HashwrightError, Opera
 from hashwright.pool.channels import upstream_channel
 from hashwright.pool.events import ChannelOpened
 from hashwright.pool.payees import SOLO_SHARE_MIN
+from hashwright.pool.work import HEADER
 from hashwright.runtime.outgoing import check_outgoing
 from hashwright.runtime.upstream_link import MINIMUM_BITS, VERSION_MASK
 from hashwright.runtime.upstream_settings import UpstreamAddress, parse_address
@@ -391,7 +392,7 @@ class _Look:
 
 def room_of(prefix: bytes, extranonce2_size: int) -> Room:
     """Return what the search space of a connection means: the engine itself says how many machines it carries."""
-    channel = upstream_channel(ChannelOpened("", 0, prefix, extranonce2_size, 0), now=0)
+    channel = upstream_channel(ChannelOpened("", 0, prefix, extranonce2_size, 0), HEADER, now=0)
     return Room(
         prefix=prefix.hex(), extranonce2_size=extranonce2_size, own_bytes=channel.own_bytes, machines=channel.room
     )  # fmt: skip

@@ -18,10 +18,10 @@ from typing import Protocol, cast
 import structlog
 
 from hashwright.errors import OperatorError
+from hashwright.runtime.dialects import dialect_of
 from hashwright.runtime.tls import TlsDoor
 from hashwright.runtime.tls import tls_context as tls_context
 from hashwright.stratum.messages import Message
-from hashwright.stratum.server import ServerSession
 
 log = structlog.get_logger()
 
@@ -74,6 +74,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "address",
         "destination",
+        "dialect",
         "fileno",
         "garbage",
         "handshake",
@@ -91,7 +92,8 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, listener: "StratumListener") -> None:
         self.listener = listener
-        self.session = ServerSession()
+        self.dialect = listener.dialect
+        self.session = self.dialect.new_session(listener.algorithm)
         self.transport: asyncio.Transport | None = None
         self.handshake: asyncio.Task[None] | None = None
         """Of TLS; while it runs there is no transport."""
@@ -233,6 +235,7 @@ class StratumListener:
     def __init__(self, name: str, algorithm: str, desk: Desk, *, limits: Limits | None = None) -> None:
         self.name = name
         self.algorithm = algorithm
+        self.dialect = dialect_of(algorithm)
         self.desk = desk
         self.limits = limits or Limits()
         self.connections: dict[Connection, None] = {}

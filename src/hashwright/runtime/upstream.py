@@ -26,12 +26,12 @@ from typing import Any, Literal, Protocol
 
 import structlog
 
+from hashwright.chain.proof import ALGORITHMS
 from hashwright.clock import Clock
 from hashwright.errors import AuthRejected, ConfigError, HashwrightError
-from hashwright.pool.channels import LEFT_BYTES_MIN
 from hashwright.pool.effects import SubmitUpstream
 from hashwright.pool.events import PoolEvent, UpstreamChanged
-from hashwright.pool.extranonce import PREFIX_BYTES
+from hashwright.runtime.upstream_blob import BlobUpstreamLink
 from hashwright.runtime.upstream_dial import dial
 from hashwright.runtime.upstream_limits import UpstreamLimits as UpstreamLimits
 from hashwright.runtime.upstream_link import LinkEnd, UpstreamLink
@@ -158,13 +158,22 @@ class Upstream:
         self._order.failed(now_s=self._now_s(), is_refusal=is_refusal)
         self._change("refused" if is_refusal else "unreachable", reason)
 
+    async def connect_once(self, address: UpstreamAddress) -> UpstreamLink:
+        """Make one connection, up to its first job, to see whether this upstream can be used.
+
+        Raises:
+            HashwrightError: it did not come so far.
+        """
+        return await self._raise(address, opens_with_job=True)
+
     async def _raise(self, address: UpstreamAddress, *, opens_with_job: bool = False) -> UpstreamLink:
         """Make a connection, up to its login.
 
         Raises:
             HashwrightError: it did not come so far.
         """
-        link = UpstreamLink(self, address, password=password_of(self.settings), opens_with_job=opens_with_job)
+        make = BlobUpstreamLink if ALGORITHMS[self.settings.algorithm].work == "blob" else UpstreamLink
+        link = make(self, address, password=password_of(self.settings), opens_with_job=opens_with_job)
         self._links[link] = None
         try:
             context = self._tls() if address.is_tls else None
@@ -256,7 +265,7 @@ class Upstream:
 
     def room_made(self, link: UpstreamLink) -> None:
         """A connection has taken in as many waiting sessions as it has room for."""
-        for session in tuple(self._wanted)[: room_of(link.extranonce2_size)]:
+        for session in tuple(self._wanted)[: link.machines]:
             del self._wanted[session]
         self._make_wanted()
 
@@ -381,9 +390,3 @@ class Upstream:
             "waiting": len(self._wanted),
             "links": [link.describe() for link in self._links],
         }
-
-
-def room_of(extranonce2_size: int) -> int:
-    """Return how many sessions the engine lets share a connection: it keeps four bytes for each (pool/channels)."""
-    own_bytes = min(max(extranonce2_size - LEFT_BYTES_MIN, 0), PREFIX_BYTES)
-    return int(256**own_bytes)

@@ -24,6 +24,7 @@ from typing import Any, ClassVar, Literal, Protocol, cast
 
 from hashwright.clock import Clock
 from hashwright.errors import AuthRejected, Disconnected, HashwrightError
+from hashwright.pool.channels import LEFT_BYTES_MIN
 from hashwright.pool.effects import SubmitUpstream
 from hashwright.pool.events import (
     ChannelClosed,
@@ -32,6 +33,7 @@ from hashwright.pool.events import (
     SharesAnswered,
     UpstreamJobSeen,
 )
+from hashwright.pool.extranonce import PREFIX_BYTES
 from hashwright.runtime.upstream_limits import UpstreamLimits
 from hashwright.runtime.upstream_names import NameBook
 from hashwright.runtime.upstream_settings import UpstreamAddress, UpstreamSettings, pin_of
@@ -115,13 +117,13 @@ class UpstreamLink(asyncio.Protocol):
         """Ended, and the end is told."""
         self._owner, self._password, self._opens_with_job = owner, password, opens_with_job
         self._loop = asyncio.get_running_loop()
-        self._session = ClientSession(agent=AGENT)
+        self._session = self._new_session()
         self._is_flushing = False
         self._transport: asyncio.Transport | None = None
         self._prefix, self.extranonce2_size, self._mask = b"", 0, 0
         self._difficulty = NO_DIFFICULTY
-        self._early_job: said.Notify | None = None
-        self._jobs: dict[str, tuple[said.Notify, float]] = {}
+        self._early_job: Any = None
+        self._jobs: dict[str, tuple[Any, float]] = {}
         self._since_s = self._job_s = self._news_s = self._loop.time()
         self._news_left = float(owner.limits.news_burst)
         self._opened_at = self._last_job_at = self._last_accepted_at = 0
@@ -143,10 +145,7 @@ class UpstreamLink(asyncio.Protocol):
             self.close(f"{self.address.host} {problem}", kind="refused", code="HW-435")
             return
         tune(transport, send_buffer=self._owner.limits.send_buffer)
-        self._enter("subscribing")
-        if self._owner.settings.version_rolling:
-            self._session.configure(mask=VERSION_MASK, minimum_bits=MINIMUM_BITS, takes_extranonce=True)
-        self._session.subscribe()
+        self._greet()
         self._flush()
 
     def data_received(self, data: bytes) -> None:
@@ -209,6 +208,11 @@ class UpstreamLink(asyncio.Protocol):
         self.has_job.set()
         self._loop.call_soon(self._tell_end)
 
+    @property
+    def machines(self) -> int:
+        """Return how many machines it carries."""
+        return room_of(self.extranonce2_size)
+
     def lived_s(self) -> float:
         """Return the time since the login [s]."""
         return self._loop.time() - self._since_s
@@ -255,6 +259,27 @@ class UpstreamLink(asyncio.Protocol):
                 self._settle_name(name, is_allowed=False, reason="no answer")
             self._flush()
 
+    # ---------------------------------------------------------------- Bitcoin's words; other dialects have their own
+
+    def _new_session(self) -> Any:  # noqa: ANN401 (one of a dialect)
+        return ClientSession(agent=AGENT)
+
+    def _greet(self) -> None:
+        """Say the first words."""
+        self._enter("subscribing")
+        if self._owner.settings.version_rolling:
+            self._session.configure(mask=VERSION_MASK, minimum_bits=MINIMUM_BITS, takes_extranonce=True)
+        self._session.subscribe()
+
+    def _write_share(self, share: SubmitUpstream, name: str) -> int:
+        """Write a share and return the number of its request."""
+        bits = share.version_bits if self._mask else None
+        sent = said.Submit(None, name, share.job, share.extranonce2, share.ntime, share.nonce, bits)
+        return int(self._session.submit(sent))
+
+    def _event_of(self, job: Any) -> UpstreamJobSeen:  # noqa: ANN401 (one of a dialect)
+        return job_event(self._owner.settings.name, self.channel, job, self._difficulty)
+
     # ---------------------------------------------------------------- what the upstream says
 
     def _enter(self, stage: Stage) -> None:
@@ -276,13 +301,16 @@ class UpstreamLink(asyncio.Protocol):
             text = f"it refuses the user {self.names.base}: {message.reason} ({message.code})"
             self.close(text, kind="refused", code="HW-431")
         elif self.stage == "authorizing":
-            self._opened_at = self._owner.clock.now()
-            self._enter("open")
-            self._job_s = self._since_s
-            if not self._opens_with_job:
-                self._open()
+            self._logged_in()
             if self._early_job is not None:
                 self._hear_job(self._early_job)
+
+    def _logged_in(self) -> None:
+        self._opened_at = self._owner.clock.now()
+        self._enter("open")
+        self._job_s = self._since_s
+        if not self._opens_with_job:
+            self._open()
 
     def _open(self) -> None:
         self.was_open = True
@@ -321,7 +349,7 @@ class UpstreamLink(asyncio.Protocol):
     def _hear_difficulty(self, message: said.SetDifficulty) -> None:
         self._difficulty = message.difficulty
 
-    def _hear_job(self, job: said.Notify) -> None:
+    def _hear_job(self, job: Any) -> None:  # noqa: ANN401 (one of a dialect)
         if self.stage != "open":
             self._early_job = job
             return
@@ -332,16 +360,19 @@ class UpstreamLink(asyncio.Protocol):
         self._last_job_at = self._owner.clock.now()
         if not self.was_open:
             self._open()
-        self._owner.tell(job_event(self._owner.settings.name, self.channel, job, self._difficulty))
+        self._owner.tell(self._event_of(job))
         self.has_job.set()
 
-    def _remember(self, job: said.Notify) -> None:
-        if job.is_clean:
+    def _remember(self, job: Any) -> None:  # noqa: ANN401 (one of a dialect)
+        if self._is_clean(job):
             self._jobs.clear()
         self._jobs.pop(job.job, None)
         self._jobs[job.job] = (job, self._difficulty)
         if len(self._jobs) > JOBS_KEPT:
             del self._jobs[next(iter(self._jobs))]
+
+    def _is_clean(self, job: Any) -> bool:  # noqa: ANN401 (one of a dialect)
+        return bool(job.is_clean)
 
     def _may_tell(self) -> bool:
         """Count one piece of news; an upstream that floods us with them is let go."""
@@ -380,10 +411,7 @@ class UpstreamLink(asyncio.Protocol):
         self._flush_soon()
 
     def _send(self, share: SubmitUpstream, name: str) -> None:
-        bits = share.version_bits if self._mask else None
-        request = self._session.submit(
-            said.Submit(None, name, share.job, share.extranonce2, share.ntime, share.nonce, bits)
-        )
+        request = self._write_share(share, name)
         self.shares.sent(request, OpenShare(share.share, name, self._loop.time()))
 
     def _settle_name(self, name: str, *, is_allowed: bool, reason: str) -> None:
@@ -451,6 +479,12 @@ class UpstreamLink(asyncio.Protocol):
         said.ShowMessage: _hear_text,
         said.Fault: _hear_fault,
     }
+
+
+def room_of(extranonce2_size: int) -> int:
+    """Return how many sessions the engine lets share a connection: it keeps four bytes for each (pool/channels)."""
+    own_bytes = min(max(extranonce2_size - LEFT_BYTES_MIN, 0), PREFIX_BYTES)
+    return int(256**own_bytes)
 
 
 def job_event(destination: str, channel: int, job: said.Notify, difficulty: float) -> UpstreamJobSeen:

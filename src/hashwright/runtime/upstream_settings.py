@@ -18,7 +18,7 @@ from hashwright.chain.address import script_of_address
 from hashwright.chain.coin import Coin
 from hashwright.errors import ConfigError, Finding, HashwrightError, OperatorError
 from hashwright.pool.events import UpstreamSet
-from hashwright.runtime.destinations import START_DIFFICULTY
+from hashwright.runtime.destinations import START_DIFFICULTY, minimum_difficulty_of
 from hashwright.stratum.strict import CONTROL_CHARACTERS, TEXT_LIMIT
 
 KIND = "upstream"
@@ -63,7 +63,7 @@ class UpstreamSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     urls: list[str]
     user: str
     password: str = "x"  # noqa: S105 - Stratum's word for "none"
-    algorithm: Literal["sha256d", "scrypt"] = "sha256d"
+    algorithm: Literal["sha256d", "scrypt", "randomx"] = "sha256d"
     coin: str = ""
     network: str = "main"
     names: Literal["account", "workers", "mapped"] = "account"
@@ -109,7 +109,7 @@ def event_of_upstream(settings: UpstreamSettings) -> UpstreamSet:
         algorithm=settings.algorithm,
         payout_script=script,
         start_difficulty=settings.start_difficulty or START_DIFFICULTY[settings.algorithm],
-        minimum_difficulty=settings.minimum_difficulty or (1e-9 if easy else 1.0 / 65536),
+        minimum_difficulty=settings.minimum_difficulty or minimum_difficulty_of(settings.algorithm, is_easy=easy),
         shares_per_minute=settings.shares_per_minute,
         is_practice=settings.is_practice,
         leaves_on_mismatch=settings.leaves_on_mismatch,
@@ -195,6 +195,8 @@ def _check_urls(settings: UpstreamSettings) -> list[Finding]:
 
 def _check_names(settings: UpstreamSettings) -> list[Finding]:
     findings = []
+    if settings.algorithm == "randomx" and settings.names != "account":
+        findings.append(_finding("names", "is account with randomx: a share names nobody, so all are one account's"))
     if not _user(settings.user):
         findings.append(_finding("user", f"must be 1 to {TEXT_LIMIT} characters without blanks"))
     if not _password(settings.password):

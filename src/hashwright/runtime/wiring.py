@@ -44,6 +44,7 @@ from hashwright.runtime.kernel import Kernel
 from hashwright.runtime.live import LiveShell
 from hashwright.runtime.node_link import NodeLink, StoredBlock
 from hashwright.runtime.opening import open_store
+from hashwright.runtime.randomx import RandomXDesk
 from hashwright.runtime.supervisor import Supervisor
 from hashwright.runtime.system import SteadyClock, system_rng
 from hashwright.runtime.tcp import Limits, StratumListener, tls_context
@@ -91,6 +92,9 @@ class Hashwright:
         self.upstream_limits = UpstreamLimits()
         self._build_node = build_node or (lambda settings: destinations.build_node(settings, clock=self.clock))
         self._executor = concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="hash")
+        self._randomx = RandomXDesk(
+            threads=config.randomx_threads or max((os.cpu_count() or 1) - 1, 1), is_full=config.randomx_mode == "full"
+        )
         self._control: ControlServer | None = None
         self._tls: ssl.SSLContext | None = None
 
@@ -130,7 +134,9 @@ class Hashwright:
         )
         first = (boot << 32) + 1
         self._channels = itertools.count(first)
-        self.shell = LiveShell(clock=self.clock, executor=self._executor, rng=self.rng, first_session=first)
+        self.shell = LiveShell(
+            clock=self.clock, executor=self._executor, rng=self.rng, first_session=first, randomx=self._randomx
+        )
         self.shell.breather = Breather(call_soon=loop.call_soon, monotonic=self.clock.monotonic)
         self.kernel = self.shell.kernel = Kernel(
             self.recovered.state,
@@ -221,6 +227,7 @@ class Hashwright:
             desk=self,
         )
         self.links[name] = self.shell.nodes[name] = link
+        self.shell.hashing.by_node[name] = link.hash_blob
         self.supervisor.start(f"node {name}", link.run)
         if old is not None:
             self.supervisor.start(f"closing node {name}", old.aclose)
@@ -232,6 +239,7 @@ class Hashwright:
         self.setups.pop(name, None)
         self._drop_upstream(name)
         self.shell.nodes.pop(name, None)
+        self.shell.hashing.by_node.pop(name, None)
         self.supervisor.stop_service(f"node {name}")
         link = self.links.pop(name, None)
         if link is not None:
@@ -312,6 +320,7 @@ class Hashwright:
                 self._snapshot()
             await asyncio.to_thread(self.writer.close, STOP_S / 2)
         self._executor.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(self._randomx.close)
         self.store.close()
         log.info("stopped")
 

@@ -53,6 +53,7 @@ SHARE_TAILS: Final[Mapping[str, bytes]] = {
     "unauthorized": reply_tail(None, (UNAUTHORIZED, "Unauthorized worker")),
     "bad-time": reply_tail(None, (OTHER, "bad-time: ntime is outside of the window of the job")),
     "bad-version": reply_tail(None, (OTHER, "bad-version: version bits outside of the mask")),
+    "bad-hash": reply_tail(None, (OTHER, "bad-hash: the hash is another one")),
     "malformed": reply_tail(None, (OTHER, "malformed: wrong size of extranonce2 or version bits not agreed")),
 }
 """What a machine is told about a share, by the outcome's word."""

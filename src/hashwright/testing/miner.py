@@ -113,6 +113,21 @@ def parse_url(url: str) -> tuple[str, int]:
     return match[1].strip("[]"), int(match[2])
 
 
+async def connect(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to a pool.
+
+    Raises:
+        Unavailable: nothing answers there.
+    """
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            return await asyncio.open_connection(host, port)
+    except (OSError, TimeoutError) as error:
+        raise Unavailable(
+            f"Nothing answers on {host}:{port}.", code="HW-105", hint="Is `hw up` running, and is this its address?"
+        ) from error
+
+
 def search(work: Search) -> tuple[int, ...]:
     """Try a span of nonces and return those whose hash is not above the target."""
     hash_header = ALGORITHMS[work.algorithm].hash
@@ -166,7 +181,8 @@ class Miner:
         return self.summary
 
     async def _one_connection(self, host: str, port: int, pool: concurrent.futures.Executor) -> None:
-        reader, self._writer = await self._connect(host, port)
+        reader, self._writer = await connect(host, port)
+        self._say(MinerEvent(kind="connected", text=f"{host}:{port}"))
         await self._work(reader, pool)
 
     def _begin_anew(self) -> None:
@@ -180,17 +196,6 @@ class Miner:
         self._comes_again = False
         self._reconnects += 1
         self.summary.reason = ""
-
-    async def _connect(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        try:
-            async with asyncio.timeout(CONNECT_S):
-                connection = await asyncio.open_connection(host, port)
-        except (OSError, TimeoutError) as error:
-            raise Unavailable(
-                f"Nothing answers on {host}:{port}.", code="HW-105", hint="Is `hw up` running, and is this its address?"
-            ) from error
-        self._say(MinerEvent(kind="connected", text=f"{host}:{port}"))
-        return connection
 
     async def _work(self, reader: asyncio.StreamReader, pool: concurrent.futures.Executor) -> None:
         self._session.configure(mask=VERSION_MASK)

@@ -75,7 +75,7 @@ def test_show_names_the_origin_of_each_value(capsys, tmp_path, monkeypatch):
 def test_show_in_json(capsys, tmp_path):
     said = hw(capsys, "admin", "config", "show", "--json", "--data-dir", tmp_path)
     settings = json.loads(said.out)["settings"]
-    assert settings["listen"]["value"] == ["sha256d=127.0.0.1:3333", "scrypt=127.0.0.1:3335"]
+    assert settings["listen"]["value"] == ["sha256d=127.0.0.1:3333", "scrypt=127.0.0.1:3335", "randomx=127.0.0.1:3337"]
 
 
 def test_wrong_settings_end_with_3_and_name_each(capsys, tmp_path):

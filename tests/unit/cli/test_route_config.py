@@ -86,7 +86,7 @@ def test_routes_are_checked_against_the_destinations_of_file_and_database(capsys
     places = [f"{finding.place.partition(', ')[2]}: {finding.message}" for finding in caught.value.findings]
     assert places == [
         "route.sha256d.targets: there is no destination 'hoem'; there are: far",
-        "route.md5.algorithm: 'md5' is none of sha256d, scrypt",
+        "route.md5.algorithm: 'md5' is none of sha256d, scrypt, randomx",
         "route.md5.targets: must be 1 to 64 destinations",
         "pin.kai r1.worker: 'kai r1' is no worker's name: 1 to 128 letters, digits and - _ @ + : . with * for any",
     ]

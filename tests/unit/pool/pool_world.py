@@ -14,6 +14,7 @@ from hashwright.pool.events import (
 )
 from hashwright.pool.records import PoolState
 from hashwright.pool.step import step
+from hashwright.pool.work import Rolled
 
 NOW = 1_800_000_000_000
 EASY_BITS = 0x207FFFFF
@@ -90,14 +91,8 @@ class World:
         fields = {"extranonce2": b"\x00" * 8, "ntime": the_job.ntime, "version_bits": None} | changes
         while True:
             self.nonce += 1
-            header = judge.header_of(
-                the_job,
-                terms,
-                fields["extranonce2"],
-                ntime=fields["ntime"],
-                nonce=self.nonce,
-                version_bits=fields["version_bits"],
-            )
+            rolled = Rolled(fields["extranonce2"], fields["ntime"], self.nonce, fields["version_bits"])
+            header = judge.input_of(found, rolled)
             hash_le = sha256d(header)
             hash_be = hash_le[::-1]
             is_block, is_share = hash_be <= the_job.network_target_be, hash_be <= terms.target_be

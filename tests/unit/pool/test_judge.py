@@ -4,8 +4,8 @@ import pytest
 
 from hashwright.pool.effects import AnswerShare, CreditWork, SubmitBlock
 from hashwright.pool.events import ConfigureAsked, SessionClosed, ShareHashed
-from hashwright.pool.judge import version_of
 from hashwright.pool.records import Terms
+from hashwright.pool.work import version_of
 from unit.pool.pool_world import EASY_BITS, World, template
 
 

@@ -20,6 +20,7 @@ from hashwright.pool.events import (
 )
 from hashwright.pool.records import PoolState
 from hashwright.pool.step import step
+from hashwright.pool.work import Rolled
 from hashwright.signals import MoveMachine
 from unit.pool.pool_world import HARD_BITS, NOW, SCRIPT, destination, template
 
@@ -131,9 +132,7 @@ class UpstreamWorld:
         while True:
             self.nonce += 1
             extranonce2 = bytes(terms.extranonce2_size)
-            header = judge.header_of(
-                the_job, terms, extranonce2, ntime=the_job.ntime, nonce=self.nonce, version_bits=None
-            )
+            header = judge.input_of((the_job, terms), Rolled(extranonce2, the_job.ntime, self.nonce, None))
             hash_le = sha256d(header)
             if above < int.from_bytes(hash_le, "little") <= wanted:
                 return ShareHashed(

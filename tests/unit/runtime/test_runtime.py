@@ -44,8 +44,12 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(tmp_pat
         "listen": "default",
         "tls_certificate": "default",
         "tls_key": "default",
+        "randomx_mode": "default",
+        "randomx_threads": "default",
     }
-    assert {str(item) for item in config.listen} == {"sha256d=127.0.0.1:3333", "scrypt=127.0.0.1:3335"}
+    assert {str(item) for item in config.listen} == {
+        "sha256d=127.0.0.1:3333", "scrypt=127.0.0.1:3335", "randomx=127.0.0.1:3337",
+    }  # fmt: skip
 
 
 def test_every_problem_is_reported_at_once_with_its_place(tmp_path):

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from hashwright.pool.channels import upstream_channel
 from hashwright.pool.events import ChannelOpened, ShareVerdict
-from hashwright.runtime.upstream import room_of
+from hashwright.pool.work import HEADER
 from hashwright.runtime.upstream_limits import UpstreamLimits
+from hashwright.runtime.upstream_link import room_of
 from hashwright.runtime.upstream_names import NAMES_MAX, NameBook, wished_name
 from hashwright.runtime.upstream_order import AddressOrder
 from hashwright.runtime.upstream_settings import parse_address, parse_upstream
@@ -220,7 +221,7 @@ def test_refusals_count_in_a_row_and_only_under_the_base_name():
 
 @pytest.mark.parametrize("size", range(1, 17))
 def test_the_room_of_a_connection_is_what_the_engine_makes_of_it(size):
-    assert room_of(size) == upstream_channel(ChannelOpened("far", 1, b"", size, 0), now=0).room
+    assert room_of(size) == upstream_channel(ChannelOpened("far", 1, b"", size, 0), HEADER, now=0).room
 
 
 # -------------------------------------------------------------------- sockets

@@ -194,3 +194,12 @@ def _miner_inputs(reader: _Reader) -> tuple[int, int, int]:
             raise ValueError(f"the miner transaction has an output of unknown kind {kind}")
         reader.take(HASH + (kind == OUTPUT_TAGGED_KEY))
     return unlock, height, paid
+
+
+def paid_by(miner_transaction: bytes) -> int:
+    """Return what a miner transaction pays [piconero], with its last byte or without.
+
+    Raises:
+        ValueError: it does not parse.
+    """
+    return _miner_inputs(_Reader(miner_transaction))[2]
