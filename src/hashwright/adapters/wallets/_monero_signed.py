@@ -9,6 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from hashwright.adapters.wallets.base import Broadcast, refuse_other, refuse_watch_only
+from hashwright.chain.cryptonote.address import MoneroAddress, read_address
+from hashwright.chain.cryptonote.payee import payee_of_address
 from hashwright.chain.cryptonote.payments import payments_of
 from hashwright.chain.cryptonote.transaction import HiddenTransaction, read_transaction
 from hashwright.errors import InvariantBroken, OperatorError
@@ -66,8 +68,8 @@ class SignedPayment:
     kept: KeptPayment
 
 
-def read_signed(payout: str, answer: object, payments: Sequence[tuple[bytes, int]]) -> SignedPayment:
-    """Read what a wallet signed and prove that it pays exactly these (payee, piconero).
+def read_signed(payout: str, answer: object, payments: Sequence[tuple[bytes, int]], *, change: bytes) -> SignedPayment:
+    """Read what a wallet signed and prove that it pays exactly these (payee, piconero), and the rest to `change`.
 
     Raises:
         OperatorError: it is something else, or the wallet has no keys (HW-624).
@@ -78,7 +80,7 @@ def read_signed(payout: str, answer: object, payments: Sequence[tuple[bytes, int
             raise refuse_watch_only()
         if told.multisig_txset:
             raise refused("it needs the signatures of others (multisig)")
-        return _proven(payout, told, payments)
+        return _proven(payout, told, payments, change)
     except (msgspec.ValidationError, ValueError) as error:
         raise refused(f"what it signed cannot be read ({error})") from error
 
@@ -132,12 +134,27 @@ def refused(problem: str) -> OperatorError:
     )
 
 
-def _proven(payout: str, told: SignedAnswer, payments: Sequence[tuple[bytes, int]]) -> SignedPayment:
+def change_payee(primary: str, account: str) -> bytes:
+    """Return to whom a wallet's change goes: an account's spend key, found by the view key of the whole wallet."""
+    whole, part = read_address(primary), read_address(account)
+    text = MoneroAddress(
+        network=whole.network, kind="standard", spend_key=part.spend_key, view_key=whole.view_key
+    ).text  # fmt: skip
+    return payee_of_address(text)[0]
+
+
+def _proven(payout: str, told: SignedAnswer, payments: Sequence[tuple[bytes, int]], change: bytes) -> SignedPayment:
     blob, metadata = _bytes(told.tx_blob), _bytes(told.tx_metadata)
     transaction: HiddenTransaction = read_transaction(blob)
-    paid = payments_of(transaction, _bytes(told.tx_key), [payee for payee, _ in payments])
+    paid = payments_of(transaction, _bytes(told.tx_key), [*(payee for payee, _ in payments), change])
+    others = [it for it in paid if it[0] != change or it in payments]
     is_same = (transaction.id, transaction.fee) == (told.tx_hash, told.fee)
-    if not is_same or _sums(paid) != _sums(payments) or metadata[: 1 + len(blob)] != METADATA_HEAD + blob:
+    is_whole = len(paid) == len(transaction.outputs)  # no output is a stranger's
+    if (
+        not (is_same and is_whole)
+        or _sums(others) != _sums(payments)
+        or metadata[: 1 + len(blob)] != METADATA_HEAD + blob
+    ):
         raise refuse_other(payout)
     return SignedPayment(
         txid_display=transaction.id,

@@ -87,8 +87,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 class MoneroWallet:
     """One account of a wallet."""
 
-    def __init__(self, config: Config, rpc: MoneroRpc, node: MoneroRpc, *, is_watch_only: bool) -> None:
+    def __init__(self, config: Config, rpc: MoneroRpc, node: MoneroRpc, *, is_watch_only: bool, change: bytes) -> None:
         self.is_watch_only = is_watch_only
+        self._change = change
         self._config = config
         self._rpc = rpc
         self._node = node
@@ -227,7 +228,7 @@ class MoneroWallet:
         payments = list(order.payments_at(shared))
         taken = {image for image, _ in reserved}
         for _ in range(FREEZE_TRIES):
-            found = signed.read_signed(order.payout, await self._transfer(payments), payments)
+            found = signed.read_signed(order.payout, await self._transfer(payments), payments, change=self._change)
             if order.is_fee_on_top:
                 order.payments_at(found.fee)  # the limit of the fee
             again = taken.intersection(found.key_images)
@@ -322,12 +323,15 @@ async def open_wallet(config: Config, *, currency: Currency, network: str = "") 
     """
     login = MoneroLogin(user=config.rpc_user, password_from=config.rpc_password_from)
     rpc = MoneroRpc(config.rpc_url, login=login, timeout_s=config.timeout_s, who="wallet")
-    own = MoneroLogin(user=config.node_rpc_user, password_from=config.node_rpc_password_from)
-    node = MoneroRpc(config.node_rpc_url, login=own, timeout_s=config.timeout_s)
+    node_login = MoneroLogin(user=config.node_rpc_user, password_from=config.node_rpc_password_from)
+    node = MoneroRpc(config.node_rpc_url, login=node_login, timeout_s=config.timeout_s)
     try:
-        _check_network(await _address(rpc, config), network)
+        own = await _address(rpc, config)
+        _check_network(own, network)
+        primary = str((await rpc.ask("get_address", {"account_index": 0}))["address"])
         await _refresh(rpc)
-        return MoneroWallet(config, rpc, node, is_watch_only=await _is_watch_only(rpc))
+        is_watch_only, change = await _is_watch_only(rpc), signed.change_payee(primary, own)
+        return MoneroWallet(config, rpc, node, is_watch_only=is_watch_only, change=change)
     except BaseException:
         await rpc.aclose()
         await node.aclose()
