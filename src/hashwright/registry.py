@@ -44,6 +44,7 @@ KINDS: Final = {
     "policies": Kind(package="hashwright.planner.policies", attribute="POLICY"),
     "schemes": Kind(package="hashwright.pool.schemes", attribute="SCHEME"),
     "tariffs": Kind(package="hashwright.adapters.tariffs", attribute="PLUGIN"),
+    "wallets": Kind(package="hashwright.adapters.wallets", attribute="PLUGIN"),
     "upstreams": Kind(package="hashwright.adapters.upstreams", attribute="READER"),
 }
 NOT_PLUGINS: Final = frozenset({"base"})
