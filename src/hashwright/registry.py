@@ -43,6 +43,7 @@ KINDS: Final = {
     "schemes": Kind(package="hashwright.pool.schemes", attribute="SCHEME"),
     "tariffs": Kind(package="hashwright.adapters.tariffs", attribute="PLUGIN"),
     "upstreams": Kind(package="hashwright.adapters.upstreams", attribute="READER"),
+    "weather": Kind(package="hashwright.adapters.weather", attribute="PLUGIN"),
 }
 NOT_PLUGINS: Final = frozenset({"base"})
 """File names that every kind keeps for itself; those with a leading underscore or dot are not plug-ins either."""

@@ -24,6 +24,8 @@ COMMANDS = {
     "doctor": "doctor:doctor",
     "pool": "pool:pool",
     "route": "route:route",
+    "plan": "plan:plan",
+    "backtest": "backtest:backtest",
     "ledger": "ledger:ledger",
     "miner": "miner:miner",
     "admin": "admin:admin",
@@ -32,6 +34,7 @@ COMMANDS = {
 PANELS: list[CommandGroupDict] = [
     {"name": "Start", "commands": ["demo", "up"]},
     {"name": "Look", "commands": ["status", "ledger", "doctor"]},
+    {"name": "Decide", "commands": ["plan", "backtest"]},
     {"name": "Mine", "commands": ["pool", "route", "miner"]},
     {"name": "Care", "commands": ["admin", "completion"]},
 ]
