@@ -8,6 +8,9 @@ the temperature coefficient. The sun's place must be that of the middle of the s
 that looks south loses a percent, and one that looks west gains several.
 """
 
+import contextlib
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -46,12 +49,13 @@ def solar_power_w(arrays: tuple[SolarArray, ...], weather: Weather, *, latitude:
     """
     pvlib = _pvlib()
     times = _middles(weather)
-    sun = pvlib.solarposition.get_solarposition(
-        times, latitude, longitude, altitude=weather.altitude_m, temperature=_mean(weather.air_c, 12.0)
-    )
     total = np.zeros(len(weather.ghi))
-    for array in arrays:
-        total = total + _array_power_w(pvlib, array, weather, sun, times)
+    with _without_warnings():
+        sun = pvlib.solarposition.get_solarposition(
+            times, latitude, longitude, altitude=weather.altitude_m, temperature=_mean(weather.air_c, 12.0)
+        )
+        for array in arrays:
+            total = total + _array_power_w(pvlib, array, weather, sun, times)
     unknown = np.isnan(weather.ghi) | np.isnan(weather.dni) | np.isnan(weather.dhi)
     return np.where(unknown, np.nan, total)
 
@@ -92,7 +96,8 @@ def clear_sky(
     """
     pvlib = _pvlib()
     place = pvlib.location.Location(latitude, longitude, altitude=altitude_m)
-    sky = place.get_clearsky(_middles(times_from), model="ineichen")
+    with _without_warnings():
+        sky = place.get_clearsky(_middles(times_from), model="ineichen")
     direct, whole = sky["dni"].to_numpy() * clearness, sky["ghi"].to_numpy()
     # What a cloud takes from the beam it gives back in part as diffuse light.
     diffuse = sky["dhi"].to_numpy() + 0.3 * (1 - clearness) * (whole - sky["dhi"].to_numpy())
@@ -101,6 +106,14 @@ def clear_sky(
     return Weather(
         **rest, ghi=horizontal, dni=direct, dhi=diffuse, altitude_m=altitude_m, known_at_ms=times_from.known_at_ms
     )
+
+
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Keep what pandas says to pvlib about names of the future away from people, who cannot act on it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _middles(weather: Weather) -> Any:  # noqa: ANN401 (pandas loads late)
