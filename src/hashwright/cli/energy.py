@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 BARS = " ▁▂▃▄▅▆▇█"
 LABEL = 13
+NARROW = 100
 STRIP_MIN, STRIP_WIDE = 48, 96
 METHODS = {
     "exact": "solved exactly",
@@ -131,7 +132,8 @@ def show(terminal: Terminal, drawn: Drawn) -> None:
     if not terminal.is_text:
         _strip(terminal, drawn)
         terminal.line()
-    terminal.table(_block_table(drawn, blocks))
+    is_narrow = not terminal.is_text and terminal.console().width < NARROW
+    terminal.table(_block_table(drawn, blocks, is_narrow=is_narrow))
     if not terminal.is_text:
         terminal.line()
     terminal.table(_source_table(totals, drawn.currency))
@@ -148,7 +150,7 @@ def headline(drawn: Drawn, totals: "Totals", blocks: "tuple[Block, ...]") -> lis
         f"next {drawn.clock(changed.first)}: {changed.machines} ({changed.reason})"
     )  # fmt: skip
     span = duration_text(drawn.plan.grid.count * 900)
-    verdict = "loses" if totals.value < 0 else "brings"
+    verdict = "lose" if totals.value < 0 else "bring"
     gap = "its gap is not known" if drawn.plan.gap is None else f"at most {100 * drawn.plan.gap:.2f} % from the best"
     if drawn.plan.gap is not None and drawn.plan.bound is not None and drawn.plan.gap > 1:
         gap = f"at most {drawn.plan.bound - drawn.plan.value:.2f} {drawn.currency} from the best"
@@ -221,22 +223,24 @@ def _marks(drawn: Drawn, size: int) -> str:
     return "".join(line).rstrip()
 
 
-def _block_table(drawn: Drawn, blocks: "tuple[Block, ...]") -> Table:
-    heads = ("from", "run", "why", "power costs", "earns", "machines kW", "own kW", "grid kW", "battery")
+def _block_table(drawn: Drawn, blocks: "tuple[Block, ...]", *, is_narrow: bool) -> Table:
+    heads = ("from", "run", "why", "power", "earns", "machines kW", "own kW", "grid kW", "battery")
     has_battery, has_own = drawn.problem.site.battery is not None, bool(drawn.problem.own_w.any())
     machines = sum(it.count for it in drawn.problem.groups)
-    kept = [head for head in heads if (head != "battery" or has_battery) and (head != "own kW" or has_own)]
+    left_out = {*(() if has_battery else ("battery",)), *(() if has_own else ("own kW",))}
+    left_out |= {"machines kW", "own kW"} if is_narrow else set()
+    kept = [head for head in heads if head not in left_out]
     rows = []
     for it in blocks:
         cells = {
             "from": drawn.clock(it.first),
             "run": f"{it.machines}/{machines}",
             "why": it.reason,
-            "power costs": f"{it.price:.3f}",
+            "power": f"{it.price:.3f}",
             "earns": f"{it.earns:.3f}",
             "machines kW": f"{it.machines_kw:.1f}",
             "own kW": f"{it.own_kw:.1f}",
-            "grid kW": f"{it.grid_kw:+.1f}",
+            "grid kW": signed(it.grid_kw, 1),
             "battery": "" if it.battery_percent is None else f"{it.battery_percent:.0f} %",
         }
         rows.append(tuple(cells[head] for head in kept))
@@ -261,9 +265,15 @@ def sources(totals: "Totals") -> list[tuple[str, float, float | None]]:
     return [row for row in rows if abs(row[1]) > 1e-9 or (row[2] is not None and abs(row[2]) > 1e-9)]
 
 
+def signed(value: float, digits: int) -> str:
+    """Write a number with its sign; what rounds to nothing has none."""
+    text = f"{value:+,.{digits}f}"
+    return text[1:] if float(text.replace(",", "")) == 0 else text
+
+
 def _source_table(totals: "Totals", currency: str) -> Table:
-    rows = [(name, f"{kwh:+,.1f}", "" if money is None else f"{money:+,.2f}") for name, kwh, money in sources(totals)]
-    rows.append(("sum", f"{sum(it[1] for it in sources(totals)):+,.1f}", f"{totals.value:+,.2f}"))
+    rows = [(name, signed(kwh, 1), "" if money is None else signed(money, 2)) for name, kwh, money in sources(totals)]
+    rows.append(("sum", signed(sum(it[1] for it in sources(totals)), 1), signed(totals.value, 2)))
     heads = ("energy", "kWh", currency)
     return Table(heads=heads, rows=tuple(rows), right=frozenset(heads[1:]))
 

@@ -3,7 +3,7 @@
 import html
 from typing import TYPE_CHECKING
 
-from hashwright.cli.energy import Drawn, headline, sources, strip_rows
+from hashwright.cli.energy import Drawn, headline, signed, sources, strip_rows
 
 if TYPE_CHECKING:
     from hashwright.planner.dispatch_problem import FloatArray
@@ -37,14 +37,14 @@ def page(drawn: Drawn) -> str:
         [
             (
                 drawn.clock(it.first), str(it.machines), it.reason, f"{it.price:.3f}", f"{it.earns:.3f}",
-                f"{it.machines_kw:.1f}", f"{it.grid_kw:+.1f}",
+                f"{it.machines_kw:.1f}", signed(it.grid_kw, 1),
             )
             for it in blocks
         ],
     )  # fmt: skip
     energy = _table(
         ("energy", "kWh", drawn.currency),
-        [(name, f"{kwh:+,.1f}", "" if money is None else f"{money:+,.2f}") for name, kwh, money in sources(totals)],
+        [(name, signed(kwh, 1), "" if money is None else signed(money, 2)) for name, kwh, money in sources(totals)],
     )
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'

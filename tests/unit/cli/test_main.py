@@ -61,6 +61,7 @@ def test_the_commands_of_this_part_are_there():
         "route status", "route set", "route move", "route test",
         "ledger balance", "ledger day", "ledger explain", "ledger check", "ledger export",
         "ledger prices", "ledger reconcile", "ledger cost", "ledger workers",
+        "plan energy", "backtest",
         "admin backup", "admin restore", "admin replay",
         "admin config show", "admin config export", "admin config apply",
     }  # fmt: skip
