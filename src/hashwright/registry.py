@@ -46,6 +46,7 @@ KINDS: Final = {
     "tariffs": Kind(package="hashwright.adapters.tariffs", attribute="PLUGIN"),
     "wallets": Kind(package="hashwright.adapters.wallets", attribute="PLUGIN"),
     "upstreams": Kind(package="hashwright.adapters.upstreams", attribute="READER"),
+    "weather": Kind(package="hashwright.adapters.weather", attribute="PLUGIN"),
 }
 NOT_PLUGINS: Final = frozenset({"base"})
 """File names that every kind keeps for itself; those with a leading underscore or dot are not plug-ins either."""
