@@ -22,6 +22,8 @@ COMMANDS = {
     "up": "up:up",
     "status": "status:status",
     "doctor": "doctor:doctor",
+    "find": "find:find",
+    "fleet": "fleet:fleet",
     "pool": "pool:pool",
     "route": "route:route",
     "ledger": "ledger:ledger",
@@ -31,8 +33,8 @@ COMMANDS = {
 }
 PANELS: list[CommandGroupDict] = [
     {"name": "Start", "commands": ["demo", "up"]},
-    {"name": "Look", "commands": ["status", "ledger", "doctor"]},
-    {"name": "Mine", "commands": ["pool", "route", "miner"]},
+    {"name": "Look", "commands": ["status", "find", "ledger", "doctor"]},
+    {"name": "Mine", "commands": ["pool", "route", "fleet", "miner"]},
     {"name": "Care", "commands": ["admin", "completion"]},
 ]
 

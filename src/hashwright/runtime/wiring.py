@@ -27,6 +27,7 @@ from hashwright.routing.events import PlanFailed
 from hashwright.runtime import (
     commands,
     destinations,
+    fleet_commands,
     payouts,
     receivables,
     reconcile,
@@ -40,6 +41,7 @@ from hashwright.runtime.config import Config
 from hashwright.runtime.control import ControlServer, socket_path
 from hashwright.runtime.destinations import DestinationSettings
 from hashwright.runtime.engines import EngineEvent
+from hashwright.runtime.fleet import FleetService
 from hashwright.runtime.kernel import Kernel
 from hashwright.runtime.live import LiveShell
 from hashwright.runtime.node_link import NodeLink, StoredBlock
@@ -87,6 +89,7 @@ class Hashwright:
         self.setups: dict[str, setups.Setup] = {}
         """What runs, as it was set: to see at a reload what changed."""
         self.broken: dict[str, str] = {}
+        self.fleet: FleetService | None = None
         self.limits = Limits()
         self.upstream_limits = UpstreamLimits()
         self._build_node = build_node or (lambda settings: destinations.build_node(settings, clock=self.clock))
@@ -270,11 +273,14 @@ class Hashwright:
             )
         verbs = commands.table(self) | route_commands.table(self) | payouts.commands(self)
         verbs |= reconcile.commands(self) | receivables.commands(self) | schemes.commands(self)
+        verbs |= fleet_commands.commands(self)
         self._control = ControlServer(socket_path(self.config.data_dir), verbs)
         await self._control.start()
         self.supervisor.start("snapshots", self._keep_snapshots)
         payouts.start_all(self)
         receivables.start_all(self)
+        self.fleet = FleetService(self)
+        self.fleet.start()
 
     # ---------------------------------------------------------------- run and stop
 
@@ -306,6 +312,8 @@ class Hashwright:
             await link.aclose()
         for upstream in self.upstreams.values():
             await upstream.aclose()
+        if self.fleet is not None:
+            await self.fleet.aclose()
         if hasattr(self, "kernel"):
             self.kernel.close()
             if self.supervisor.failure is None:
@@ -388,6 +396,8 @@ class Hashwright:
         """
         try:
             setups.reload(self)
+            if self.fleet is not None:
+                self.fleet.reload()
             if self.shell.passing.is_on:
                 self.shell.passing.go_safe()
             if self._tls is not None and self.config.tls_certificate is not None:

@@ -18,7 +18,7 @@ from sqlalchemy import (
     event,
 )
 
-from hashwright.store import dialect, ledger_schema
+from hashwright.store import dialect, fleet, ledger_schema
 from hashwright.store.dialect import Trigger
 from hashwright.store.reasons import REASON_CHARACTERS
 
@@ -232,4 +232,5 @@ def _create_triggers(_target: MetaData, connection: Connection, **_options: obje
 ledger_schema.add_tables(metadata)
 ledger_schema.add_prices(metadata)
 ledger_schema.add_readings(metadata)
+fleet.add_tables(metadata)
 event.listen(metadata, "after_create", _create_triggers)

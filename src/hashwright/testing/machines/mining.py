@@ -18,7 +18,7 @@ from hashwright.testing.miner import AGENT, Search, head_of, parse_url, search
 
 SLICE = 1_500
 """Hashes of one turn: some two milliseconds."""
-TURNS_MAX = 20
+TURNS_MAX = 4
 """Turns for one share; a pool that asks for more gets fewer shares."""
 LOOK_S = 0.5
 RETRY_S = 3.0

@@ -34,6 +34,8 @@ RATINGS: dict[Kind, tuple[float, float, str]] = {
 MIX: tuple[Kind, ...] = ("cgminer", "cgminer", "cgminer", "axeos", "xmrig")
 SHARE_EVERY_S = 10.0
 SPARE_FILES = 200
+TINY = "d=2.5e-07"
+"""The difficulty that the machines ask for by their password: some thousand hashes a share."""
 
 
 class Park:
@@ -108,7 +110,7 @@ def make_machines(
         watts, rate, model = RATINGS[kind]
         spread = rng.uniform(0.9, 1.1)
         name = f"sim-{index + 1:04d}"
-        pools = [Pool(url=pool, user=f"sim.{name}")] if pool else []
+        pools = [Pool(url=pool, user=f"sim.{name}", password=TINY)] if pool else []
         machines.append(
             Machine(name=name, kind=kind, host=str(start + index), port=port or PORTS[kind],
                     rated_w=round(watts * spread),
