@@ -39,6 +39,7 @@ class _Source:
 
 KINDS: Final = {
     "coins": Kind(package="hashwright.chain.coins", attribute="COIN"),
+    "devices": Kind(package="hashwright.adapters.devices", attribute="PLUGIN"),
     "feeds": Kind(package="hashwright.adapters.feeds", attribute="FEED"),
     "nodes": Kind(package="hashwright.adapters.nodes", attribute="PLUGIN"),
     "policies": Kind(package="hashwright.planner.policies", attribute="POLICY"),

@@ -23,6 +23,8 @@ COMMANDS = {
     "web": "web:web",
     "status": "status:status",
     "doctor": "doctor:doctor",
+    "find": "find:find",
+    "fleet": "fleet:fleet",
     "pool": "pool:pool",
     "route": "route:route",
     "autopilot": "autopilot:autopilot",
@@ -40,9 +42,9 @@ COMMANDS = {
 }
 PANELS: list[CommandGroupDict] = [
     {"name": "Start", "commands": ["demo", "up", "web"]},
-    {"name": "Look", "commands": ["status", "ledger", "doctor"]},
+    {"name": "Look", "commands": ["status", "find", "ledger", "doctor"]},
     {"name": "Decide", "commands": ["plan", "autopilot", "backtest", "calc", "compare", "audit", "trends"]},
-    {"name": "Mine", "commands": ["pool", "route", "market", "miner"]},
+    {"name": "Mine", "commands": ["pool", "route", "fleet", "market", "miner"]},
     {"name": "Care", "commands": ["admin", "completion"]},
 ]
 

@@ -28,6 +28,7 @@ from hashwright.runtime import (
     autopilot,
     commands,
     destinations,
+    fleet_commands,
     market_commands,
     payouts,
     receivables,
@@ -42,6 +43,7 @@ from hashwright.runtime.config import Config
 from hashwright.runtime.control import ControlServer, socket_path
 from hashwright.runtime.destinations import DestinationSettings
 from hashwright.runtime.engines import EngineEvent
+from hashwright.runtime.fleet import FleetService
 from hashwright.runtime.kernel import Kernel
 from hashwright.runtime.live import LiveShell
 from hashwright.runtime.market import MarketService
@@ -94,6 +96,7 @@ class Hashwright:
         self.setups: dict[str, setups.Setup] = {}
         """What runs, as it was set: to see at a reload what changed."""
         self.broken: dict[str, str] = {}
+        self.fleet: FleetService | None = None
         self.limits = Limits()
         self.upstream_limits = UpstreamLimits()
         self._build_node = build_node or (lambda settings: destinations.build_node(settings, clock=self.clock))
@@ -287,7 +290,7 @@ class Hashwright:
         verbs = commands.table(self) | route_commands.table(self) | payouts.commands(self)
         verbs |= market_commands.table(self)
         verbs |= reconcile.commands(self) | receivables.commands(self) | schemes.commands(self)
-        verbs |= autopilot.commands(self)
+        verbs |= autopilot.commands(self) | fleet_commands.commands(self)
         self._control = ControlServer(socket_path(self.config.data_dir), verbs)
         await self._control.start()
         self.supervisor.start("snapshots", self._keep_snapshots)
@@ -295,6 +298,8 @@ class Hashwright:
         receivables.start_all(self)
         autopilot.start_all(self)
         self.market.start()
+        self.fleet = FleetService(self)
+        self.fleet.start()
 
     # ---------------------------------------------------------------- run and stop
 
@@ -327,6 +332,8 @@ class Hashwright:
             await link.aclose()
         for upstream in self.upstreams.values():
             await upstream.aclose()
+        if self.fleet is not None:
+            await self.fleet.aclose()
         if hasattr(self, "kernel"):
             self.kernel.close()
             if self.supervisor.failure is None:
@@ -410,6 +417,8 @@ class Hashwright:
         """
         try:
             setups.reload(self)
+            if self.fleet is not None:
+                self.fleet.reload()
             if self.shell.passing.is_on:
                 self.shell.passing.go_safe()
             if self._tls is not None and self.config.tls_certificate is not None:
