@@ -124,7 +124,7 @@ def field_type(kind: object) -> str:
     """Say a field's type as JSON has it."""
     text = str(kind) if not isinstance(kind, type) else kind.__name__
     words = {"str": "text", "float": "number", "int": "whole number", "bool": "true or false", "None": "null"}
-    text = re.sub(r"list\[(.+)\]", r"list of \1", text.replace("hashwright.cli.documents.", ""))
+    text = re.sub(r"list\[(.+)\]", r"list of \1", re.sub(r"hashwright\.cli\.documents(_plan)?\.", "", text))
     return re.sub(r"\b(str|float|int|bool|None)\b", lambda match: words[match[0]], text).replace(" | ", " or ")
 
 
@@ -141,7 +141,17 @@ def field_notes(record: type) -> dict[str, str]:
 
 def json_page() -> str:
     """Document the JSON of the commands that decide, record by record."""
-    module = importlib.import_module("hashwright.cli.documents")
+    return records_page("hashwright.cli.documents", "JSON of the commands that decide")
+
+
+def plan_json_page() -> str:
+    """Document the JSON of plans, backtests, comparisons and audits."""
+    return records_page("hashwright.cli.documents_plan", "JSON of plans, backtests, comparisons and audits")
+
+
+def records_page(name: str, title: str) -> str:
+    """Document the records of a module."""
+    module = importlib.import_module(name)
     rows = [
         (f"`{name} --json`", f"[{record.__name__}](#{record.__name__.lower()})")
         for name, record in module.DOCUMENTS.items()
@@ -156,7 +166,7 @@ def json_page() -> str:
         "`null` is unknown, which is not zero. Unknown fields do not occur: "
         "a test reads each command's output strictly by this page."
     )
-    return page("JSON of the commands that decide", intro, *parts)
+    return page(title, intro, *parts)
 
 
 def index_page() -> str:
@@ -174,6 +184,7 @@ PAGES: dict[str, tuple[str, Callable[[], str]]] = {
     "errors.md": ("hashwright.errors", errors_page),
     "commands.md": ("hashwright.cli.main", commands_page),
     "json.md": ("hashwright.cli.documents", json_page),
+    "json-plan.md": ("hashwright.cli.documents_plan", plan_json_page),
     "settings.md": ("hashwright.runtime.config", settings_page),
     "README.md": ("hashwright", index_page),
 }

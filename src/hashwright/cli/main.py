@@ -23,11 +23,17 @@ COMMANDS = {
     "web": "web:web",
     "status": "status:status",
     "doctor": "doctor:doctor",
+    "find": "find:find",
+    "fleet": "fleet:fleet",
     "pool": "pool:pool",
     "route": "route:route",
+    "autopilot": "autopilot:autopilot",
+    "plan": "plan:plan",
     "calc": "calc:calc",
     "compare": "compare:compare",
     "trends": "trends:trends",
+    "backtest": "backtest:backtest",
+    "audit": "audit:audit",
     "market": "market:market",
     "ledger": "ledger:ledger",
     "miner": "miner:miner",
@@ -36,9 +42,9 @@ COMMANDS = {
 }
 PANELS: list[CommandGroupDict] = [
     {"name": "Start", "commands": ["demo", "up", "web"]},
-    {"name": "Look", "commands": ["status", "ledger", "doctor"]},
-    {"name": "Decide", "commands": ["calc", "compare", "trends"]},
-    {"name": "Mine", "commands": ["pool", "route", "market", "miner"]},
+    {"name": "Look", "commands": ["status", "find", "ledger", "doctor"]},
+    {"name": "Decide", "commands": ["plan", "autopilot", "backtest", "calc", "compare", "audit", "trends"]},
+    {"name": "Mine", "commands": ["pool", "route", "fleet", "market", "miner"]},
     {"name": "Care", "commands": ["admin", "completion"]},
 ]
 

@@ -8,6 +8,9 @@ together happens together again, calm spells and wild ones too.
   history is taken out.
 - **Hash rates** grow as they did, less what they owe to prices that rose, and never less than `GROWTH_FLOOR`. Growth of
   zero has to be asked for. `pull_per_year` draws revenue per hash back to its trend: who earns much is joined by many.
+- **Drifts are uncertain.** The mean of four wild years could as well have been another: each path has a drift of its
+  own, drawn with the error that the history's mean has, for price and hash rate of all coins jointly. Without it the
+  bands of a year are too narrow (docs/backtest.md has the count).
 - **Difficulty** is moved by the coin's rule. Epochs (Bitcoin, Litecoin) keep their count of blocks and clamp fourfold;
   an epoch ends within a day, at the right hour. Rules with a window move each day by the weight that today's hash rate
   has in the mean of the window over the day (`day_weight`), rules that relax by what a day leaves of a deviation.
@@ -33,7 +36,6 @@ Floats: TypeAlias = NDArray[np.float32]
 BLOCK_DAYS: Final = 20.0
 """Mean length of a run of days: returns ask for 2 to 8 days, their size for 17 to 51 (planning.md 4.2)."""
 CHUNK: Final = 2500
-PULL_PER_YEAR: Final = 0.5
 EPOCH_FACTOR: Final = 4.0
 LOG_NOTHING: Final = -12.0
 """The log price of a coin that is worth nothing: small, and yet a number to reckon with."""
@@ -57,6 +59,8 @@ class CoinStart:
     reward_coins: tuple[float, ...]
     hashrate_hs: float = 0.0
     epoch_done: float = 0.5
+    fees_ratio: float = 0.0
+    """Fees of blocks by new coins, now."""
 
     @property
     def pressure(self) -> float:
@@ -72,7 +76,10 @@ class Assumptions:
     price_drift: float = 0.0
     growth: float | None = None
     block_days: float = BLOCK_DAYS
-    pull_per_year: float = PULL_PER_YEAR
+    pull_per_year: float = 0.0
+    """How fast revenue per hash is drawn to its trend; the calibration speaks against any (docs/backtest.md)."""
+    is_drift_certain: bool = False
+    """Leave out that the mean of a few years is itself uncertain; for tests, and for those who know."""
     price_shock: float = 1.0
     """Prices are multiplied by this on the first day (what-if, stress)."""
     hashrate_shock: float = 1.0
@@ -159,11 +166,15 @@ def simulate(
     if any(len(start.reward_coins) < days for start in world.starts):
         raise ValueError(f"rewards are stated for each of {days} days")
     table = _table(world.changes, world.assumptions)
+    error = None if world.assumptions.is_drift_certain else drift_error(world.changes)
     for first in range(0, paths, CHUNK):
         size = min(CHUNK, paths - first)
         for watcher in watchers:
             watcher.begin(first, size)
-        _walk(_Chunk(world, table, size, days, rng), watchers)
+        chunk = _Chunk(world, table, size, days, rng)
+        if error is not None:
+            chunk.set_drifts(error, rng)
+        _walk(chunk, watchers)
         if progress is not None:
             progress(min(first + CHUNK, paths) / paths)
 
@@ -178,6 +189,20 @@ def _table(changes: Changes, assumptions: Assumptions) -> Floats:
         growth = np.full(len(changes.coins), assumptions.growth)
     hashrate = changes.hashrate - changes.hashrate.mean(axis=0) + growth / YEAR_DAYS
     return np.ascontiguousarray(np.concatenate((price, hashrate, changes.fees), axis=1).T, dtype=np.float32)
+
+
+def drift_error(changes: Changes, block_days: int = round(BLOCK_DAYS)) -> NDArray[np.float64]:
+    """Return a matrix that turns unit normals into errors of the daily drifts (prices, then hash rates).
+
+    The error of a mean of days that hang together is that of the mean of blocks; the matrix is its Cholesky root.
+    """
+    rows = np.concatenate((changes.price, changes.hashrate), axis=1)
+    blocks = max(len(rows) // block_days, 2)
+    size = len(rows) // blocks
+    sums = rows[: blocks * size].reshape(blocks, size, -1).mean(axis=1)
+    covariance = np.atleast_2d(np.cov(sums.T)) / blocks
+    root = np.linalg.cholesky(covariance + np.eye(len(covariance)) * 1e-14)
+    return root.astype(np.float64)
 
 
 class _Chunk:
@@ -197,6 +222,9 @@ class _Chunk:
         self.work = np.ones((coins, size), dtype=np.float32)
         self.pull = np.float32(assumptions.pull_per_year / YEAR_DAYS)
         self.trend = _trend(table, self.rewards, coins)
+        self.price_drift: Floats | None = None
+        self.hash_drift: Floats | None = None
+        self.price_variance = np.zeros((coins, 1), dtype=np.float32)
         self._init_rules(starts)
         # int32 and float32 halve the memory that the draws go through
         self.is_new = rng.random((days, size), dtype=np.float32) < 1.0 / max(assumptions.block_days, 1.0)
@@ -216,6 +244,18 @@ class _Chunk:
         done = _column([starts[i].epoch_done for i in epochs])
         self.done = np.broadcast_to(done, (len(self.epochs), self.size)).copy()
         self.elapsed = self.done * self.planned_days
+
+    def set_drifts(self, error: NDArray[np.float64], rng: np.random.Generator) -> None:
+        """Give each path a drift of its own, and keep the mean price where it is told to be."""
+        drawn = (error @ rng.standard_normal((len(error), self.size))).astype(np.float32)
+        self.price_drift, self.hash_drift = drawn[: self.coins].copy(), drawn[self.coins :].copy()
+        self.price_variance = (error[: self.coins] ** 2).sum(axis=1, keepdims=True).astype(np.float32)
+
+    def add_drifts(self, index: int) -> None:
+        """Add a day of the paths' own drifts."""
+        if self.price_drift is not None and self.hash_drift is not None:
+            self.log_price += self.price_drift - self.price_variance * np.float32(index + 0.5)
+            self.log_hash += self.hash_drift
 
     def draw(self, index: int) -> Floats:
         """Return the changes of the next day, (3 x coins, paths)."""
@@ -274,6 +314,7 @@ def _walk(chunk: _Chunk, watchers: Sequence[Watcher]) -> None:
         drawn = chunk.draw(index)
         chunk.log_price += drawn[:coins]
         chunk.log_hash += drawn[coins : 2 * coins]
+        chunk.add_drifts(index)
         if chunk.pull:
             # the start's own gap between hash rate and difficulty is the rule's to close, not the pull's
             gap = chunk.log_price - chunk.log_hash

@@ -30,11 +30,23 @@ class Earner:
     net: float = 1.0
     may_pause: bool = True
     hold: HoldRule = SELL_ALL
+    along: tuple[tuple[int, float], ...] = ()
+    """Coins mined by the same hashes: their place, and the hashes a day that count for them; sold with the rest."""
 
     def first_revenue_usd(self, start: CoinStart) -> float:
-        """Return what it earns on a day as the start is, fees of blocks apart [USD]."""
+        """Return what it earns on a day as the start is, fees of blocks apart [USD]: `first_usd_day` has them."""
         blocks = self.hashrate_hs * DAY_S / start.work_hashes
         return blocks * start.reward_coins[0] * start.price_usd * self.net
+
+    def first_usd_day(self, starts: Sequence[CoinStart]) -> float:
+        """Return what it earns on a day as the start is, with fees and with what is mined along [USD]."""
+        start = starts[self.coin]
+        return self.first_revenue_usd(start) * (1 + start.fees_ratio) + self.along_usd_day(starts)
+
+    def along_usd_day(self, starts: Sequence[CoinStart]) -> float:
+        """Return what the coins mined along earn on a day as the start is [USD]."""
+        rows = ((starts[place], hashes) for place, hashes in self.along)
+        return sum(hashes / it.work_hashes * it.reward_coins[0] * it.price_usd for it, hashes in rows)
 
 
 @dataclass(slots=True)
@@ -83,6 +95,11 @@ class Totals:
         costs = _column([earner.cost_usd_day for earner in self.earners])
         always = _column([not earner.may_pause for earner in self.earners]) > 0
         revenue = self._scale(day) * day.price_ratio[place] / day.work_ratio[place] * (1 + day.fees[place])
+        for index, earner in enumerate(self.earners):
+            for aux, hashes in earner.along:
+                start = self.starts[aux]
+                scale = np.float32(hashes / start.work_hashes * start.price_usd) * day.reward_coins[aux]
+                revenue[index] += scale * day.price_ratio[aux] / day.work_ratio[aux] * (1 + day.fees[aux])
         runs = always | ((revenue if self._was is None else self._was) > costs)
         self._was = revenue
         earned, paid = np.where(runs, revenue, 0), np.where(runs, costs, 0)

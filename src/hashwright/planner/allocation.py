@@ -317,6 +317,11 @@ def _answer(
     )
 
 
+def reweighed(problem: Problem, found: Allocation, weights: FloatArray) -> Allocation:
+    """Return the same answer with other weights, its outcome reckoned anew; bindings stay the programme's."""
+    return _answer(problem, weights, bindings=found.bindings, reduced=found.reduced_usd, solver=found.solver)
+
+
 def without_solver(problem: Problem) -> Allocation:
     """Give each group its best column by mean, within widths and caps, as far as the money goes; no risk is weighed."""
     mean = problem.net_usd.mean(axis=0)

@@ -205,6 +205,7 @@ def history_of(
     )
     if not prices:
         raise _no_coin(table, findings, first_day, last_day)
+    findings = (*findings, *_blank_other_algorithms(prices, first_day))
     ways, columns = [], []
     for rig in rigs:
         idle = Way(key=f"{rig.name}: idle", group=rig.name, kind="idle")
@@ -215,6 +216,18 @@ def history_of(
                 ways.append(_way(rig, rate, costs))
                 columns.append(prices[rate.coin] * (rate.hashrate_hs / PH * rig.count * rig.net))
     return _assembled(table, tuple(ways), columns, tuple(prices), findings, (first_day, last_day))
+
+
+def _blank_other_algorithms(prices: dict[str, FloatArray], first_day: int) -> list[Finding]:
+    """Take out the days before a coin had its present algorithm: a machine's hash rate says nothing of them."""
+    findings = []
+    for ticker, values in prices.items():
+        since = max((day_of(day) for day in ALGORITHM_CHANGES.get(ticker, ())), default=first_day)
+        if since > first_day and np.isfinite(values[: since - first_day]).any():
+            prices[ticker] = np.where(np.arange(len(values)) < since - first_day, np.nan, values)
+            message = f"not mined before {text_of_day(since)}: it had another algorithm"
+            findings.append(Finding(code="HW-820", place=ticker, message=message))
+    return findings
 
 
 def _way(rig: Rig, rate: Rate, costs: Costs) -> Way:

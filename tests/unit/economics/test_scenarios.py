@@ -78,6 +78,14 @@ def watcher_starts():
     return (start(), start("XMR", WINDOW))
 
 
+def test_uncertain_drifts_widen_the_years_and_leave_the_mean_price():
+    world = World(starts=watcher_starts(), changes=wild_changes())
+    sure = World(starts=watcher_starts(), changes=wild_changes(), assumptions=Assumptions(is_drift_certain=True))
+    wide, narrow = (fan(it, days=365, paths=4000) for it in (world, sure))
+    assert np.log(wide.price[0]).std() > 1.05 * np.log(narrow.price[0]).std()
+    assert wide.price[0].mean() == pytest.approx(narrow.price[0].mean(), abs=0.12)
+
+
 def test_difficulty_always_grows_by_the_floor_at_least_unless_asked():
     shrinking = flat_changes(hashrate=-0.002)
     assert shrinking.growth_per_year()[0] == GROWTH_FLOOR
@@ -138,7 +146,7 @@ def test_the_fast_walk_follows_the_rule_as_closely_as_the_path_by_path_one(key):
     days = len(steps)
     watcher = Fan(tuple(range(1, days + 1)), 1, 1)
     # one run of days in their order: no new block is ever begun, and the history's own growth is kept
-    growth = Assumptions(growth=float(steps.mean() * 365), pull_per_year=0.0, block_days=1e9)
+    growth = Assumptions(growth=float(steps.mean() * 365), block_days=1e9, is_drift_certain=True)
     simulate(World(starts=(begin,), changes=changes, assumptions=growth), days=days, paths=1,
              rng=_first_day(), watchers=[watcher])  # fmt: skip
     hashrate = np.exp(np.cumsum(steps))[np.newaxis, :] * coin.economy.work_factor / coin.mean_interval_s
@@ -177,7 +185,7 @@ def test_the_weight_of_a_day_is_one_for_no_window_and_falls_with_its_length():
 def test_a_halving_halves_revenue_and_others_leave():
     days = 720
     halved = start(days=days, reward_coins=(3.125,) * 100 + (1.5625,) * (days - 100))
-    world = World(starts=(halved,), changes=flat_changes(), assumptions=Assumptions(growth=0.0))
+    world = World(starts=(halved,), changes=flat_changes(), assumptions=Assumptions(growth=0.0, pull_per_year=0.5))
     marks = Fan((99, 101, days), 2, 1)
     simulate(world, days=days, paths=2, rng=rng(), watchers=[marks])
     before, after, later = marks.revenue[:, 0, 0]
