@@ -136,6 +136,11 @@ CODES: Final[dict[str, ErrorCode]] = {
         "A machine claimed a hash that its nonce has not. While not every share is hashed, it pays with good shares.",
         "Look at the machine: it is broken, or not honest.",
     ),
+    "HW-314": _code(
+        "Claimed hash rate not readable",
+        "The text or the file is no worker with a rate.",
+        "Write WORKER=RATE, or JSON.",
+    ),
     # 4xx: nodes and feeds. 401 is kept for a stale price, 402 for a price that is too good to be true.
     # 4xx: nodes and feeds
     "HW-401": _code("Price is stale", "The newest price is older than a decision may use.", "hw admin data fetch."),
@@ -245,6 +250,32 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-627": _code("Payout address", "Somebody set where a member is paid.", "Not you? hw pool address --cancel."),
     "HW-628": _code("Prices not taken", "A file of prices cannot be read, or contradicts itself.", "Read the line."),
     "HW-629": _code("Not reconciled", "What left the wallet does not fit what was said of it.", "Read the reason."),
+    "HW-630": _code(
+        "No wallet open",
+        "The wallet program runs without a wallet, or cannot open it.",
+        "Start it with --wallet-file, or name --wallet and where its password is.",
+    ),
+    "HW-631": _code(
+        "Wallet has no node", "The wallet cannot read the chain.", "Look at the wallet's --daemon-address."
+    ),
+    "HW-632": _code(
+        "Payment too large",
+        "The wallet has so many small coins that they do not fit one transaction.",
+        "Join them in the wallet: sweep_all to its own address.",
+    ),
+    "HW-633": _code(
+        "Wallet of another network", "It is of main, test or stage, not what is set.", "Use another wallet."
+    ),
+    "HW-634": _code(
+        "Coins are locked",
+        "Coins of a block are locked for 60 blocks, all others for 10.",
+        "None: it is tried again by itself.",
+    ),
+    "HW-635": _code(
+        "Chain too young to pay on",
+        "A payment of Monero hides among 15 other outputs, and there are not so many yet.",
+        "None: it is tried again by itself.",
+    ),
     "HW-640": _code("Account not understood", "An upstream's answer has another form.", "hw pool accounts; report it."),
     "HW-641": _code("Account not readable", "An upstream does not tell about the account now.", "It is tried again."),
     "HW-642": _code("Upstream owes much", "Its unpaid balance is above the cap that you set.", "hw pool accounts."),
@@ -389,6 +420,14 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-760": _code("The web cannot run", "A file of TLS is not usable, or it ended by itself.", "Read its log."),
     "HW-768": _code("web.sqlite not usable", "It is damaged, or of a newer program.", "Move it away; sign up anew."),
     "HW-769": _code("Too many streams", "The bound of open dashboards is reached.", "Close some pages."),
+    # 77x: the autopilot
+    "HW-770": _code("No decision was made", "The autopilot could not think; nothing was changed.", "Read its reason."),
+    "HW-771": _code(
+        "Autopilot not set so", "A value is wrong, or there is no such algorithm.", "hw autopilot set --help."
+    ),
+    "HW-772": _code("Mining loses money", "Every way of mining costs more power than it earns.", "Let machines rest."),
+    "HW-773": _code("Advice waits for you", "The autopilot would change the route.", "hw autopilot apply NUMBER."),
+    "HW-774": _code("No such decision", "None was kept of that time or number.", "hw autopilot decisions."),
     # 9xx: our own faults
     "HW-901": _code("Internal error", "A fault of ours; the event is marked and skipped.", "Report it."),
     "HW-902": _code("Protocol broken", "A peer broke the rules of the wire.", "None, unless it repeats."),

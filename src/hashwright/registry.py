@@ -39,12 +39,15 @@ class _Source:
 
 KINDS: Final = {
     "coins": Kind(package="hashwright.chain.coins", attribute="COIN"),
+    "devices": Kind(package="hashwright.adapters.devices", attribute="PLUGIN"),
     "feeds": Kind(package="hashwright.adapters.feeds", attribute="FEED"),
     "nodes": Kind(package="hashwright.adapters.nodes", attribute="PLUGIN"),
     "policies": Kind(package="hashwright.planner.policies", attribute="POLICY"),
     "schemes": Kind(package="hashwright.pool.schemes", attribute="SCHEME"),
     "tariffs": Kind(package="hashwright.adapters.tariffs", attribute="PLUGIN"),
+    "wallets": Kind(package="hashwright.adapters.wallets", attribute="PLUGIN"),
     "upstreams": Kind(package="hashwright.adapters.upstreams", attribute="READER"),
+    "weather": Kind(package="hashwright.adapters.weather", attribute="PLUGIN"),
 }
 NOT_PLUGINS: Final = frozenset({"base"})
 """File names that every kind keeps for itself; those with a leading underscore or dot are not plug-ins either."""

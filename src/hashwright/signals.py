@@ -27,8 +27,9 @@ Outcome = Literal[
     "malformed",
     "unauthorized",
     "bad-hash",
+    "penalty",
 ]
-"""Our judgement on a share. Only `accepted` and `block` are credited."""
+"""Our judgement on a share. Only `accepted` and `block` are credited; `penalty` was good, and pays for a forged one."""
 
 Delivery = Literal["submitted", "accepted", "rejected", "stale", "lost", "late"]
 """What became of work for an upstream: sent; its own answers; never answered; or found too late, after a switch.

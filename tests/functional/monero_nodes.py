@@ -40,7 +40,7 @@ class JsonRpc:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/{path}", body.encode(), {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=150) as answer:
             found = json.load(answer)
         assert "error" not in found, f"{what}: {found['error']}"
         return found
@@ -91,10 +91,10 @@ def _running(command, rpc, ready, log):
 
 
 @contextlib.contextmanager
-def monero_regtest(folder, *, difficulty=1, zmq_port=None, login=""):
-    """A node on a regtest chain, whose addresses are those of the main network."""
+def monero_regtest(folder, *, difficulty=1, zmq_port=None, login="", port=0):
+    """A node on a regtest chain, whose addresses are those of the main network. It keeps its chain in the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    rpc = JsonRpc(free_port())
+    rpc = JsonRpc(port or free_port())
     command = [
         "monerod", "--regtest", "--offline", "--fixed-difficulty", str(difficulty), "--data-dir", str(folder),
         "--rpc-bind-ip", "127.0.0.1", "--rpc-bind-port", str(rpc.port), "--p2p-bind-ip", "127.0.0.1",

@@ -6,7 +6,8 @@ import pytest
 from hashwright import registry
 from hashwright.economics.difficulty import Start, difficulty_paths
 from hashwright.planner.rewards import block_reward_coins, hashprice_series, heights
-from hashwright.planner.series import day_of, load_coins, load_power, text_of_day
+from hashwright.planner.series import day_of, load_coins, load_power, read_coins, text_of_day
+from hashwright.planner.trends import trend
 
 pytestmark = pytest.mark.data
 
@@ -117,3 +118,33 @@ def test_difficulty_through_our_rules_follows_the_real_one(table, ticker, off):
     found = difficulty_paths(rates, coin, Start(difficulty=float(series.difficulty[0])))[0]
     error = np.abs(np.log(found / series.difficulty))[30:]
     assert np.median(error) < off
+
+
+@pytest.mark.parametrize(
+    ("ticker", "first", "last"), [("BTC", "2016-01-01", "2024-11-01"), ("LTC", "2016-01-01", "2021-04-01")]
+)
+def test_the_next_retarget_is_foreseen_from_daily_counts(table, ticker, first, last):
+    """Two thirds into a period, the estimate is within two percent of what came, on the median of a day a week."""
+    coin, whole = BY_TICKER[ticker], table.coin(ticker)
+    errors = []
+    for day in range(day_of(first), day_of(last), 7):
+        seen = trend(whole.between(whole.first_day, day), coin, days=30).retarget
+        assert seen is not None
+        if seen.progress < 2 / 3:
+            continue
+        later = whole.between(day, day + 12).difficulty
+        now, after = later[0], later[int(seen.remaining_s / 86_400) + 2]
+        errors.append(abs(after / now - 1 - seen.change_percent / 100))
+    assert len(errors) > 50
+    assert np.median(errors) < 0.02
+
+
+def test_chain_facts_agree_with_the_published_days(test_data, table):
+    """The table that is free to ship: headers only, interpolated between them."""
+    chain = read_coins(test_data / "coin_chain_only.csv.gz")
+    assert all(series.is_computed.all() for series in chain.coins.values())
+    for ticker, off in (("BTC", 1e-3), ("LTC", 2e-3), ("DOGE", 0.02), ("DASH", 0.05)):
+        ours, theirs = chain.coin(ticker), table.coin(ticker)
+        days = ours.between(theirs.first_day, theirs.last_day).difficulty
+        known = ~np.isnan(days) & (theirs.difficulty > 0)
+        assert np.median(np.abs(days[known] / theirs.difficulty[known] - 1)) < off, ticker

@@ -8,6 +8,7 @@ import ipaddress
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
@@ -140,6 +141,16 @@ def number_of(value: object, codes: Codes) -> Decimal:
     if not number.is_finite() or abs(number.adjusted()) > EXPONENT_MAX:
         misread(f"{str(value)[:40]!r} is no number", codes)
     return number
+
+
+def iso_utc(time_ms: int) -> str:
+    """Write an instant as a service takes it: `2026-03-29T01:00:00Z`."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def day_utc(time_ms: int) -> str:
+    """Write the UTC day of an instant."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d")
 
 
 def _decimal(digits: str) -> Decimal:

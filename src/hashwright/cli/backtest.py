@@ -39,14 +39,21 @@ CUTS = 5
 @click.option("--check-lookahead", is_flag=True, help="Cut the days at random and prove that no decision changes.")
 @click.option("--seed", type=int, default=1, show_default=True, help="For the random cuts.")
 @click.option("--html", "html", metavar="FILE", help="Write one self-contained page with charts.")
+@click.option("--site", metavar="FILE", help="A site's file (TOML): walk its power instead of coins; needs --data.")
+@click.option("--days", type=click.IntRange(1, 366), default=30, show_default=True, help="For --site: how many days.")
 @pass_terminal
 def backtest(terminal: Terminal, /, **given: Any) -> None:  # noqa: ANN401 (click's values)
     """Walk policies through history with the same decisions as a plan.
 
     Needs days: a folder of tidy files (--data), or what `hw admin data import` brought.
 
+    With a site it walks its power plan instead: hw backtest --site farm.toml --data ./data --from 2024-03-01 --days 14
+
     Example: hw backtest --from 2017-08-01 --to 2021-05-05 --policy cvar --policy best_hashprice --data ./data
     """
+    if given["site"]:
+        _walk_site(terminal, given)
+        return
     import msgspec
 
     asked = Asked(terminal, given)
@@ -61,6 +68,21 @@ def backtest(terminal: Terminal, /, **given: Any) -> None:  # noqa: ANN401 (clic
         from hashwright.errors import HashwrightError
 
         raise HashwrightError("A decision changed when later days were cut off.", code="HW-831")
+
+
+def _walk_site(terminal: Terminal, given: dict[str, Any]) -> None:
+    from hashwright.cli.energy_walk import walk_site
+
+    if not given["data"]:
+        raise click.UsageError("A site is walked through recorded days: name their folder with --data.")
+    walk_site(
+        terminal,
+        site=given["site"],
+        data=given["data"],
+        first=given["first"],
+        days=given["days"],
+        policies=given["policies"],
+    )
 
 
 class Asked:

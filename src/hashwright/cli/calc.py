@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from hashwright.cli import market_parts as parts
+from hashwright.cli.calc_views import day_table, levels_table, verdict_lines
 from hashwright.cli.command import Command, pass_terminal
-from hashwright.cli.terminal import Table, Terminal
+from hashwright.cli.terminal import Terminal
 from hashwright.units import hashrate_text, power_text
 
 if TYPE_CHECKING:
     from hashwright.chain.coin import Coin
     from hashwright.cli.documents import CalcDocument, EarningDocument, PaybackDocument
-    from hashwright.economics.calculation import Assumed, Calculation, Earning, Rig
+    from hashwright.economics.calculation import Calculation, Earning, Rig
+    from hashwright.economics.hardware import Level
     from hashwright.economics.market import Market
     from hashwright.economics.payback import Payback
 
@@ -29,6 +31,7 @@ DIGITS_MAX = 40
 @click.option("--price", metavar="USD", help="Price of the coin instead of the known one.")
 @click.option("--difficulty", metavar="NUMBER", help="Difficulty instead of the known one.")
 @click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="Days to look ahead.")
+@click.option("--interest", metavar="SHARE", default="10%", show_default=True, help="Interest a year.")
 @parts.rig_options
 @pass_terminal
 def calc(terminal: Terminal, /, machine: str, **given: str | float | None) -> None:
@@ -67,11 +70,17 @@ class _Asked:
         growth = parts.read_growth(_text(given["growth"]))
         days = int(given["days"] or 365)
         self.assumed: Assumed = Assumed(
-            power_price_usd_kwh=price, terms=terms, growth_per_year=growth, horizon_days=days
+            power_price_usd_kwh=price,
+            terms=terms,
+            growth_per_year=growth,
+            horizon_days=days,
+            rate_per_year=read.share_of(_text(given["interest"]), "an interest"),
         )
         through = _text(given["pass_through"])
         self.pass_through = read.share_of(through, "a pass-through") if through else None
+        self.levels: tuple[Level, ...] = ()
         self.coin, self.rig, self.rig_source = self._machine(machine)
+        read.check_power(self.rig.power_w, model=self.rig.name)
         self.market = self._market()
 
     def _machine(self, name: str) -> "tuple[Coin, Rig, str]":
@@ -88,7 +97,7 @@ class _Asked:
         coin = find_coin(wanted) if wanted else None
         rate, power = _text(self.given["hashrate"]), _text(self.given["power"])
         price = self.given["machine_price"]
-        own_price = float(price) if price is not None else None
+        own_price = _price_of(price)
         if not name:
             if not (rate and power):
                 raise click.UsageError(_NO_MACHINE, click.get_current_context(silent=True))
@@ -105,6 +114,7 @@ class _Asked:
             power_w=power_of(power) if power else found.power_w,
             price_usd=own_price if own_price is not None else found.price_usd,
         )
+        self.levels = () if rate or power else found.levels
         return coin or default_coin(found.algorithm), rig, "as told" if rate or power else found.source
 
     def _market(self) -> "Market":
@@ -175,6 +185,9 @@ class _Asked:
         terminal.line(f"{answer.rig.name} on {self.coin.title}: {speed} ({self.rig_source})")
         terminal.line()
         terminal.table(day_table(answer, self.assumed, self.coin.algorithm))
+        if self.levels:
+            terminal.line()
+            terminal.table(levels_table(self.levels, answer, self.assumed))
         terminal.line()
         coins = [it.coin for it in answer.earnings]
         terminal.table(parts.facts_table(self.market, coins, self.now))
@@ -236,6 +249,9 @@ class _Asked:
             days_per_block_alone_est=answer.solo_block_days,
             payback=_payback_document(answer.payback),
             horizon_days=self.assumed.horizon_days,
+            interest_per_year=self.assumed.rate_per_year,
+            present_value_usd_est=answer.present_value_usd.value if answer.present_value_usd else None,
+            return_per_year_est=answer.return_per_year,
             running_days_est=answer.running_days,
             mined_usd_est=answer.mined_usd.value,
             mined_coins_est=answer.mined_coins,
@@ -249,104 +265,24 @@ class _Asked:
 _NO_MACHINE = "Name a machine (hw calc s21), or give --hashrate and --power. hw compare hardware lists them."
 
 
+def _price_of(value: str | float | None) -> float | None:
+    """Read what a machine costs [USD]; None where nobody says.
+
+    Raises:
+        OperatorError: it is negative or no number (HW-803).
+    """
+    if value is None:
+        return None
+    price = float(value)
+    if not (math.isfinite(price) and price >= 0):
+        from hashwright.errors import OperatorError
+
+        raise OperatorError(f"{value} is not the price of a machine.", code="HW-803", hint="Write USD: 3000.")
+    return price
+
+
 def _text(value: str | float | None) -> str:
     return "" if value is None else str(value)
-
-
-def verdict_lines(answer: "Calculation", assumed: "Assumed") -> list[str]:
-    """Say whether mining pays, and what buying the coin would have done with the same money."""
-    power, revenue = answer.power_cost_usd_day.value, answer.revenue_usd_day.value
-    profit = parts.usd_text(abs(answer.profit_usd_day.value))
-    sums = f"it earns {parts.usd_text(revenue)} USD a day, its power costs {parts.usd_text(power)}"
-    first = (
-        f"Mining loses {profit} USD a day: {sums}." if answer.loses else f"Mining leaves {profit} USD a day: {sums}."
-    )
-    return [first, _buying(answer, assumed)]
-
-
-def _buying(answer: "Calculation", assumed: "Assumed") -> str:
-    """Compare with buying the coin for the same dollars."""
-    ticker = answer.earnings[0].ticker
-    if answer.bought_usd.value <= 0:
-        return "It costs nothing to run, so there is nothing to buy the coin with instead."
-    what = "price and power" if answer.rig.price_usd else "power alone"
-    stops = f" (it stops on day {answer.running_days:.0f})" if answer.running_days < assumed.horizon_days - 1 else ""
-    text = (
-        f"Over {assumed.horizon_days} days{stops} it mines about {parts.number_text(answer.mined_coins)} {ticker};"
-        f" the {parts.usd_text(answer.bought_usd.value)} USD of its {what} buy"
-        f" {parts.number_text(answer.bought_coins)} {ticker} today."
-    )
-    if answer.is_buying_better:
-        return f"{text} Buying the coin gives more."
-    if answer.rig.price_usd:
-        return f"{text} Mining gives more."
-    return f"{text} Whether the difference pays for the machine: --machine-price."
-
-
-def day_table(answer: "Calculation", assumed: "Assumed", algorithm: str) -> Table:
-    """Show a day."""
-    kwh = answer.rig.power_w * 24 / 1000 * assumed.terms.uptime
-    price = assumed.power_price_usd_kwh
-    rows = [
-        (
-            f"earns a day (estimated), {it.ticker}",
-            usd_cell(it.revenue_usd_day.value),
-            f"{parts.number_text(it.coins_day)} {it.ticker} at {parts.number_text(it.price_usd)} USD",
-        )
-        for it in answer.earnings
-    ]
-    rows += [
-        ("power a day", usd_cell(-answer.power_cost_usd_day.value), f"{kwh:.1f} kWh at {price:.4g} USD/kWh"),
-        ("left a day (estimated)", usd_cell(answer.profit_usd_day.value), _loss_words(answer)),
-        *_hashprice_rows(answer, algorithm),
-        ("payback", *_payback_words(answer.payback, assumed)),
-        ("a block alone", _days_text(answer.solo_block_days), "on the average: luck decides"),
-    ]
-    return Table(heads=("", "USD", "that is"), rows=tuple(rows), right=frozenset(("USD",)))
-
-
-def _hashprice_rows(answer: "Calculation", algorithm: str) -> list[tuple[str, str, str]]:
-    unit, size = parts.rate_unit(algorithm)
-    is_large = size >= 1e15
-    efficiency = f"{answer.efficiency_j_th:.4g} J/TH" if is_large else f"{answer.efficiency_j_th * size / 1e12:,.4g} W"
-    return [
-        (
-            "hashprice",
-            parts.number_text(answer.hashprice_usd_ph_day * size / 1e15),
-            f"what 1 {unit} earns a day, before fees",
-        ),
-        (
-            "hashcost",
-            parts.number_text(answer.hashcost_usd_ph_day * size / 1e15),
-            f"what the power of 1 {unit} costs, {efficiency}",
-        ),
-    ]
-
-
-def usd_cell(value: float) -> str:
-    """Write money with its sign, always."""
-    return parts.usd_text(value, sign=True)
-
-
-def _loss_words(answer: "Calculation") -> str:
-    limit = f"{answer.break_even_power_usd_kwh:.4f} USD/kWh"
-    return f"LOSS: it pays only below {limit}" if answer.loses else f"it pays up to {limit}"
-
-
-def _payback_words(paid: "Payback | None", assumed: "Assumed") -> tuple[str, str]:
-    if paid is None:
-        return "-", "no price of the machine is known: --machine-price"
-    growth = f"at {math.exp(assumed.growth_per_year):.1f}x difficulty a year"
-    naive = "" if paid.naive_days is None else f"; {_days_text(paid.naive_days)} if nothing ever changed"
-    if paid.days is None:
-        return "never", f"{growth}: {parts.usd_text(paid.peak_usd, sign=True)} at best{naive}"
-    return _days_text(paid.days), f"{growth}{naive}"
-
-
-def _days_text(days: float) -> str:
-    if days >= 730:
-        return f"{days / 365.25:,.0f} years".replace(",", "\u2009")
-    return f"{days:.0f} days" if days >= 2 else f"{days * 24:.1f} h"
 
 
 def _earning_document(it: "Earning") -> "EarningDocument":

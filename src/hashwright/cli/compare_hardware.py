@@ -82,6 +82,7 @@ class _Comparison:
         self.interest = share_of(given["interest"], "an interest")
         self.market = parts.read_market(terminal)
         self.left_out: list[str] = []
+        self.past: dict[str, str] = {}
         self.hashprices: dict[str, float] = {}
         self.growth_source = ""
         self._growth: dict[str, tuple[float, ...]] = {}
@@ -99,7 +100,7 @@ class _Comparison:
             OperatorError: a machine or coin is unknown, or none is left (HW-708).
         """
         from hashwright.chain.find import default_coin, find_coin
-        from hashwright.errors import HashwrightError, OperatorError
+        from hashwright.errors import EXIT_NOTHING, HashwrightError, OperatorError
 
         catalogue = parts.read_catalogue(self.terminal, self.given["hardware_file"])
         only = find_coin(self.given["coin"]) if self.given["coin"] else None
@@ -121,7 +122,9 @@ class _Comparison:
         self.left_out = [f"{title}: {reason}" for title, reason in why.items()]
         if not chosen:
             reason = " ".join(self.left_out) or "Another --kind or --coin?"
-            raise OperatorError(f"No machine is left to compare. {reason}", code="HW-708")
+            nothing = OperatorError(f"No machine is left to compare. {reason}", code="HW-708")
+            nothing.exit_code = EXIT_NOTHING
+            raise nothing
         return chosen
 
     def _of_now(self, chosen: "list[tuple[Coin, Machine]]", why: dict[str, str]) -> "list[tuple[Coin, Machine]]":
@@ -130,12 +133,13 @@ class _Comparison:
         for coin, machine in chosen:
             past = parts.as_of(self.market, [coin.key], self.now)
             if past:
-                why[coin.title] = (
-                    f"its facts are {past.split(', ')[1].removesuffix(' ago: ')} old; see --coin {coin.ticker}"
-                )
+                age = past.split(", ")[1].removesuffix(" ago: ")
+                self.past[coin.ticker] = age
+                why[coin.title] = f"its facts are {age} old; see --coin {coin.ticker}"
             else:
                 kept.append((coin, machine))
         if not kept:
+            self.past.clear()
             why.clear()
         return kept or chosen
 
@@ -200,7 +204,10 @@ class _Comparison:
         terminal.table(parts.facts_table(self.market, self.coins, self.now))
         if self.left:
             terminal.note(f"{self.left} more: --top {self.left + len(self.ranked)}, or name those you mean.")
-        for reason in self.left_out:
+        if self.past:
+            ages = ", ".join(f"{ticker} ({age})" for ticker, age in self.past.items())
+            terminal.note(f"Left out, for their facts are old: {ages}. --coin {next(iter(self.past))} shows one.")
+        for reason in self.left_out[: len(self.left_out) - len(self.past)]:
             terminal.note(f"Left out, {reason}")
         if self.is_assumed:
             terminal.note(f"Assumed: {parts.POWER_PRICE_ASSUMED:.2f} USD/kWh. Say yours: --power-price 0.08")
@@ -211,12 +218,22 @@ class _Comparison:
 
     def _table(self) -> Table:
 
-        heads = ("machine", "coin", "hash rate", "power", "break-even USD/kWh", "left USD/day", "hash cost", "payback")
+        heads = (
+            "machine",
+            "coin",
+            "hash rate",
+            "power",
+            "break-even USD/kWh",
+            "left USD/day",
+            "hash cost",
+            "payback days",
+        )
         rows = [self._cells(coin, it) for coin, it in self.ranked]
-        kept = [0, 1, 4, 5, 7] if self.terminal.is_narrow else list(range(len(heads)))
-        shown = tuple(heads[at] for at in kept)
-        cells = tuple(tuple(row[at] for at in kept) for row in rows)
-        return Table(heads=shown, rows=cells, right=frozenset(heads[2:7]) & frozenset(shown))
+        if not self.terminal.is_narrow:
+            return Table(heads=heads, rows=tuple(rows), right=frozenset(heads[2:7]))
+        short = ("machine", "coin", "limit USD/kWh", "USD/day", "payback days")
+        cells = tuple(tuple(row[at] for at in (0, 1, 4, 5, 7)) for row in rows)
+        return Table(heads=short, rows=cells, right=frozenset(short[2:4]))
 
     def _cells(self, coin: "Coin", it: "Ranked") -> tuple[str, ...]:
         unit, size = parts.rate_unit(coin.algorithm)
@@ -240,7 +257,7 @@ def _payback_cell(it: "Ranked") -> str:
         return "never"
     days = (it.payback.fast_days, it.payback.middle_days, it.payback.slow_days)
     words = ", ".join("never" if day is None else f"{day:.0f}" for day in days)
-    return f"{words} days ({it.payback.chance:.0%})"
+    return f"{words} ({it.payback.chance:.0%})"
 
 
 def _row_document(coin: "Coin", it: "Ranked", hashprice: float) -> "HardwareRow":

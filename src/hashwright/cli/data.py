@@ -1,6 +1,6 @@
 """`hw admin data`: fetch facts from feeds, show what is known and how old it is, import history."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,17 +42,18 @@ def fetch(terminal: Terminal, names: tuple[str, ...], urls: tuple[str, ...], aga
 
     addresses = dict(_address(text) for text in urls)
     data_dir = terminal.load_config().data_dir
-    work = fetch_market(names, data_dir=data_dir, now_ms=parts.now_ms(), urls=addresses, is_forced=again)
+    work = fetch_market(
+        names,
+        data_dir=data_dir,
+        now_ms=parts.now_ms(),
+        urls=addresses,
+        is_forced=again,
+        tell=None if terminal.is_json else _teller(terminal),
+    )
     fetched = run_async(work)
     if terminal.is_json:
         _write_document(terminal, fetched.market, fetched.findings, asked=(fetched.asked, fetched.answered))
     else:
-        for name in fetched.asked:
-            problem = next((it for it in fetched.findings if it.place == name), None)
-            if name in fetched.answered:
-                terminal.tick("ok", name)
-            else:
-                terminal.tick("failed", f"{name}: {problem.message} ({problem.code})" if problem else name)
         if not fetched.asked:
             terminal.note("No feed was asked: each was asked a short time ago. --again asks all the same.")
         parts.tell_findings(terminal, [it for it in fetched.findings if it.place not in fetched.asked])
@@ -61,6 +62,18 @@ def fetch(terminal: Terminal, names: tuple[str, ...], urls: tuple[str, ...], aga
         raise Exit(EXIT_UNREACHABLE)
     if len(fetched.answered) < len(fetched.asked):
         raise Exit(EXIT_PARTLY)
+
+
+def _teller(terminal: Terminal) -> "Callable[[str, Finding | None], None]":
+    """Show each feed as soon as it has answered or failed."""
+
+    def tell(name: str, problem: "Finding | None") -> None:
+        if problem is None:
+            terminal.tick("ok", name)
+        else:
+            terminal.tick("failed", f"{name}: {problem.message} ({problem.code})")
+
+    return tell
 
 
 def _address(text: str) -> tuple[str, str]:
@@ -141,7 +154,8 @@ def import_(terminal: Terminal, file: Path) -> None:
     """Take a tidy history of days into the data folder; `hw trends` and its neighbours read it from there.
 
     Columns: date, coin, price_usd, difficulty, hashrate_hs, issuance_native, fees_native, blocks; others are ignored,
-    missing ones count as unknown. It takes the place of an earlier one. Exit 7 when something in it was left out.
+    missing ones count as unknown. It takes the place of an earlier one, and its last days count as facts where nothing
+    newer is known. Exit 7 when something in it was left out.
 
     Example: hw admin data import coin_daily.csv.gz
     """
@@ -156,9 +170,21 @@ def import_(terminal: Terminal, file: Path) -> None:
     lines = tidy_lines(table)
     target = market_folder(terminal.load_config().data_dir) / HISTORY
     write_text(target, "\n".join(lines) + "\n")
+    _take_newest(terminal, table)
     _tell_import(terminal, table, target, len(lines) - 1)
     if any(it.code in ("HW-805", "HW-807", "HW-808") for it in table.findings):
         raise Exit(EXIT_PARTLY)
+
+
+def _take_newest(terminal: Terminal, table: "CoinTable") -> None:
+    """Let the last days of a history be facts, where nothing newer is known."""
+    from hashwright.chain.find import minable_coins
+    from hashwright.planner.newest import newest_facts
+    from hashwright.runtime.market_data import save_market
+
+    known = parts.read_market(terminal)
+    newest = newest_facts(table, minable_coins(), older=known)
+    save_market(newest.over(known), terminal.load_config().data_dir)
 
 
 def tidy_lines(table: "CoinTable") -> list[str]:

@@ -21,15 +21,24 @@ HW_UP = (
 
 @click.command(cls=Command)
 @click.option("--seconds", type=click.FloatRange(min=1), help="End after so many seconds instead of at Ctrl-C.")
+@click.option(
+    "--machines", type=click.IntRange(min=1, max=2000), help="Add so many simulated machines: hw fleet works."
+)
+@click.option("--fault", "faults", multiple=True, metavar="FAULT=N", help="With --machines: dead=30%, lies=2, hangs=1.")
 @click.option("--keep", is_flag=True, help="Keep the data folder and say where it is.")
 @pass_terminal
-def demo(terminal: Terminal, seconds: float | None, keep: bool) -> None:
+def demo(terminal: Terminal, seconds: float | None, machines: int | None, faults: tuple[str, ...], keep: bool) -> None:
     """Show everything at work: a PRACTICE chain, two practice miners, the real server.
 
     On this computer only: no coin of value, no other computer, nothing left behind. The two miners use a processor core
     each, at low priority. Ctrl-C ends it.
 
+    With --machines, simulated machines answer on loopback addresses as real ones do, mine at a tiny difficulty, and can
+    be commanded: hw --data-dir FOLDER fleet ls. They are no real ones.
+
     Example: hw demo --seconds 60
+
+    Example: hw demo --machines 50
     """
     from hashwright.cli.demonstration import run_demo
     from hashwright.cli.practice import silence_logs
@@ -37,7 +46,7 @@ def demo(terminal: Terminal, seconds: float | None, keep: bool) -> None:
     silence_logs()
     folder = Path(tempfile.mkdtemp(prefix="hw-demo-"))
     try:
-        overview = run_async(run_demo(terminal, folder, seconds))
+        overview = run_async(run_demo(terminal, folder, seconds, machines=machines or 0, faults=faults))
     finally:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)

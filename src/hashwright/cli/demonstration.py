@@ -5,6 +5,7 @@ They are stopped by their process ids, whatever ends the demo, and they end by t
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import signal
@@ -34,6 +35,8 @@ MINER_STOP_S = 3.0
 LOW_PRIORITY = 10
 """Niceness of the miners: they use what is left over, so the computer stays usable."""
 NEWEST_EVENTS = 6
+WORKERS_SHOWN = 12
+"""Of hundreds of simulated machines the picture shows the first."""
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -48,8 +51,11 @@ class Demo:
     told_alerts: int = 0
 
 
-async def run_demo(terminal: Terminal, folder: Path, seconds: float | None) -> "Overview":
+async def run_demo(
+    terminal: Terminal, folder: Path, seconds: float | None, *, machines: int = 0, faults: tuple[str, ...] = ()
+) -> "Overview":
     """Run until the seconds are over or a signal comes; return how it stood at the end."""
+    from hashwright.cli.demo_machines import machines_of
     from hashwright.cli.overview import read_overview
     from hashwright.cli.practice import add_practice, practice_app
 
@@ -68,7 +74,12 @@ async def run_demo(terminal: Terminal, folder: Path, seconds: float | None) -> "
             node_settings={"block_interval_s": BLOCK_INTERVAL_S},
         )
         await _start_miners(demo)
-        await _show_until_end(demo, seconds)
+        async with contextlib.AsyncExitStack() as stack:
+            if machines:
+                note = await stack.enter_async_context(machines_of(demo.app, machines, pool=_url(demo), faults=faults))
+                for line in filter(None, (note, f"Command the machines: hw --data-dir {folder} fleet ls")):
+                    terminal.note(line)
+            await _show_until_end(demo, seconds)
         return await read_overview(folder, blocks=1000, alerts=NEWEST_EVENTS)
     finally:
         await _stop_miners(demo.miners)
@@ -80,9 +91,8 @@ async def run_demo(terminal: Terminal, folder: Path, seconds: float | None) -> "
 
 async def _start_miners(demo: Demo) -> None:
     import hashwright
-    from hashwright.runtime.commands import status_of
 
-    url = status_of(demo.app)["listeners"][0]["url"]
+    url = _url(demo)
     package = str(Path(hashwright.__file__).parents[1])
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))}
     for rig in RIGS:
@@ -96,6 +106,12 @@ async def _start_miners(demo: Demo) -> None:
         )  # fmt: skip
         demo.miners.append(miner)
         os.setpriority(os.PRIO_PROCESS, miner.pid, LOW_PRIORITY)
+
+
+def _url(demo: Demo) -> str:
+    from hashwright.runtime.commands import status_of
+
+    return str(status_of(demo.app)["listeners"][0]["url"])
 
 
 async def _stop_miners(miners: "list[Process]") -> None:
@@ -206,7 +222,8 @@ def picture(overview: "Overview") -> "RichGroup":
     )
     url = overview.status["listeners"][0]["url"] if overview.status else ""
     rate = Text.assemble((views.headline(overview), "bold"), f"\nMachines connect at {url}")
-    machines = drawn(views.workers_table(overview.workers, window_s=overview.window_s))
+    shown = sorted(overview.workers, key=lambda it: it.worker)[:WORKERS_SHOWN]
+    machines = drawn(views.workers_table(shown, window_s=overview.window_s))
     shares = Text(f"Shares: {views.outcomes_text(overview.shares_by_outcome)}")
     parts = [head, Text(), rate, Text(), machines, Text(), shares, Text(), _blocks(overview)]
     return Group(*parts, Text(), *_events(overview), Text(), Text("Ctrl-C ends it and says how to go on.", style="dim"))

@@ -88,6 +88,11 @@ class CalcDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     days_per_block_alone_est: float
     payback: PaybackDocument | None
     horizon_days: int
+    interest_per_year: float
+    present_value_usd_est: float | None
+    """Price and what each day of the horizon leaves, at that interest; resale is not counted."""
+    return_per_year_est: float | None
+    """The rate at which that value would be nothing; `null`: there is none."""
     running_days_est: float
     mined_usd_est: float
     mined_coins_est: float

@@ -1,5 +1,6 @@
 """Where history comes from: the folder of `--data`, or what `hw admin data import` brought."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,8 @@ if TYPE_CHECKING:
     from hashwright.planner.series import CoinTable
 
 
-def load_history(terminal: Terminal, data: str | None) -> "CoinTable | None":
-    """Read the history, or None where there is none.
+def load_history(terminal: Terminal, data: str | None, coins: Sequence[str] = ()) -> "CoinTable | None":
+    """Read the history of coins (tickers; none: of all), or None where there is none.
 
     Raises:
         OperatorError: a folder was named and cannot be read (HW-805).
@@ -20,9 +21,9 @@ def load_history(terminal: Terminal, data: str | None) -> "CoinTable | None":
     from hashwright.runtime.market_data import history_file
 
     if data:
-        return load_coins(Path(data).expanduser())
+        return load_coins(Path(data).expanduser(), coins=coins)
     file = history_file(terminal.load_config().data_dir)
-    return read_coins(file) if file else None
+    return read_coins(file, coins=coins) if file else None
 
 
 def yearly_growth(data: str, coin: "Coin") -> tuple[float, ...]:

@@ -23,8 +23,11 @@ COMMANDS = {
     "web": "web:web",
     "status": "status:status",
     "doctor": "doctor:doctor",
+    "find": "find:find",
+    "fleet": "fleet:fleet",
     "pool": "pool:pool",
     "route": "route:route",
+    "autopilot": "autopilot:autopilot",
     "plan": "plan:plan",
     "calc": "calc:calc",
     "compare": "compare:compare",
@@ -39,9 +42,9 @@ COMMANDS = {
 }
 PANELS: list[CommandGroupDict] = [
     {"name": "Start", "commands": ["demo", "up", "web"]},
-    {"name": "Look", "commands": ["status", "ledger", "doctor"]},
-    {"name": "Decide", "commands": ["plan", "backtest", "calc", "compare", "audit", "trends"]},
-    {"name": "Mine", "commands": ["pool", "route", "market", "miner"]},
+    {"name": "Look", "commands": ["status", "find", "ledger", "doctor"]},
+    {"name": "Decide", "commands": ["plan", "autopilot", "backtest", "calc", "compare", "audit", "trends"]},
+    {"name": "Mine", "commands": ["pool", "route", "fleet", "market", "miner"]},
     {"name": "Care", "commands": ["admin", "completion"]},
 ]
 

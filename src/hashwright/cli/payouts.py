@@ -10,6 +10,9 @@ from hashwright.cli.terminal import Table, Terminal
 
 PAY_S = 120.0
 """A wallet may take long to sign."""
+WALLET_FLAGS = (
+    "rpc_url", "wallet", "wallet_password_from", "node_rpc_url", "cookie_file", "rpc_user", "rpc_password_from",
+)  # fmt: skip
 
 
 @click.command(cls=Command)
@@ -94,7 +97,9 @@ def address(terminal: Terminal, pool: str, member: str, address: str, cancel: bo
 @click.command(cls=Command)
 @click.argument("pool")
 @click.option("--rpc-url", metavar="URL", required=True, help="RPC of the node with the wallet.")
-@click.option("--wallet", default="", metavar="NAME", help="The wallet's name on a node with several.")
+@click.option("--wallet", default="", metavar="NAME", help="The wallet's name: on a node with several, or its file.")
+@click.option("--wallet-password-from", default="", metavar="REF", help="Monero: where that wallet's password is.")
+@click.option("--node-rpc-url", default="", metavar="URL", help="Monero: its node.  [http://127.0.0.1:18081]")
 @click.option("--cookie-file", default="", metavar="FILE", help="The node's .cookie.")
 @click.option("--rpc-user", default="", metavar="USER", help="The node's RPC user.")
 @click.option("--rpc-password-from", default="", metavar="REF", help="file:PATH, env:NAME or credential:NAME.")
@@ -114,8 +119,10 @@ def payouts(terminal: Terminal, /, pool: str, live: bool, pause: bool, **flags: 
     """Set how an own pool pays its members. It is a DRY RUN until you say --live.
 
     Example: hw pool payouts home --rpc-url http://127.0.0.1:9332 --wallet pool --threshold 0.1 --daily-limit 50
+
+    Example: hw pool payouts xmr --rpc-url http://127.0.0.1:18082 --wallet pool --threshold 0.05 --daily-limit 20
     """
-    wallet = {key: flags[key] for key in ("rpc_url", "wallet", "cookie_file", "rpc_user", "rpc_password_from")}
+    wallet = {key: flags[key] for key in WALLET_FLAGS}
     document = {
         "pool": pool,
         "wallet_settings": {key: value for key, value in wallet.items() if value},

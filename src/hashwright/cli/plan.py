@@ -9,7 +9,7 @@ import rich_click as click
 
 from hashwright.cli import market_parts as market
 from hashwright.cli import plan_parts as parts
-from hashwright.cli.command import Command, pass_terminal
+from hashwright.cli.command import LazyGroup, pass_terminal
 from hashwright.cli.terminal import Table, Terminal
 
 if TYPE_CHECKING:
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 EXAMPLE = "s21"
 ROWS = 12
+PARTS = {"energy": "energy:energy"}
 
 
-@click.command(cls=Command)
+@click.group(cls=LazyGroup, lazy=PARTS, invoke_without_command=True)
 @click.option("--hardware", metavar="LIST", help="Machines, such as 's21 x3, Ryzen 9 5950X'.")
 @click.option("--power-price", metavar="USD", help="Price of power in USD a kWh (0.08) or in cents (8ct).")
 @click.option("--horizon", metavar="SPAN", default="30d", show_default=True, help="30d, 12w, 6 months, 1y.")
@@ -49,7 +50,8 @@ ROWS = 12
 @click.option("--hardware-file", metavar="FILE", help="Own measurements (TOML) over the catalogue.")
 @click.option("--html", "html", metavar="FILE", help="Write one self-contained page with charts.")
 @pass_terminal
-def plan(terminal: Terminal, /, **given: Any) -> None:  # noqa: ANN401 (click's values)
+@click.pass_context
+def plan(context: click.Context, terminal: Terminal, /, **given: Any) -> None:  # noqa: ANN401 (click's values)
     """Plan what each machine does next, and say why. A recommendation: nothing is switched.
 
     Works offline, on a fresh install. Idle and buying the coin are alternatives like any other; when mining loses
@@ -57,6 +59,8 @@ def plan(terminal: Terminal, /, **given: Any) -> None:  # noqa: ANN401 (click's 
 
     Example: hw plan --hardware "s21 x3" --power-price 0.08 --what-if price=+20%
     """
+    if context.invoked_subcommand is not None:
+        return
     import msgspec
 
     if given["explain"]:

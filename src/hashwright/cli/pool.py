@@ -30,6 +30,7 @@ PRACTICE_START_BITS = {"bitcoin": 0x1E0FFFFF, "litecoin": 0x1F0FFFFF}
         "payouts": "payouts:payouts",
         "payout": "payouts:payout",
         "luck": "payouts:luck",
+        "rates": "rates:rates",
         "scheme": "schemes:scheme",
         "reserve": "schemes:reserve",
         "release": "schemes:release",

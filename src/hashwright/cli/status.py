@@ -1,6 +1,6 @@
 """`hw` alone and `hw status`: what is going on, from the running process or from the database."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
@@ -93,8 +93,21 @@ def _show_source(terminal: Terminal, overview: "Overview") -> None:
     if state["journal"]["state"] != "ok":
         text = "The journal cannot be written: nothing is credited. Shares for upstreams pass through, others wait."
         terminal.tick("failed", f"{text} (HW-605)")
+    if state.get("randomx"):
+        terminal.line(f"  {randomx_text(state['randomx'])}")
     for listener in state["listeners"]:
         terminal.line(f"  {listener['url']}  {listener['algorithm']}, {listener['connections']} connected")
+
+
+def randomx_text(found: dict[str, Any]) -> str:
+    """Say who checks RandomX shares, and whether all of them are."""
+    if found["judge"] == "node":
+        return "RandomX: its library is missing, so the node checks every share (HW-209)"
+    threads = f"{found['threads']} thread{'s' * (found['threads'] > 1)}"
+    every = "every share" if not found["believed"] else f"all but {found['believed']} shares"
+    waiting = f", {found['waiting']} wait" if found["waiting"] else ""
+    debts = f"; {len(found['debts'])} workers pay for forged shares" if found["debts"] else ""
+    return f"RandomX: {every} checked here, {found['mode']} mode, {threads}{waiting}{debts}"
 
 
 def show_short_status(terminal: Terminal) -> None:

@@ -58,10 +58,11 @@ class _Trends:
         self.now = parts.now_ms()
         self.market: Market = parts.read_market(terminal)
         self.named = tuple(find_coin(name) for name in names)
-        self.table: CoinTable | None = load_history(terminal, data)
+        wanted = self.named or minable_coins()
+        self.table: CoinTable | None = load_history(terminal, data, [coin.ticker for coin in wanted])
         self.trends: dict[str, Trend] = {}
         self.coins: list[Coin] = []
-        for coin in self.named or minable_coins():
+        for coin in wanted:
             self._take(coin)
 
     def _take(self, coin: "Coin") -> None:
@@ -256,7 +257,7 @@ class _Trends:
             terminal.note(f"Computed or interpolated in part: {', '.join(named)}.")
         if self.table and self.table.findings:
             count = len(self.table.findings)
-            terminal.note(f"{count} finding{'' if count == 1 else 's'} about the whole history: --json lists them.")
+            terminal.note(f"{count} finding{'' if count == 1 else 's'} about their whole history: --json lists them.")
         parts.tell_findings(terminal, self.market.findings)
 
 

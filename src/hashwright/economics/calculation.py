@@ -11,7 +11,13 @@ from hashwright.chain.coin import Coin
 from hashwright.economics import hashprice as hp
 from hashwright.economics.difficulty import economy_of
 from hashwright.economics.market import Market, reward_coins
-from hashwright.economics.payback import YEAR_DAYS, Payback, payback
+from hashwright.economics.payback import (
+    YEAR_DAYS,
+    Payback,
+    internal_rate_per_year,
+    net_present_value_usd,
+    payback,
+)
 from hashwright.money import Currency, Estimate
 
 USD: Final = Currency("USD", 2)
@@ -37,6 +43,7 @@ class Assumed:
     terms: hp.Terms = hp.NO_LOSS
     growth_per_year: float = GROWTH_PER_YEAR
     horizon_days: int = YEAR_DAYS
+    rate_per_year: float = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +78,10 @@ class Calculation:
     electricity_kwh_coin: float
     solo_block_days: float
     payback: Payback | None
+    present_value_usd: Estimate | None
+    """Of its price and what it leaves each day of the horizon, at `rate_per_year`; resale is not counted."""
+    return_per_year: float | None
+    """The rate a year at which that value would be nothing; None where there is none."""
     running_days: float
     """Days of the horizon until it no longer pays and is switched off."""
     mined_usd: Estimate
@@ -128,6 +139,7 @@ def calculate(rig: Rig, earnings: tuple[Earning, ...], assumed: Assumed) -> Calc
     efficiency = hp.efficiency_j_th(rig.power_w, rig.hashrate_hs)
     reward = main.subsidy_coins + main.fees_coins
     days, mined, spent = _horizon(revenue, cost, assumed)
+    flows = _flows(rig, revenue, cost, days, assumed)
     bought_usd = spent + (rig.price_usd or 0.0)
     return Calculation(
         rig=rig,
@@ -142,6 +154,8 @@ def calculate(rig: Rig, earnings: tuple[Earning, ...], assumed: Assumed) -> Calc
         electricity_kwh_coin=hp.electricity_kwh_coin(efficiency, main.work_hashes, reward) if reward else math.inf,
         solo_block_days=1 / hp.blocks_per_day(rig.hashrate_hs, main.work_hashes),
         payback=_payback(rig, revenue, cost, assumed),
+        present_value_usd=_value(flows, assumed),
+        return_per_year=internal_rate_per_year(flows) if flows else None,
         running_days=days,
         mined_usd=Estimate(mined, USD),
         mined_coins=mined / main.price_usd,
@@ -155,6 +169,20 @@ def _payback(rig: Rig, revenue: float, cost: float, assumed: Assumed) -> Payback
         return None
     decay = assumed.growth_per_year / YEAR_DAYS
     return payback(capex_usd=rig.price_usd, revenue_usd_day=revenue, cost_usd_day=max(cost, 0.0), decay_per_day=decay)
+
+
+def _flows(rig: Rig, revenue: float, cost: float, days: float, assumed: Assumed) -> list[float]:
+    """Return its price and what each day of running leaves [USD]; nothing where its price is not known."""
+    if rig.price_usd is None:
+        return []
+    decay = assumed.growth_per_year / YEAR_DAYS
+    return [-rig.price_usd, *(revenue * math.exp(-decay * (day + 0.5)) - cost for day in range(int(days)))]
+
+
+def _value(flows: list[float], assumed: Assumed) -> Estimate | None:
+    if not flows:
+        return None
+    return Estimate(net_present_value_usd(flows, rate_per_year=assumed.rate_per_year), USD)
 
 
 def _horizon(revenue: float, cost: float, assumed: Assumed) -> tuple[float, float, float]:

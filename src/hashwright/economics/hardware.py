@@ -21,7 +21,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from hashwright.economics.hashprice import efficiency_j_th
-from hashwright.economics.quantities import check_hashrate, hashrate_of, nearest, power_of
+from hashwright.economics.quantities import check_hashrate, check_power, hashrate_of, nearest, power_of
 from hashwright.errors import ConfigError, Finding, HashwrightError, OperatorError
 
 KINDS: Final = ("asic", "gpu", "cpu")
@@ -284,11 +284,13 @@ def _measured(table: Mapping[str, Any], catalogue: Catalogue) -> Machine:
     else:
         raise ValueError(f"{model} is not in the catalogue: say its algorithm, hashrate and power_w")
     rate = hashrate_of(str(table["hashrate"])) if "hashrate" in table else base.hashrate_hs
+    power_w = power_of(str(table["power_w"])) if "power_w" in table else base.power_w
     check_hashrate(rate, base.kind, model=model)
+    check_power(power_w, model=model)
     return replace(
         base,
         hashrate_hs=rate,
-        power_w=power_of(str(table["power_w"])) if "power_w" in table else base.power_w,
+        power_w=power_w,
         price_usd=float(table["price_usd"]) if "price_usd" in table else base.price_usd,
         price_date="own" if "price_usd" in table else base.price_date,
         levels=(),

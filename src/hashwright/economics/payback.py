@@ -13,6 +13,8 @@ from typing import Final
 YEAR_DAYS: Final = 365
 _TOO_SMALL: Final = 1e-12
 _STEPS: Final = 200
+_ROOT_STEPS: Final = 64
+"""Halvings of a span until a double has no more digits to tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,7 @@ def _beyond(capex_usd: float, *, revenue_usd_day: float, cost_usd_day: float, de
 
 def _root(capex_usd: float, high: float, *, revenue_usd_day: float, cost_usd_day: float, decay_per_day: float) -> float:
     low = 0.0
-    for _ in range(_STEPS):
+    for _ in range(_ROOT_STEPS):
         middle = (low + high) / 2
         earned = earned_usd(
             middle, revenue_usd_day=revenue_usd_day, cost_usd_day=cost_usd_day, decay_per_day=decay_per_day

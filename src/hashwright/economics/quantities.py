@@ -52,6 +52,20 @@ def power_of(text: str) -> float:
     return value
 
 
+def check_power(power_w: float, *, model: str) -> None:
+    """Ask back where a machine draws no power.
+
+    Raises:
+        OperatorError: it is not above zero (HW-803).
+    """
+    if not power_w > 0:
+        raise OperatorError(
+            f"{model} draws {power_text(power_w)}: no machine hashes without power.",
+            code="HW-803",
+            hint="Give what it draws at the wall; if its power costs nothing, --power-price 0.",
+        )
+
+
 def power_price_of(text: str) -> float:
     """Read a price of power [USD/kWh]: `0.08`, `8 ct`, `0.08 USD/kWh`. It may be negative.
 

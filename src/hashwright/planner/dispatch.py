@@ -129,8 +129,11 @@ def _plan(problem: Problem, counts: tuple[IntArray, ...], wish: Wish, *, method:
     flows = exact_flows(problem, machines, charge, discharge, curtailed)
     value = plan_value(problem, counts, flows)
     battery = problem.site.battery
-    # The solver counts all that is in the battery at the end, a plan only what came in or went out.
+    # The solver counts the whole peak and all that is in the battery at the end, a plan only what changed.
     bound -= 0.0 if battery is None else battery.end_value * battery.energy_wh / KW
+    bound += problem.site.peak_price * problem.site.peak_w / KW
+    # The solver was kept from a limit's last watts; the flows may use them.
+    bound = max(bound, value)
     has_bound = not problem.unserved_w().any()
     return Plan(
         grid=problem.grid, method=method, counts=counts, flows=flows, value=value, bound=bound if has_bound else None

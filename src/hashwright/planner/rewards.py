@@ -17,7 +17,7 @@ from hashwright.chain.coin import Coin
 from hashwright.chain.economy import PPM, Economy
 from hashwright.economics.difficulty import economy_of
 from hashwright.economics.hashprice import DAY_S, hashprice_usd_ph_day
-from hashwright.planner.series import CoinSeries, FloatArray, day_of, text_of_day
+from hashwright.planner.series import CoinSeries, FloatArray, day_of
 
 _NEVER: Final = 0.0
 
@@ -30,7 +30,7 @@ def block_reward_coins(series: CoinSeries, coin: Coin) -> FloatArray:
     """
     economy = economy_of(coin)
     fees = np.nan_to_num(series.fees_native)
-    shares = np.array([economy.miner_share_ppm(text_of_day(day)) for day in series.days], dtype=np.float64) / PPM
+    shares = _miner_shares(series, economy)
     with np.errstate(divide="ignore", invalid="ignore"):
         fee_part = np.where(series.blocks > 0, fees / series.blocks, _NEVER)
         observed = series.issuance_native / series.blocks
@@ -39,6 +39,16 @@ def block_reward_coins(series: CoinSeries, coin: Coin) -> FloatArray:
     else:
         coins = np.where(shares > 0, observed, _NEVER)
     return np.where(np.isfinite(coins), coins + fee_part, np.nan)
+
+
+def _miner_shares(series: CoinSeries, economy: Economy) -> FloatArray:
+    """Return the miner's part on each day, 0 to 1: a step at each row of the coin's table, and at its end."""
+    starts = np.array([day_of(day) for day, _ in economy.miner_shares])
+    rows = np.array([share for _, share in economy.miner_shares], dtype=np.float64) / PPM
+    shares: FloatArray = rows[np.maximum(np.searchsorted(starts, series.days, side="right") - 1, 0)]
+    if economy.ended:
+        shares = np.where(series.days >= day_of(economy.ended), _NEVER, shares)
+    return shares
 
 
 def heights(series: CoinSeries, coin: Coin) -> FloatArray:

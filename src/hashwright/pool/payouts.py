@@ -12,7 +12,7 @@ Rules of this file: nothing is paid that is not owed; an address that is too new
 what it pays waits; the limits of the owner are never passed, and what is above one waits for a person.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,6 +31,11 @@ BATCH_MAX = 500
 SETTLED_DEPTH = 6
 
 
+def with_others(_: str) -> bool:
+    """Tell that an address can be paid together with others."""
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutPolicy:
     """How a pool pays. Amounts are minor units of its currency.
@@ -38,6 +43,7 @@ class PayoutPolicy:
     `threshold` is the least that is paid to a member; `dust` the least that the network carries. `fee_cap_ppm` bounds
     the network fee as a part of what is paid. Above `approval_above` a payout waits for a person, and more than
     `daily_limit` is never paid within 24 hours. What the wallet holds above `wallet_cap` should not be in a hot wallet.
+    A transaction pays `batch_max` members at most, and an address alone where `is_paid_alone(address)` says so.
     """
 
     pool: str
@@ -55,6 +61,7 @@ class PayoutPolicy:
     wallet_cap: int | None = None
     is_live: bool = False
     is_paused: bool = False
+    is_paid_alone: Callable[[str], bool] = with_others
 
     def __post_init__(self) -> None:
         if self.threshold < max(1, self.dust):
@@ -139,11 +146,16 @@ def plan(
     paid_today: int,
     is_approved: bool = False,
 ) -> Plan:
-    """Choose whom to pay: the largest first, up to the batch's size. `owed` is by member, `paid_today` of 24 hours."""
+    """Choose whom to pay: first those who are paid alone, then the largest, up to the batch's size.
+
+    `owed` is by member, `paid_today` of 24 hours. Who waits for want of room is paid by the next payout of the round.
+    """
     parts: list[Part] = []
     waiting: list[tuple[str, int, str]] = []
-    for member, minor in sorted(owed.items(), key=lambda item: (-item[1], item[0])):
-        reason = _reason_to_wait(policy, minor, addresses.get(member, ""), len(parts))
+    alone = {member: policy.is_paid_alone(address) for member, address in addresses.items()}
+    for member, minor in sorted(owed.items(), key=lambda item: (not alone.get(item[0]), -item[1], item[0])):
+        is_full = len(parts) >= policy.batch_max or (bool(parts) and alone[parts[0].member])
+        reason = _reason_to_wait(policy, minor, addresses.get(member, ""), is_full=is_full)
         if reason:
             waiting.append((member, minor, reason))
         else:
@@ -156,12 +168,31 @@ def plan(
     return Plan(parts=tuple(parts), waiting=tuple(waiting), problem=problem)
 
 
-def _reason_to_wait(policy: PayoutPolicy, minor: int, address: str, chosen: int) -> str:
+def round_of(policy: PayoutPolicy, newest_first: Sequence[Payout]) -> tuple[int, frozenset[str], bool]:
+    """Return when the last round of payouts began, whom it has paid, and whether it goes on.
+
+    A round is as many payouts as it takes to pay everybody who is due: it goes on while the last one was full, or paid
+    somebody who is paid alone.
+    """
+    began, paid = 0, set[str]()
+    for number, payout in enumerate(newest_first):
+        if number and not _is_full(policy, payout):
+            break
+        began = payout.created_ms
+        paid.update(part.member for part in payout.parts)
+    return began, frozenset(paid), bool(newest_first) and _is_full(policy, newest_first[0])
+
+
+def _is_full(policy: PayoutPolicy, payout: Payout) -> bool:
+    return len(payout.parts) >= policy.batch_max or any(policy.is_paid_alone(part.address) for part in payout.parts)
+
+
+def _reason_to_wait(policy: PayoutPolicy, minor: int, address: str, *, is_full: bool) -> str:
     if minor < policy.threshold:
         return f"below the threshold of {Amount(policy.threshold, policy.currency)}"
     if not address:
         return "no address in force"
-    return "" if chosen < policy.batch_max else "the batch is full; next time"
+    return "this payout has no room; the next one has" if is_full else ""
 
 
 def _limit(policy: PayoutPolicy, total: int, *, paid_today: int, is_approved: bool) -> str:

@@ -1,7 +1,7 @@
 """A share arrived: judge it, credit it, pass it on, submit it if it is a block, and look at the machine's pace."""
 
 from hashwright.chain.target import work_of_target
-from hashwright.pool import blocks, channels, jobs, judge, members, reserve, upstreams, vardiff
+from hashwright.pool import blocks, channels, jobs, judge, members, penalties, reserve, upstreams, vardiff
 from hashwright.pool.effects import AnswerShare, CreditWork, Outcome, PoolEffect, SubmitBlock
 from hashwright.pool.events import ShareHashed
 from hashwright.pool.records import BlockRecord, Job, PoolState, Session, Terms
@@ -25,9 +25,14 @@ def take_share(state: PoolState, event: ShareHashed, *, now: int) -> tuple[PoolE
         effects.extend(_pass_on(state, session, found, event, outcome, now=now))
     effects.append(AnswerShare(event.session, event.request, outcome))
     if session is not None:
-        effects.append(_credit(session, found, event, outcome))
-        if found is not None and outcome in ("accepted", "block"):
-            _note_work(state, found[0], effects)
+        worker = worker_name(event.worker) or session.worker
+        effects.extend(penalties.punish(state, worker, event, outcome))
+        is_owed = found is not None and outcome in ("accepted", "block")
+        credited = "penalty" if is_owed and penalties.pays_off(state, worker) else outcome
+        effects.append(_credit(session, found, event, credited))
+        if found is not None and is_owed:
+            if credited != "penalty":
+                _note_work(state, found[0], effects)
             effects.extend(_follow_pace(state, session, found[1], now=now))
     _divide_blocks(state, effects)
     return tuple(effects)

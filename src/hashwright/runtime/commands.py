@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from hashwright.chain.proof import ALGORITHMS
 from hashwright.pool import reserve
 from hashwright.pool.records import Destination
 from hashwright.runtime import destinations, setups
@@ -83,6 +84,7 @@ def status_of(app: "Hashwright") -> dict[str, Any]:
             "passed": app.shell.passing.passed,
         },
         "poisoned": app.kernel.poisoned,
+        "randomx": randomx_of(app),
         "listeners": [
             {
                 "algorithm": listener.algorithm,
@@ -94,6 +96,24 @@ def status_of(app: "Hashwright") -> dict[str, Any]:
         ],
         "destinations": [destination_of(app, name, item) for name, item in state.destinations.items()],
         "broken": [{"destination": name, "problem": problem} for name, problem in app.broken.items()],
+    }
+
+
+def randomx_of(app: "Hashwright") -> dict[str, Any] | None:
+    """Return how RandomX shares are checked; None where nothing is mined with it."""
+    settings = [it.settings for it in app.kernel.pool.destinations.values()]
+    if not any(ALGORITHMS[it.algorithm].is_keyed for it in settings):
+        return None
+    hashing, desk = app.shell.hashing, app.shell.hashing.randomx
+    return {
+        "judge": "node" if desk.is_missing else "library",
+        "mode": "full" if desk.is_full else "light",
+        "threads": desk.threads,
+        "seeds": [seed.hex() for seed in desk.seeds],
+        "hashed": desk.hashes,
+        "believed": hashing.believed,
+        "waiting": desk.waiting,
+        "debts": dict(app.kernel.pool.debts),
     }
 
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 import structlog
 
 from hashwright.chain.proof import ALGORITHMS
-from hashwright.errors import HashwrightError
+from hashwright.errors import HashwrightError, NotSupported
 from hashwright.pool.records import Job, Terms
 from hashwright.runtime.randomx import RandomXDesk
 
@@ -102,11 +102,11 @@ class Hashing:
             done(hash_le, chance, is_believed)
 
         assert job.blob is not None
-        by_node = self.by_node.get(job.destination)
-        if self.randomx.is_missing and by_node is not None:
-            self._spawn(self._ask_node(by_node, job, hashed, note))
-        else:
-            self._aside(self.randomx.hash(job.blob.seed, hashed, self._note_pace), note, chance)
+        if self.randomx.is_missing:
+            self._spawn(self._ask_node(job, hashed, note))
+            return
+        future = self.randomx.hash(job.blob.seed, hashed, self._note_pace)
+        self._aside(future, note, chance, otherwise=lambda: self._spawn(self._ask_node(job, hashed, note)))
 
     def chance_of(self, session: int) -> float:
         """Return how likely a share of a machine is to be hashed now."""
@@ -121,18 +121,27 @@ class Hashing:
     def _note_pace(self, seconds: float) -> None:
         self._hash_s += PACE_WEIGHT * (seconds - self._hash_s)
 
-    async def _ask_node(self, by_node: NodeHash, job: Job, hashed: bytes, done: Done) -> None:
+    async def _ask_node(self, job: Job, hashed: bytes, done: Done) -> None:
+        """Let the node of the job's destination hash; an upstream has none, and then nothing can be checked."""
         self.waiting += 1
+        hash_le, by_node = b"", self.by_node.get(job.destination)
         try:
-            hash_le = await by_node(job, hashed)
+            hash_le = b"" if by_node is None else await by_node(job, hashed)
         except HashwrightError as error:
             log.warning("the node could not hash a share; it is refused", problem=error.message)
-            hash_le = b""
         finally:
             self.waiting -= 1
         done(hash_le, 1.0, False)
 
-    def _aside(self, future: "asyncio.Future[bytes]", done: Done, chance: float) -> None:
+    def _aside(
+        self,
+        future: "asyncio.Future[bytes]",
+        done: Done,
+        chance: float,
+        *,
+        otherwise: Callable[[], None] | None = None,
+    ) -> None:
+        """Call back when a thread is done; `otherwise` where its library is missing."""
         self.waiting += 1
 
         def finish(ended: "asyncio.Future[bytes]") -> None:
@@ -140,6 +149,9 @@ class Hashing:
             if ended.cancelled():
                 return
             problem = ended.exception()
+            if isinstance(problem, NotSupported) and otherwise is not None:
+                otherwise()
+                return
             if problem is not None:
                 log.error("a share could not be hashed; it is refused", problem=str(problem))
             done(b"" if problem is not None else ended.result(), chance, False)

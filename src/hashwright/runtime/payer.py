@@ -11,22 +11,14 @@ Nothing is planned or signed while the wallet, the chain and the books disagree 
 watched all the same.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import structlog
 
-from hashwright.adapters.wallets.base import (
-    Cost,
-    Outpoint,
-    Sight,
-    SignedTransaction,
-    Wallet,
-    choose_inputs,
-    size_of_outputs,
-)
-from hashwright.errors import InvariantBroken, OperatorError
+from hashwright.adapters.wallets.base import Order, Outpoint, Prepared, Sight, Wallet, refuse_other
+from hashwright.errors import InvariantBroken
 from hashwright.ledger import accounts
 from hashwright.ledger.balances import owed, under
 from hashwright.money import Amount
@@ -46,10 +38,11 @@ MAYBE_DEAD = frozenset(("conflict", "missing-inputs"))
 LOOK_BACK_MS = 3 * 24 * 3_600_000
 LOOK_BACK_MAX = 20
 """Settled payouts that the chain is asked about again: those of three days, one question each."""
+ROUND_MAX = 1_000
+"""Payouts looked back at to see where a round began."""
 STEPS_A_TICK = 4
 """From planned to settled, where the chain is already deep enough; more would be a circle."""
 GONE_OUT = frozenset(("accepted", "already-known", "already-mined"))
-FEE_TARGET_BLOCKS = 6
 
 
 class Books(Protocol):
@@ -202,10 +195,13 @@ class Payer:
         policy = self.policy
 
         def look(connection: Connection) -> Plan | None:
-            last = rows.last_payouts(connection, policy.pool, 1)
-            if last and now - last[0].created_ms < policy.interval_ms:
+            last = rows.last_payouts(connection, policy.pool, ROUND_MAX)
+            began, paid, goes_on = payouts.round_of(policy, last)
+            if not last or now - began >= policy.interval_ms:
+                return plan_now(connection, policy, now=now, is_approved=is_approved)
+            if not goes_on:
                 return None
-            return plan_now(connection, policy, now=now, is_approved=is_approved)
+            return plan_now(connection, policy, now=now, is_approved=is_approved, but=paid)
 
         def begin(connection: Connection) -> tuple[Plan | None, str]:
             plan = look(connection)
@@ -270,40 +266,41 @@ class Payer:
 
     async def _sign(self, payout: Payout, *, now: int) -> bool:
         """Build and sign, look at the result, and store it whole before anything else."""
-        wallet, name = self._wallet, payout.wallet
+        name = payout.wallet
         self._at("before sign")
-        rate = await wallet.fee_rate(FEE_TARGET_BLOCKS)
         reserved = await self._books.read(lambda connection: rows.reserved_inputs(connection, name))
-        change = await wallet.change_script()
-        scripts = [self._script_of(part.address) for part in payout.parts]
-        cost = Cost(
-            fee_rate=rate,
-            output_bytes=size_of_outputs([*scripts, change]),
-            dust=self.policy.dust,
-            is_on_top=payout.fee_payer == "pool",
-        )
-        choice = choose_inputs(await wallet.unspent(1), wanted=payout.total, cost=cost, reserved=reserved)
-        outputs = [
-            (script, minor)
-            for script, (_part, minor) in zip(scripts, payouts.outputs_of(payout, choice.fee), strict=True)
-        ]
-        if choice.change:
-            outputs.append((change, choice.change))
-        signed = await wallet.sign(outputs, inputs=choice.inputs)
-        refuse_other(payout, signed, outputs=outputs, inputs=choice.inputs)
+        order = self._order(payout)
+        prepared = await self._wallet.prepare(order, reserved=reserved)
+        refuse_unlike(order, prepared, reserved=reserved)
         self._at("after sign")
         stored = StoredTransaction(
             attempt=1,
-            txid_display=signed.txid_display,
-            raw=signed.raw,
-            fee=choice.fee + choice.extra,
-            pool_fee=choice.extra + (choice.fee if payout.fee_payer == "pool" else 0),
-            inputs=tuple((it.txid_display, it.index) for it in signed.inputs),
+            txid_display=prepared.txid_display,
+            raw=prepared.raw,
+            fee=prepared.fee,
+            pool_fee=borne_by_pool(order, prepared),
+            inputs=tuple((it.txid_display, it.index) for it in prepared.inputs),
         )
         self._at("before store")
         await self._books.write(lambda connection: rows.write_signed(connection, payout, stored, now=now))
         self._at("after store")
         return True
+
+    def _order(self, payout: Payout) -> Order:
+        scripts = tuple(self._script_of(part.address) for part in payout.parts)
+
+        def payments_at(fee: int) -> list[tuple[bytes, int]]:
+            parts = payouts.outputs_of(payout, fee)
+            return [(script, minor) for script, (_part, minor) in zip(scripts, parts, strict=True)]
+
+        return Order(
+            payout=payout.id,
+            total=payout.total,
+            scripts=scripts,
+            payments_at=payments_at,
+            dust=self.policy.dust,
+            is_fee_on_top=payout.fee_payer == "pool",
+        )
 
     async def _broadcast(self, payout: Payout, stored: StoredTransaction, *, now: int) -> bool:
         self._at("before broadcast")
@@ -353,14 +350,21 @@ class Payer:
         return await self._books.read(lambda connection: rows.open_payouts(connection, self.policy.pool))
 
 
-def plan_now(connection: Connection, policy: PayoutPolicy, *, now: int, is_approved: bool = False) -> Plan:
-    """Plan from what the books say at this moment."""
+def plan_now(
+    connection: Connection,
+    policy: PayoutPolicy,
+    *,
+    now: int,
+    is_approved: bool = False,
+    but: Collection[str] = (),
+) -> Plan:
+    """Plan from what the books say at this moment; without those of `but`, whom this round has paid."""
     balances = ledger.read_balances(connection)
     prefix = f"liability:member:{accounts.part(policy.pool)}"
     members = {
         accounts.parts_of(account)[3]: -amount.minor
         for account, amount in under(balances, prefix)
-        if amount.currency == policy.currency and amount.minor < 0
+        if amount.currency == policy.currency and amount.minor < 0 and accounts.parts_of(account)[3] not in but
     }
     history = rows.read_addresses(connection, policy.pool)
     addresses: Mapping[str, str] = {name: payouts.address_in_force(it, now=now) for name, it in history.items()}
@@ -385,18 +389,19 @@ def new_payout(policy: PayoutPolicy, plan: Plan, payout_id: str, *, now: int) ->
     )
 
 
-def refuse_other(
-    payout: Payout, signed: SignedTransaction, *, outputs: Sequence[tuple[bytes, int]], inputs: Sequence[Outpoint]
-) -> None:
-    """Refuse what a wallet signed unless it is, to the last unit, what it was asked for.
+def borne_by_pool(order: Order, prepared: Prepared) -> int:
+    """Return what a payment costs beyond the payout's total: a fee on top, or what the payees' part did not cover."""
+    return sum(minor for _, minor in prepared.payments) + prepared.fee - order.total
+
+
+def refuse_unlike(order: Order, prepared: Prepared, *, reserved: Collection[tuple[str, int]]) -> None:
+    """Refuse what a wallet prepared unless it is, to the last unit, what it was asked for.
 
     Raises:
-        OperatorError: it pays others, or other amounts, or spends other coins (HW-624).
+        OperatorError: it pays others, or other amounts, or spends what another payout reserved (HW-624).
+        ValueError: its fee is above the payout's limit.
     """
-    if signed.outputs == tuple(outputs) and sorted(signed.inputs) == sorted(inputs):
-        return
-    raise OperatorError(
-        f"The wallet signed something else than payout {payout.id}. It was thrown away; nothing was sent.",
-        code="HW-624",
-        hint="Find out which program answers as the wallet before you pay again.",
-    )
+    is_same = list(prepared.payments) == list(order.payments_at(prepared.shared_fee))
+    is_free = bool(prepared.inputs) and not {(it.txid_display, it.index) for it in prepared.inputs} & set(reserved)
+    if not (is_same and is_free and borne_by_pool(order, prepared) >= 0):
+        raise refuse_other(order.payout)

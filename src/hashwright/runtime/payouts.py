@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from hashwright import registry
-from hashwright.adapters.wallets.bitcoind import Config, open_wallet
+from hashwright.adapters.wallets.base import Plugin, Wallet
 from hashwright.chain.address import script_of_address
+from hashwright.chain.coin import Coin
 from hashwright.errors import ConfigError, Finding, HashwrightError, OperatorError
 from hashwright.money import Amount, Currency, MoneyError, amount_of
 from hashwright.pool.events import DestinationSet
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from hashwright.runtime.wiring import Hashwright
 
 KIND = "payout"
+WALLETS = {"bitcoin": "bitcoind", "cryptonote": "monero_wallet"}
+"""The wallet plug-in of each family of coins."""
 TICK_S = 30.0
 HOUR_MS = 3_600_000
 T = TypeVar("T")
@@ -52,21 +55,31 @@ class PayoutSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     approval_above: str
     fee_payer: FeePayer = "members"
     interval_hours: int = 24
-    depth: int = 6
+    depth: int | None = None
+    """Blocks until a payout is settled; None is what is usual for the coin."""
     wallet_cap: str = ""
     is_live: bool = False
     is_paused: bool = False
 
 
-def parse_payouts(raw: Mapping[str, Any], currency: Currency) -> tuple[PayoutSettings, PayoutPolicy, Config]:
-    """Read and check a policy.
+def wallet_kind(family: str) -> Plugin:
+    """Return the kind of wallet that pays the coins of a family."""
+    plugin: Plugin = registry.load("wallets", WALLETS[family]).PLUGIN
+    return plugin
+
+
+def parse_payouts(
+    raw: Mapping[str, Any], currency: Currency, *, kind: Plugin | None = None
+) -> tuple[PayoutSettings, PayoutPolicy, msgspec.Struct]:
+    """Read and check a policy. `kind` is the kind of wallet, of Bitcoin's family where none is named.
 
     Raises:
         ConfigError: it cannot be used, with the reason.
     """
+    kind = kind or wallet_kind("bitcoin")
     try:
         settings = msgspec.convert(dict(raw), PayoutSettings)
-        config = msgspec.convert(settings.wallet_settings, Config)
+        config = msgspec.convert(settings.wallet_settings, kind.config)
         minor = {
             name: amount_of(getattr(settings, name), currency).minor
             for name in ("threshold", "daily_limit", "approval_above")
@@ -77,11 +90,15 @@ def parse_payouts(raw: Mapping[str, Any], currency: Currency) -> tuple[PayoutSet
             currency=currency,
             fee_payer=settings.fee_payer,
             interval_ms=settings.interval_hours * HOUR_MS,
-            depth=settings.depth,
+            depth=kind.settled_depth if settings.depth is None else settings.depth,
+            batch_max=kind.payees_max,
+            is_paid_alone=kind.is_paid_alone,
             wallet_cap=amount_of(settings.wallet_cap, currency).minor if settings.wallet_cap else None,
             is_live=settings.is_live,
             is_paused=settings.is_paused,
-            **minor,
+            threshold=minor["threshold"],
+            daily_limit=minor["daily_limit"],
+            approval_above=minor["approval_above"],
         )
     except (msgspec.ValidationError, MoneyError, ValueError) as error:
         finding = Finding(code="HW-701", place="payouts", message=str(error), hint="hw pool payouts --help")
@@ -109,13 +126,23 @@ class LiveBooks:
 class PayoutService:
     """Ticks the payer of one pool for as long as the program runs."""
 
-    def __init__(self, app: "Hashwright", policy: PayoutPolicy, config: Config) -> None:
+    def __init__(
+        self,
+        app: "Hashwright",
+        policy: PayoutPolicy,
+        config: msgspec.Struct,
+        *,
+        kind: Plugin | None = None,
+        network: str = "",
+    ) -> None:
         self.policy = policy
         self.report: Report | None = None
         self.problem = ""
         self._is_above_cap = False
         self._app = app
         self._config = config
+        self._kind = kind or wallet_kind("bitcoin")
+        self._network = network
         self._turn = asyncio.Lock()
 
     async def run(self) -> None:
@@ -145,18 +172,21 @@ class PayoutService:
                 code="HW-622",
                 hint="See the log for HW-901, and report it.",
             )
-        wallet = await open_wallet(self._config, currency=self.policy.currency)
+        wallet = await self._open_wallet()
         try:
             payer = Payer(self.policy, wallet, LiveBooks(self._app), script_of=self.script_of)
             return await payer.tick(now=self._app.clock.now(), is_approved=is_approved)
         finally:
             await wallet.aclose()
 
+    async def _open_wallet(self) -> Wallet:
+        return await self._kind.open(self._config, currency=self.policy.currency, network=self._network)
+
     @contextlib.asynccontextmanager
     async def reconciling(self) -> AsyncIterator[Reconciler]:
         """Hold the wallet for a person's look at it; no tick runs meanwhile."""
         async with self._turn:
-            wallet = await open_wallet(self._config, currency=self.policy.currency)
+            wallet = await self._open_wallet()
             try:
                 yield Reconciler(self.policy, wallet, LiveBooks(self._app), script_of=self.script_of)
             finally:
@@ -215,9 +245,11 @@ def service_of(app: "Hashwright", pool: str) -> PayoutService:
 
 def start(app: "Hashwright", raw: Mapping[str, Any]) -> None:
     """Start, or start anew, the payouts of a pool."""
-    currency = currency_of(app, str(raw.get("pool", "")))
-    _settings, policy, config = parse_payouts(raw, currency)
-    service = PayoutService(app, policy, config)
+    own = own_pool(app, str(raw.get("pool", "")))
+    coin: Coin = registry.load("coins", own.coin).COIN
+    kind = wallet_kind(coin.family)
+    _settings, policy, config = parse_payouts(raw, coin.currency(own.network), kind=kind)
+    service = PayoutService(app, policy, config, kind=kind, network=own.network)
     app.payouts[policy.pool] = service
     app.supervisor.start(f"payouts {policy.pool}", service.run)
 
@@ -389,7 +421,13 @@ def commands(app: "Hashwright") -> dict[str, Any]:
     async def luck(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         return luck_of(app, str(arguments["pool"]))
 
+    async def check(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        from hashwright.runtime.wallet_checks import check_wallet
+
+        return msgspec.to_builtins(await check_wallet(arguments["payouts"], arguments["destination"]))
+
     return {
+        "wallet-check": check,
         "pool-members": members,
         "pool-address": address,
         "pool-luck": luck,

@@ -159,6 +159,14 @@ class Upstream:
         self._order.failed(now_s=self._now_s(), is_refusal=is_refusal)
         self._change("refused" if is_refusal else "unreachable", reason)
 
+    async def connect_once(self, address: UpstreamAddress) -> UpstreamLink:
+        """Make one connection, up to its first job, to see whether this upstream can be used.
+
+        Raises:
+            HashwrightError: it did not come so far.
+        """
+        return await self._raise(address, opens_with_job=True)
+
     async def _raise(self, address: UpstreamAddress, *, opens_with_job: bool = False) -> UpstreamLink:
         """Make a connection, up to its login.
 

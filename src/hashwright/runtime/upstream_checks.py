@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from hashwright.chain.proof import ALGORITHMS
 from hashwright.errors import ConfigError, HashwrightError
 from hashwright.pool.extranonce import PREFIX_BYTES
 from hashwright.runtime.checks import Check, failed, ok, shortened, titled
@@ -28,6 +29,10 @@ async def check_upstream(raw: Mapping[str, Any], *, limits: ProbeLimits | None =
         if not error.findings:
             return [failed(error.message, error.code, error.hint)]
         return [failed(titled(item), item.code, item.hint) for item in error.findings]
+    if ALGORITHMS[settings.algorithm].work == "blob":
+        from hashwright.runtime.blob_checks import check_blob_upstream  # sockets and logs: only where they are used
+
+        return await check_blob_upstream(settings)
     looks = [_look(options_of(settings, url, password), limits) for url in settings.urls]
     primary, *fallbacks = await asyncio.gather(*looks)
     checks = _primary_checks(settings, primary)

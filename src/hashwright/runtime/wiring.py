@@ -25,8 +25,10 @@ from hashwright.pool.blocks import must_be_asked
 from hashwright.pool.events import BlockAnswered, ChannelClosed, DestinationRemoved, DestinationSet, SharesAnswered
 from hashwright.routing.events import PlanFailed
 from hashwright.runtime import (
+    autopilot,
     commands,
     destinations,
+    fleet_commands,
     market_commands,
     payouts,
     receivables,
@@ -41,6 +43,7 @@ from hashwright.runtime.config import Config
 from hashwright.runtime.control import ControlServer, socket_path
 from hashwright.runtime.destinations import DestinationSettings
 from hashwright.runtime.engines import EngineEvent
+from hashwright.runtime.fleet import FleetService
 from hashwright.runtime.kernel import Kernel
 from hashwright.runtime.live import LiveShell
 from hashwright.runtime.market import MarketService
@@ -87,10 +90,13 @@ class Hashwright:
         self.upstreams: dict[str, Upstream] = {}
         self.payouts: dict[str, payouts.PayoutService] = {}
         self.accounts: dict[str, receivables.AccountService] = {}
+        self.autopilots: dict[str, autopilot.AutopilotService] = {}
+        self.thinker = autopilot.Thinker()
         self.market = MarketService(self)
         self.setups: dict[str, setups.Setup] = {}
         """What runs, as it was set: to see at a reload what changed."""
         self.broken: dict[str, str] = {}
+        self.fleet: FleetService | None = None
         self.limits = Limits()
         self.upstream_limits = UpstreamLimits()
         self._build_node = build_node or (lambda settings: destinations.build_node(settings, clock=self.clock))
@@ -284,12 +290,16 @@ class Hashwright:
         verbs = commands.table(self) | route_commands.table(self) | payouts.commands(self)
         verbs |= market_commands.table(self)
         verbs |= reconcile.commands(self) | receivables.commands(self) | schemes.commands(self)
+        verbs |= autopilot.commands(self) | fleet_commands.commands(self)
         self._control = ControlServer(socket_path(self.config.data_dir), verbs)
         await self._control.start()
         self.supervisor.start("snapshots", self._keep_snapshots)
         payouts.start_all(self)
         receivables.start_all(self)
+        autopilot.start_all(self)
         self.market.start()
+        self.fleet = FleetService(self)
+        self.fleet.start()
 
     # ---------------------------------------------------------------- run and stop
 
@@ -317,10 +327,13 @@ class Hashwright:
         if self._control is not None:
             await self._control.stop()
         await self.supervisor.close()
+        self.thinker.close()
         for link in self.links.values():
             await link.aclose()
         for upstream in self.upstreams.values():
             await upstream.aclose()
+        if self.fleet is not None:
+            await self.fleet.aclose()
         if hasattr(self, "kernel"):
             self.kernel.close()
             if self.supervisor.failure is None:
@@ -404,6 +417,8 @@ class Hashwright:
         """
         try:
             setups.reload(self)
+            if self.fleet is not None:
+                self.fleet.reload()
             if self.shell.passing.is_on:
                 self.shell.passing.go_safe()
             if self._tls is not None and self.config.tls_certificate is not None:

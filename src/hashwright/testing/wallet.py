@@ -7,18 +7,19 @@ got it, a locked wallet, a node that hangs.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from hashwright.adapters.wallets._coins import SignedTransaction, Unspent, prepare_from_coins
 from hashwright.adapters.wallets.base import (
     Arrival,
     Broadcast,
+    Order,
     Outpoint,
+    Prepared,
     Sight,
-    SignedTransaction,
     Spent,
-    Unspent,
     WalletTip,
 )
 from hashwright.errors import OperatorError, Unavailable
@@ -122,6 +123,13 @@ class VirtualWallet:
         self.broadcasts = 0
         self.signed = 0
         self._rate = rate
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+    async def prepare(self, order: Order, *, reserved: Collection[tuple[str, int]]) -> Prepared:
+        """Choose coins and sign."""
+        return await prepare_from_coins(self, order, reserved=reserved)
 
     async def unspent(self, minimum_confirmations: int) -> list[Unspent]:
         """List what it can spend."""

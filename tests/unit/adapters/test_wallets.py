@@ -2,7 +2,8 @@
 
 import pytest
 
-from hashwright.adapters.wallets.base import Cost, Outpoint, Unspent, choose_inputs, fee_of, size_of_outputs
+from hashwright.adapters.wallets._coins import Cost, Unspent, choose_inputs, fee_of, size_of_outputs
+from hashwright.adapters.wallets.base import Outpoint
 from hashwright.adapters.wallets.bitcoind import sorted_answer
 from hashwright.errors import OperatorError
 

@@ -136,6 +136,8 @@ def test_a_coin_that_is_compared_only_says_so(capsys, clock):
         (("s21", "--power-price", "cheap"), "HW-803", 1, "8ct"),
         (("5950x", "--hashrate", "10TH/s"), "HW-803", 1, "CPU"),
         (("s21", "--hashrate", "-1TH/s"), "HW-803", 1, "hash rate"),
+        (("s21", "--power", "0 W"), "HW-803", 1, "--power-price 0"),
+        (("s21", "--machine-price", "-5"), "HW-803", 1, "price"),
         (("s21", "--pool-fee", "2"), "HW-803", 1, "2%"),
         (("s21", "--growth", "fast"), "HW-803", 1, "2x"),
         (("s21", "--hardware-file", "/no/such/file"), "HW-805", 1, "file"),
@@ -223,6 +225,7 @@ def test_the_table_for_a_person(capsys, clock):
 def test_nothing_to_compare_is_told(capsys, clock):
     said = hw(capsys, "compare", "hardware", "--coin", "vtc")
     assert said.err.startswith("HW-708 No machine is left to compare.")
+    assert said.code == 4
 
 
 # -------------------------------------------------------------------- trends
@@ -271,6 +274,25 @@ def test_import_then_trends(capsys, clock, folder, tmp_path):
     again = document(capsys, "hw trends", "--data", folder)
     assert [it.price_usd for it in trends.coins if it.first_day] == [it.price_usd for it in again.coins if it.first_day]
     assert [it.is_computed for it in trends.coins if it.first_day] == [False, True]
+
+
+def test_the_last_days_of_an_import_are_facts_where_nothing_newer_is_known(capsys, clock, folder):
+    hw(capsys, "admin", "data", "import", folder / "coin_daily.csv")
+    facts = {(it.coin, it.field): it for it in document(capsys, "hw admin data show").facts}
+    litecoin = facts["litecoin", "price_usd"]
+    assert (litecoin.value_text, litecoin.at[:10]) == ("92.9", "2024-05-19"), "a day is known at its end"
+    assert litecoin.sources == ["imported coin_daily.csv"]
+    assert facts["bitcoin", "price_usd"].is_snapshot, "the package knows a newer day of Bitcoin"
+    assert document(capsys, "hw calc", "l9").earnings[0].price_usd == 92.9
+
+
+def test_power_levels_are_judged_by_their_last_step(capsys, clock):
+    said = hw(capsys, "calc", "avalon q", "--power-price", "0.085")
+    rows = [line.split("\t") for line in said.out.splitlines() if line.startswith(("eco", "standard", "super"))]
+    assert [row[0] for row in rows] == ["eco", "standard", "super"]
+    assert [row[4] for row in rows] == ["", "best", ""]
+    limits = [float(row[3]) for row in rows]
+    assert limits == sorted(limits, reverse=True)
 
 
 def test_an_import_with_bad_lines_is_partly_done(capsys, tmp_path):

@@ -62,6 +62,7 @@ def test_the_commands_of_this_part_are_there():
         "calc", "compare hardware", "trends", "admin data fetch", "admin data show", "admin data import",
         "ledger balance", "ledger day", "ledger explain", "ledger check", "ledger export",
         "ledger prices", "ledger reconcile", "ledger cost", "ledger workers",
+        "plan energy", "backtest",
         "admin backup", "admin restore", "admin replay",
         "admin config show", "admin config export", "admin config apply",
     }  # fmt: skip

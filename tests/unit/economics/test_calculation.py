@@ -69,9 +69,22 @@ def test_terms_and_decay_count():
     assert stopped.running_days == pytest.approx(math.log(12.5729 / 6.72) / math.log(8) * 365, abs=0.1)
 
 
+def test_present_value_and_return_agree_with_each_other():
+    cheap = Rig(name="x", hashrate_hs=200e12, power_w=3500.0, price_usd=1000.0)
+    found = answer(Assumed(power_price_usd_kwh=0.02, growth_per_year=0.0, rate_per_year=0.0), rig=cheap)
+    assert found.present_value_usd.value == pytest.approx(found.profit_usd_day.value * 365 - 1000)
+    assert found.return_per_year > 1
+    at_return = answer(
+        Assumed(power_price_usd_kwh=0.02, growth_per_year=0.0, rate_per_year=found.return_per_year), rig=cheap
+    )
+    assert at_return.present_value_usd.value == pytest.approx(0, abs=1e-6)
+    assert answer(Assumed(power_price_usd_kwh=0.30)).present_value_usd.value < -3000
+
+
 def test_without_a_price_of_the_machine_there_is_no_payback():
     rig = Rig(name="x", hashrate_hs=1e12, power_w=30.0)
-    assert answer(Assumed(power_price_usd_kwh=0.05), rig=rig).payback is None
+    found = answer(Assumed(power_price_usd_kwh=0.05), rig=rig)
+    assert (found.payback, found.present_value_usd, found.return_per_year) == (None, None, None)
 
 
 def test_free_power_costs_nothing_to_buy_with():

@@ -9,6 +9,7 @@ from hashwright.pool import judge
 from hashwright.pool.effects import (
     Alert,
     AnswerAuthorize,
+    AnswerShare,
     BlockChanged,
     CreditWork,
     SendDifficulty,
@@ -129,6 +130,32 @@ def test_a_forged_claim_beside_a_real_block_still_goes_to_the_node():
     effects = world.do(world.share(want="block", claimed_le=b"\xff" * 32))
     assert of_kind(effects, SubmitBlock)
     assert not [it for it in of_kind(effects, CreditWork) if it.outcome in ("accepted", "block")]
+
+
+def test_a_forged_share_costs_more_good_ones_than_it_could_have_brought(world):
+    forged = world.share(want="share", claimed_le=bytes(32), chance=0.25)
+    effects = world.do(forged)
+    assert [alert.code for alert in of_kind(effects, Alert)] == ["HW-313"]
+    outcomes = []
+    for _ in range(10):
+        world.now += 10_000  # at the rate that is wanted: the difficulty stays
+        effects = world.do(world.share(want="share", chance=0.25))
+        assert of_kind(effects, AnswerShare)[0].outcome == "accepted", "what it did now was right"
+        outcomes.append(of_kind(effects, CreditWork)[0].outcome)
+    assert outcomes == ["penalty"] * 8 + ["accepted"] * 2, "twice 1/p"
+
+
+def test_the_debt_is_the_worker_s_and_outlives_the_connection(world):
+    world.do(world.share(want="share", claimed_le=bytes(32), chance=0.5))
+    world.do(SessionClosed(1, "gone"))
+    world.machine(2)
+    assert of_kind(world.do(world.share(2, want="share")), CreditWork)[0].outcome == "penalty"
+
+
+def test_where_every_share_is_hashed_a_forged_one_is_refused_and_no_more(world):
+    assert world.outcome(world.share(want="share", claimed_le=bytes(32))) == "bad-hash"
+    assert of_kind(world.do(world.share(want="share")), CreditWork)[0].outcome == "accepted"
+    assert not world.state.debts
 
 
 # -------------------------------------------------------------------- blocks

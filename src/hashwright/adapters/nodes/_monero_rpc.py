@@ -108,6 +108,10 @@ class MoneroRpc:
         """Ask one of the older calls, which have a path of their own; only those that may be called twice."""
         return await retried(lambda: self._plain(path, params, timeout_s))
 
+    async def raw(self, path: str, params: object) -> dict[str, Any]:
+        """Ask once, and return the answer with its status, whatever that is: a refusal tells its reasons in it."""
+        return await self._post(f"/{path}", path, params, None)
+
     async def _plain(self, path: str, params: object, timeout_s: float | None) -> Any:  # noqa: ANN401
         return self._checked(path, await self._post(f"/{path}", path, params, timeout_s))
 

@@ -8,7 +8,6 @@ the spans come onto the grid. Tariffs of a market share `MarketTariff`: question
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
@@ -77,13 +76,3 @@ class MarketTariff:
             known_at_ms=now_ms,
             findings=tuple(finding for part in parts for finding in part.findings),
         )
-
-
-def iso_utc(time_ms: int) -> str:
-    """Write an instant as a service takes it: `2026-03-29T01:00:00Z`."""
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def day_utc(time_ms: int) -> str:
-    """Write the UTC day of an instant."""
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d")

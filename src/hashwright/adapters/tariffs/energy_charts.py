@@ -7,8 +7,8 @@ times: an hour, or a quarter since 2025-10-01.
 from collections.abc import Sequence
 from itertools import pairwise
 
-from hashwright.adapters.fetch import Question, json_of, misread, number_of
-from hashwright.adapters.tariffs.base import CODES, PER, MarketConfig, MarketTariff, Read, TariffPlugin, iso_utc
+from hashwright.adapters.fetch import Question, iso_utc, json_of, misread, number_of
+from hashwright.adapters.tariffs.base import CODES, PER, MarketConfig, MarketTariff, Read, TariffPlugin
 from hashwright.energy.slots import HOUR_MS, MINUTE_MS, Span
 from hashwright.energy.tariff import Tariff
 

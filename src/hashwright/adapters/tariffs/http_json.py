@@ -21,7 +21,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from hashwright.adapters.fetch import Question, json_of, misread, number_of
+from hashwright.adapters.fetch import Question, day_utc, iso_utc, json_of, misread, number_of
 from hashwright.adapters.secret import read_secret
 from hashwright.adapters.tariffs.base import (
     CODES,
@@ -32,8 +32,6 @@ from hashwright.adapters.tariffs.base import (
     Read,
     TariffPlugin,
     Unit,
-    day_utc,
-    iso_utc,
 )
 from hashwright.energy.calendar import zone_of
 from hashwright.energy.settings import Problem

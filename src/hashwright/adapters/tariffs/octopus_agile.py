@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from hashwright.adapters.fetch import Question, json_of, misread, number_of
-from hashwright.adapters.tariffs.base import CODES, PER, MarketConfig, MarketTariff, Read, TariffPlugin, iso_utc
+from hashwright.adapters.fetch import Question, iso_utc, json_of, misread, number_of
+from hashwright.adapters.tariffs.base import CODES, PER, MarketConfig, MarketTariff, Read, TariffPlugin
 from hashwright.energy.slots import HOUR_MS, Span, ms_of
 from hashwright.energy.tariff import Tariff
 

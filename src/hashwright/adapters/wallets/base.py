@@ -1,27 +1,22 @@
 """What a wallet is to us: the port that the payer uses and each file in this folder fills.
 
-A wallet is asked for small things only: which coins it has, to sign exactly this, to send these bytes, and what the
-*chain* says about them. It never chooses coins, amounts or addresses, and it is never told "pay": a lost answer to that
-question is how pools have paid twice.
+A wallet is asked for small things only: to sign exactly this payment and send nothing, to send these bytes, and what
+the *chain* says about them. It never chooses amounts or addresses, and it is never told "pay": a lost answer to that
+question is how pools have paid twice. Whether it chooses the coins, or we do, is the adapter's business (`_coins`):
+what it spends is stored before anything is sent, and is reserved from then on.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
+
+import msgspec
 
 from hashwright.errors import OperatorError
 
 Broadcast = Literal["accepted", "already-known", "already-mined", "conflict", "missing-inputs", "refused", "unknown"]
 """`conflict` and `missing-inputs` may mean that it can never confirm, or that the node is behind: only the chain tells.
 `refused` names a reason of the node's policy; `unknown` is everything else, a time-out above all: it may be out."""
-
-INPUT_VBYTES: Final = 149
-"""A P2PKH input with the longest signature; witness inputs are smaller, so a fee by this is never too low."""
-OVERHEAD_VBYTES: Final = 12
-"""Version, lock time, witness marker, and the counts of inputs and outputs up to 252 each."""
-LARGE_COUNT_VBYTES: Final = 4
-INPUTS_MAX: Final = 400
-"""Some 60 kB; nodes relay transactions up to 100 kB."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -33,22 +28,35 @@ class Outpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unspent:
-    """A coin that a wallet can spend."""
+class Order:
+    """What a wallet is to pay. `payments_at(fee)` are (script, minor units) where the network's fee is so much.
 
-    outpoint: Outpoint
-    minor: int
-    confirmations: int
+    It raises ValueError where the fee is above the limit. `total` is what is paid in all, a fee that the payees bear
+    included; where it `is_fee_on_top` they bear none. `dust` is the least that the network carries.
+    """
+
+    payout: str
+    total: int
+    scripts: tuple[bytes, ...]
+    payments_at: Callable[[int], Sequence[tuple[bytes, int]]]
+    dust: int
+    is_fee_on_top: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignedTransaction:
-    """A signed transaction, decoded by us. Outputs are (script, minor units), in order."""
+class Prepared:
+    """A payment, signed and not sent.
+
+    `inputs` are what it spends, each so that no two payments can spend the same: an output, or Monero's key image (with
+    index 0). `payments` were made for `shared_fee`; `fee` is what the network really gets, and may be some more.
+    """
 
     txid_display: str
     raw: bytes
     inputs: tuple[Outpoint, ...]
-    outputs: tuple[tuple[bytes, int], ...]
+    payments: tuple[tuple[bytes, int], ...]
+    fee: int
+    shared_fee: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,17 +101,9 @@ class WalletTip:
     block_hash: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """Coins for a transaction, its fee, and what comes back.
-
-    `extra` is what is too little to come back: the network would not carry it, so it goes to the fee as well.
-    """
-
-    inputs: tuple[Outpoint, ...]
-    fee: int
-    change: int
-    extra: int
+def with_others(_: str) -> bool:
+    """Tell that an address can be paid together with others."""
+    return False
 
 
 class Wallet(Protocol):
@@ -119,12 +119,13 @@ class Wallet(Protocol):
         """Tell whether it can only look."""
         ...
 
-    async def unspent(self, minimum_confirmations: int) -> list[Unspent]:
-        """List what it can spend."""
-        ...
+    async def prepare(self, order: Order, *, reserved: Collection[tuple[str, int]]) -> Prepared:
+        """Sign a payment that spends nothing `reserved` (as `Outpoint`s), and send nothing.
 
-    async def sign(self, outputs: Sequence[tuple[bytes, int]], *, inputs: Sequence[Outpoint]) -> SignedTransaction:
-        """Sign exactly these inputs and outputs (script, minor units), and send nothing."""
+        Raises:
+            OperatorError: there is not enough that is free (HW-623), or the wallet says no (HW-624).
+            ValueError: the fee is above what the order allows.
+        """
         ...
 
     async def broadcast(self, raw: bytes) -> tuple[Broadcast, str]:
@@ -133,14 +134,6 @@ class Wallet(Protocol):
 
     async def sight(self, txid_display: str, inputs: Sequence[Outpoint]) -> Sight:
         """Ask the chain, not the wallet's memory, what became of a transaction."""
-        ...
-
-    async def fee_rate(self, target_blocks: int) -> int:
-        """Return what 1,000 virtual bytes should cost, within sane bounds."""
-        ...
-
-    async def change_script(self) -> bytes:
-        """Return an output script of the wallet's own for what comes back."""
         ...
 
     async def outgoing(self) -> list[str]:
@@ -163,56 +156,26 @@ class Wallet(Protocol):
         """Return the best block."""
         ...
 
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """What a transaction costs: `fee_rate` [minor units a 1,000 virtual bytes], and its outputs with change [bytes].
+class Plugin:
+    """A kind of wallet: its name for people, its settings, how it is reached, and what limits its payments.
 
-    Change below `dust` does not come back. `is_on_top`: the fee is paid beside what is wanted, else out of it.
+    `open(config, *, currency, network)` raises OperatorError where there is no such wallet, Unavailable where nothing
+    answers. A payment has `payees_max` payees at most, and one address where `is_paid_alone(address)` says so.
     """
 
-    fee_rate: int
-    output_bytes: int
-    dust: int
-    is_on_top: bool
-
-
-def choose_inputs(
-    unspent: Sequence[Unspent], *, wanted: int, cost: Cost, reserved: Collection[tuple[str, int]]
-) -> Choice:
-    """Choose coins for `wanted` minor units, the largest first, so that few are needed; ties by outpoint.
-
-    Raises:
-        OperatorError: there is not enough that is not reserved (HW-623).
-    """
-    free = [it for it in unspent if (it.outpoint.txid_display, it.outpoint.index) not in reserved and it.minor > 0]
-    chosen: list[Unspent] = []
-    total = 0
-    for coin in sorted(free, key=lambda it: (-it.minor, it.outpoint))[:INPUTS_MAX]:
-        chosen.append(coin)
-        total += coin.minor
-        fee = fee_of(len(chosen), cost.output_bytes, cost.fee_rate)
-        rest = total - wanted - (fee if cost.is_on_top else 0)
-        if rest >= 0:
-            change = rest if rest >= cost.dust else 0
-            return Choice(inputs=tuple(it.outpoint for it in chosen), fee=fee, change=change, extra=rest - change)
-    raise OperatorError(
-        f"The wallet has {total} minor units that are free to spend, and {wanted} and a fee are needed."
-        " Nothing was paid.",
-        code="HW-623",
-        hint="Fill the wallet, or wait until its coins are confirmed.",
-    )
-
-
-def fee_of(inputs: int, output_bytes: int, fee_rate: int) -> int:
-    """Return the fee of a transaction at a rate [minor units a 1,000 virtual bytes], rounded up."""
-    size = OVERHEAD_VBYTES + LARGE_COUNT_VBYTES + inputs * INPUT_VBYTES + output_bytes
-    return -(-size * fee_rate // 1000)
-
-
-def size_of_outputs(scripts: Sequence[bytes]) -> int:
-    """Return the bytes of outputs with these scripts."""
-    return sum(9 + len(script) for script in scripts)
+    title: str
+    config: type[msgspec.Struct]
+    open: Callable[..., Awaitable[Wallet]]
+    payees_max: int = 500
+    """Some 17 kB, well below the 100 kB that nodes relay."""
+    is_paid_alone: Callable[[str], bool] = with_others
+    settled_depth: int = 6
 
 
 def refuse_watch_only() -> OperatorError:
@@ -221,4 +184,13 @@ def refuse_watch_only() -> OperatorError:
         "This wallet can only watch: it has no keys here. Nothing was paid.",
         code="HW-624",
         hint="Pay by hand from the wallet that has the keys, or set one that can sign.",
+    )
+
+
+def refuse_other(payout: str) -> OperatorError:
+    """Build the error for a wallet that signed something else than it was asked for, to the last unit."""
+    return OperatorError(
+        f"The wallet signed something else than payout {payout}. It was thrown away; nothing was sent.",
+        code="HW-624",
+        hint="Find out which program answers as the wallet before you pay again.",
     )

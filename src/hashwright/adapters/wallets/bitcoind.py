@@ -11,21 +11,23 @@ Tried with Litecoin Core 0.21.2.1.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 
 from hashwright.adapters.nodes._rpc import Login, RpcClient, RpcError
+from hashwright.adapters.wallets._coins import SignedTransaction, Unspent, prepare_from_coins
 from hashwright.adapters.wallets.base import (
     Arrival,
     Broadcast,
+    Order,
     Outpoint,
+    Plugin,
+    Prepared,
     Sight,
-    SignedTransaction,
     Spent,
-    Unspent,
     WalletTip,
     refuse_watch_only,
 )
@@ -76,6 +78,10 @@ class BitcoindWallet:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._rpc.aclose()
+
+    async def prepare(self, order: Order, *, reserved: Collection[tuple[str, int]]) -> Prepared:
+        """Choose the coins here, let the wallet sign, and read back what it signed."""
+        return await prepare_from_coins(self, order, reserved=reserved)
 
     async def unspent(self, minimum_confirmations: int) -> list[Unspent]:
         """List what it can spend; unconfirmed coins of others are never among it."""
@@ -258,7 +264,7 @@ class BitcoindWallet:
         return amount_of(f"{Decimal(coins):f}", self._currency).minor
 
 
-async def open_wallet(config: Config, *, currency: Currency) -> BitcoindWallet:
+async def open_wallet(config: Config, *, currency: Currency, network: str = "") -> BitcoindWallet:
     """Reach a wallet and ask whether it has keys.
 
     Raises:
@@ -325,3 +331,6 @@ def _unsigned(problem: str) -> OperatorError:
         code="HW-624",
         hint="Unlock it (walletpassphrase), or set the wallet that has these coins. It is tried again by itself.",
     )
+
+
+PLUGIN = Plugin(title="Wallet of Bitcoin Core, Knots or Litecoin Core", config=Config, open=open_wallet)

@@ -4,6 +4,7 @@ The miner transaction is the tree's first leaf, so the way from it to the root i
 gives once; a share then costs two hashes for the transaction and one a level. (Monero `crypto/tree-hash.c`.)
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Final
 
@@ -41,8 +42,12 @@ def branch_of(tx_hashes: Sequence[bytes]) -> tuple[bytes, ...]:
     return tuple(branch)
 
 
-def root_of(miner_tx: bytes, branch: Sequence[bytes]) -> bytes:
-    """Return the tree's root. `miner_tx` is without its last byte, which says that it has no signatures."""
+@functools.lru_cache(maxsize=16_384)
+def root_of(miner_tx: bytes, branch: tuple[bytes, ...]) -> bytes:
+    """Return the tree's root. `miner_tx` is without its last byte, which says that it has no signatures.
+
+    All shares of one machine and job have the same, so it is remembered: some five megabytes of them.
+    """
     root = keccak256(keccak256(miner_tx) + _NO_SIGNATURES)
     for sibling in branch:
         root = keccak256(root + sibling)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from hashwright.store.connection import Connection as PlainConnection
 
 FOLDER = Path(__file__).parent
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0011")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0010", "0011", "0013")
 """Every step in order, so that a database that is up to date opens without loading Alembic."""
 
 HEAD_REVISION = REVISIONS[-1]
@@ -36,9 +36,19 @@ def has_readings(connection: "PlainConnection") -> bool:
     return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0] >= "0005")
 
 
+def has_fleet(connection: "PlainConnection") -> bool:
+    """Tell whether the database has the tables of 0010."""
+    return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0] >= "0010")
+
+
 def has_market(connection: "PlainConnection") -> bool:
     """Tell whether the database has the tables of 0011."""
     return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0] >= "0011")
+
+
+def has_decisions(connection: "PlainConnection") -> bool:
+    """Tell whether the database has the table of 0013."""
+    return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0] >= "0013")
 
 
 def upgrade(connection: "Connection") -> None:

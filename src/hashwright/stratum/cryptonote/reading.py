@@ -44,10 +44,10 @@ class _SubmitFields(msgspec.Struct, gc=False):
 
 class _LoginFields(msgspec.Struct):
     login: str
-    password: str | None = msgspec.field(name="pass", default="")
-    agent: str | None = ""
-    rigid: str | None = ""
-    algo: list[str] | None = None
+    password: str | msgspec.UnsetType | None = msgspec.field(name="pass", default=msgspec.UNSET)
+    agent: str | msgspec.UnsetType | None = msgspec.UNSET
+    rigid: str | msgspec.UnsetType | None = msgspec.UNSET
+    algo: list[str] | msgspec.UnsetType | None = msgspec.UNSET
 
 
 _decode = msgspec.json.Decoder(Request).decode
@@ -113,7 +113,8 @@ def _login(request: Request, request_id: RequestId) -> tuple[Login, int]:
         text(fields.rigid or "", "rigid", limit=NAME_LIMIT),
         tuple(text(name, "algo", limit=NAME_LIMIT) for name in algorithms),
     )
-    return login, 0
+    present = (fields.password, fields.agent, fields.rigid, fields.algo)
+    return login, 1 + sum(value is not msgspec.UNSET for value in present)
 
 
 def _keep_alive(_request: Request, request_id: RequestId) -> tuple[KeepAlive, int]:

@@ -124,7 +124,7 @@ class BlobServerSession:
         try:
             request, asked = read_request(line)
             if asked is None:
-                self.output += self.refused(request, 0, "Not supported")
+                self.output += _error(request, "Not supported")
                 return None
             admitted = self._admit(asked)
         except Malformed as problem:
@@ -144,10 +144,10 @@ class BlobServerSession:
             case BlobShare() if self.stage is Stage.READY and message.algorithm in ("", self.algorithm):
                 return message
             case BlobShare() if self.stage is Stage.READY:
-                self.output += self.refused(message.request, 0, f"This is {self.algorithm}, not that algorithm")
+                self.output += _error(message.request, f"This is {self.algorithm}, not that algorithm")
                 return None
             case _:
-                self.output += self.refused(message.request, 0, UNAUTHENTICATED)
+                self.output += _error(message.request, UNAUTHENTICATED)
                 return None
 
     def _admit_login(self, login: Login) -> Login | None:
@@ -160,7 +160,7 @@ class BlobServerSession:
             raise Malformed("this connection has logged in already")
         if login.algorithms and self.algorithm not in login.algorithms:
             text = f"This pool mines {self.algorithm}, and your machine offers {', '.join(login.algorithms)[:80]}"
-            self.output += self.refused(login.request, 0, text)
+            self.output += _error(login.request, text)
             self._strike()
             return None
         self.stage, self._login = Stage.LOGGING_IN, login.request
@@ -173,7 +173,7 @@ class BlobServerSession:
         self.garbage += 1
         if len(self.problems) < PROBLEMS_LIMIT:
             self.problems.append(f"{problem}: {escaped(line)}")
-        self.output += self.refused(readable_id(line), 0, problem)
+        self.output += _error(readable_id(line), problem)
         self._strike()
 
     def _strike(self) -> None:
@@ -194,7 +194,7 @@ class BlobServerSession:
         """Answer any request with an error (the code is always -1); a refused login may be tried again."""
         if self.stage is Stage.LOGGING_IN and request == self._login:
             self.stage = Stage.NEW
-        return _reply(request, b'"error":' + _encode({"code": -1, "message": text}))
+        return _error(request, text)
 
     def true(self, request: RequestId) -> bytes:
         """Accept a share."""
@@ -204,7 +204,7 @@ class BlobServerSession:
         """Answer `submit` by the outcome's word. Raises KeyError for a word that is not an outcome."""
         if outcome in ("accepted", "block"):
             return _reply(request, _OK)
-        return _reply(request, b'"error":' + _encode({"code": -1, "message": SHARE_TEXTS[outcome]}))
+        return _error(request, SHARE_TEXTS[outcome])
 
     def job(self, job: BlobJobSent) -> bytes:
         """Send a job: as the answer to a login that waits for it, else on its own; nothing before a login."""
@@ -231,6 +231,10 @@ def _reply(request: RequestId, body: bytes) -> bytes:
     if type(request) is int:
         return b'{"id":%d,"jsonrpc":"2.0",%b}\n' % (request, body)
     return b'{"id":%b,"jsonrpc":"2.0",%b}\n' % (_encode(request), body)
+
+
+def _error(request: RequestId, text: str) -> bytes:
+    return _reply(request, b'"error":' + _encode({"code": -1, "message": text}))
 
 
 def _job_fields(job: BlobJobSent) -> dict[str, Any]:

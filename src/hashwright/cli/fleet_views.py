@@ -1,0 +1,137 @@
+"""How machines are drawn: totals in words, and as many columns as the screen has room for."""
+
+import fnmatch
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hashwright.cli.terminal import Table
+from hashwright.cli.views import UNKNOWN, age_text
+from hashwright.units import hashrate_text, power_text
+
+Row = Mapping[str, Any]
+WIDE_COLUMNS = 118
+GOOD_STATES = ("hashing", "asleep")
+SORTS = {
+    "name": lambda row: row["device"],
+    "power": lambda row: -(row.get("power_w") or 0),
+    "rate": lambda row: -(row.get("hashrate_hs") or 0),
+    "heat": lambda row: -(row.get("temperature_c") or 0),
+    "efficiency": lambda row: -(joules_per_th(row) or 0),
+    "state": lambda row: (row["state"] in GOOD_STATES, row["state"], row["device"]),
+}
+
+
+def joules_per_th(row: Row) -> float | None:
+    """Return what a terahash costs now [J]; None where one of the two is unknown or nothing is hashed."""
+    power, rate = row.get("power_w"), row.get("hashrate_hs")
+    return power / (rate / 1e12) if power and rate else None
+
+
+def totals_text(rows: Sequence[Row]) -> str:
+    """Say in words how many there are of each state, and what is known of hash rate and power."""
+    states = Counter(row["state"] for row in rows)
+    parts = [f"{count} {'asleep on purpose' if state == 'asleep' else state}" for state, count in states.most_common()]
+    rates = [row["hashrate_hs"] for row in rows if row.get("hashrate_hs") is not None]
+    powers = [row["power_w"] for row in rows if row.get("power_w") is not None]
+    unknown = len(rows) - len(powers)
+    head = f"{len(rows)} machine{'s' * (len(rows) != 1)}: {', '.join(parts) or 'none'}."
+    rate = hashrate_text(sum(rates)) if rates else "hash rate unknown"
+    power = power_text(sum(powers)) if powers else "power unknown"
+    missing = f", power of {unknown} unknown" if unknown and powers else ""
+    return f"{head} {rate}, {power} (as the machines say{missing})."
+
+
+NONE_YET = "No machine yet. hw find --add 192.168.1.0/24"
+
+
+def machines_table(rows: Sequence[Row], *, width: int, empty: str = NONE_YET) -> Table:
+    """Show machines: the columns that matter most where there is little room."""
+    is_wide = width >= WIDE_COLUMNS
+    heads: tuple[str, ...] = ("machine", "state", "hash rate", "power", "J/TH", "temp", "group")
+    more = ("model", "rejects", "seen", "should", "tags")
+    cells = tuple(_narrow(row) + (_more(row) if is_wide else ()) for row in rows)
+    right = frozenset(("hash rate", "power", "J/TH", "temp", "rejects", "seen"))
+    return Table(heads=heads + (more if is_wide else ()), rows=cells, right=right, empty=empty)
+
+
+def _narrow(row: Row) -> tuple[str, ...]:
+    cost = joules_per_th(row)
+    rate, power, heat = row.get("hashrate_hs"), row.get("power_w"), row.get("temperature_c")
+    return (
+        row["device"],
+        row["state"],
+        UNKNOWN if rate is None else hashrate_text(rate),
+        UNKNOWN if power is None else power_text(power),
+        UNKNOWN if cost is None or cost > 1e5 else f"{cost:.1f}",
+        UNKNOWN if heat is None else f"{heat:.0f} °C",
+        row.get("group") or UNKNOWN,
+    )
+
+
+def _more(row: Row) -> tuple[str, ...]:
+    accepted, rejected = row.get("accepted"), row.get("rejected")
+    total = (accepted or 0) + (rejected or 0)
+    return (
+        (row.get("model") or UNKNOWN)[:18],
+        UNKNOWN if accepted is None or not total else f"{100 * (rejected or 0) / total:.1f}%",
+        age_text(row.get("age_ms")),
+        should_text(row),
+        ",".join(row.get("tags", ())) or UNKNOWN,
+    )
+
+
+def should_text(row: Row) -> str:
+    """Say what a machine should do, by whom, and what that waits for."""
+    wish = row.get("wish")
+    if wish is None:
+        return UNKNOWN
+    what = "sleep" if wish["mode"] == "sleep" else "run" if wish["part"] >= 1 else f"run at {wish['part']:.0%}"
+    notes = [f"by {wish['author']}"]
+    if row.get("would"):
+        notes.append("rehearsed")
+    if row.get("waits"):
+        notes.append(row["waits"])
+    return f"{what} ({', '.join(notes)})"
+
+
+def groups_table(rows: Sequence[Row]) -> Table:
+    """Show the sums of each group."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.get("group") or UNKNOWN, []).append(row)
+    cells = []
+    for name, members in sorted(groups.items()):
+        rates = [row["hashrate_hs"] for row in members if row.get("hashrate_hs") is not None]
+        powers = [row["power_w"] for row in members if row.get("power_w") is not None]
+        hashing = sum(row["state"] == "hashing" for row in members)
+        asleep = sum(row["state"] == "asleep" for row in members)
+        heats = [row["temperature_c"] for row in members if row.get("temperature_c") is not None]
+        cells.append((
+            name, str(len(members)), str(hashing), str(asleep), str(len(members) - hashing - asleep),
+            hashrate_text(sum(rates)) if rates else UNKNOWN, power_text(sum(powers)) if powers else UNKNOWN,
+            f"{max(heats):.0f} °C" if heats else UNKNOWN,
+        ))  # fmt: skip
+    heads = ("group", "machines", "hashing", "asleep", "other", "hash rate", "power", "hottest")
+    return Table(heads=heads, rows=tuple(cells), right=frozenset(heads[1:]), empty="No machine yet.")
+
+
+def chosen(rows: Sequence[Row], names: Sequence[str], filters: Mapping[str, str | None]) -> list[Row]:
+    """Return the machines that fit a name or pattern and every filter. Without names all that fit the filters."""
+    found = []
+    for row in rows:
+        if names and not any(fnmatch.fnmatchcase(row["device"], pattern) for pattern in names):
+            continue
+        if all(_fits(row, key, value) for key, value in filters.items() if value):
+            found.append(row)
+    return found
+
+
+def _fits(row: Row, key: str, value: str) -> bool:
+    if key == "tag":
+        return value in row.get("tags", ())
+    if key == "rack":
+        return f"rack-{value}" in row.get("tags", ())
+    if key == "model":
+        return value.lower() in str(row.get("model", "")).lower()
+    return str(row.get(key, "")) == value

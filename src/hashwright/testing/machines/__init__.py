@@ -1,0 +1,1 @@
+"""Simulated machines: hundreds in one process, on loopback, with the interfaces of real ones."""

@@ -1,0 +1,198 @@
+"""A park of simulated machines in one process: their addresses, kinds, ratings, listeners and sessions.
+
+`python -m hashwright.testing.machines.park --machines 300` runs one until its standard input ends, so that it never
+outlives who started it. The machines are written to standard output as JSON lines before the first one is asked.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import ipaddress
+import json
+import random
+import resource
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from hashwright.errors import OperatorError
+from hashwright.testing.machines.mining import Worker
+from hashwright.testing.machines.model import FAULTS, Fault, Kind, Machine, Pool
+from hashwright.testing.machines.servers import serve
+
+MACHINES_MAX = 10_000
+FIRST = "127.77.0.1"
+PORTS: dict[Kind, int] = {"axeos": 80, "xmrig": 8080, "cgminer": 4028, "avalon": 4028}
+HIGH_AXEOS_PORT = 8081
+RATINGS: dict[Kind, tuple[float, float, str]] = {
+    "axeos": (15.0, 0.7e12, "Simulated Bitaxe"),
+    "xmrig": (120.0, 12_000.0, "Simulated CPU"),
+    "cgminer": (3250.0, 110e12, "Simulated S19"),
+    "avalon": (1600.0, 90e12, "Simulated Avalon"),
+}
+"""Power [W], hash rate [H/s] and name of each kind; machines differ from them by up to a tenth."""
+MIX: tuple[Kind, ...] = ("cgminer", "cgminer", "cgminer", "axeos", "xmrig")
+SHARE_EVERY_S = 10.0
+SPARE_FILES = 200
+TINY = "d=2.5e-07"
+"""The difficulty that the machines ask for by their password: some thousand hashes a share."""
+
+
+class Park:
+    """Machines that answer; `note` is the one line about ports, where there is one to say."""
+
+    def __init__(self, machines: Sequence[Machine], *, rng: random.Random) -> None:
+        self.machines = list(machines)
+        self.note = ""
+        self._rng = rng
+        self._servers: list[asyncio.Server] = []
+        self._workers: list[asyncio.Task[None]] = []
+
+    async def start(self, *, every_s: float = SHARE_EVERY_S) -> None:
+        """Listen for all machines and begin to mine where they have pools.
+
+        Raises:
+            OperatorError: an address is taken.
+        """
+        loop = asyncio.get_running_loop()
+        raise_file_limit(len(self.machines) * 3)
+        for machine in self.machines:
+            self._servers.append(await self._serve(machine))
+            worker = Worker(machine, rng=self._rng, every_s=every_s)
+            # allow task: kept in the list, cancelled and awaited by `stop`
+            self._workers.append(loop.create_task(worker.run()))
+
+    async def _serve(self, machine: Machine) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        if machine.kind == "axeos" and self.note and machine.port < 1024:
+            machine.port = HIGH_AXEOS_PORT
+        try:
+            return await serve(machine, loop.time)
+        except OperatorError as error:
+            if error.code != "HW-113":
+                raise
+            self.note = (
+                f"HW-113 Port {machine.port} is not allowed here: the simulated Bitaxes answer on {HIGH_AXEOS_PORT},"
+                " where hw find does not look."
+            )
+            machine.port = HIGH_AXEOS_PORT
+            return await serve(machine, loop.time)
+
+    async def stop(self) -> None:
+        """Let go of everything."""
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+        for server in self._servers:
+            server.close()
+
+
+def make_machines(
+    count: int,
+    *,
+    rng: random.Random,
+    first: str = FIRST,
+    mix: Sequence[Kind] = MIX,
+    pool: str = "",
+    port: int = 0,
+) -> list[Machine]:
+    """Make machines on consecutive loopback addresses; a pool's user is `sim.NAME`.
+
+    Raises:
+        OperatorError: more than `MACHINES_MAX`, or the addresses leave loopback.
+    """
+    if not 0 < count <= MACHINES_MAX:
+        raise OperatorError(f"{count} machines are not between 1 and {MACHINES_MAX}.", code="HW-112")
+    start = ipaddress.IPv4Address(first)
+    machines = []
+    for index in range(count):
+        kind = mix[index % len(mix)]
+        watts, rate, model = RATINGS[kind]
+        spread = rng.uniform(0.9, 1.1)
+        name = f"sim-{index + 1:04d}"
+        pools = [Pool(url=pool, user=f"sim.{name}", password=TINY)] if pool else []
+        machines.append(
+            Machine(name=name, kind=kind, host=str(start + index), port=port or PORTS[kind],
+                    rated_w=round(watts * spread),
+                    rated_hs=rate * spread * rng.uniform(0.95, 1.05), model=model, pools=pools)
+        )  # fmt: skip
+    return machines
+
+
+def settings_of(machine: Machine) -> dict[str, Any]:
+    """Return a machine as `hw find --add` would store it."""
+    kind = "asic" if machine.kind == "avalon" else machine.kind
+    where: dict[str, Any] = {"host": machine.host}
+    return {
+        "name": machine.name,
+        "kind": kind,
+        "settings": where if kind == "asic" else where | {"port": machine.port},
+        "site": "demo",
+        "group": f"demo-{machine.kind}",
+        "tags": ["simulated"],
+        "rated_w": machine.rated_w,
+        "rated_hs": machine.rated_hs,
+        "min_part": 1.0 if kind == "cgminer" else 0.5,
+    }
+
+
+def raise_file_limit(wanted: int) -> None:
+    """Allow this process as many open files as it needs, within its hard limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    need = wanted + SPARE_FILES
+    if soft != resource.RLIM_INFINITY and soft < need:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(
+                resource.RLIMIT_NOFILE, (need if hard == resource.RLIM_INFINITY else min(need, hard), hard)
+            )
+
+
+def break_some(machines: Sequence[Machine], faults: Sequence[str]) -> None:
+    """Give machines faults: `dead=30%` or `lies=2`, from the front of those that are sound."""
+    sound = [machine for machine in machines if not machine.faults]
+    for item in faults:
+        word, _, amount = item.partition("=")
+        known: dict[str, Fault] = {name: name for name in FAULTS}
+        if word not in known:
+            raise OperatorError(f"{item!r} is no fault: {', '.join(FAULTS)}.", code="HW-701")
+        count = int(len(machines) * float(amount[:-1]) / 100) if amount.endswith("%") else int(amount or 1)
+        for machine in sound[:count]:
+            machine.faults.add(known[word])
+        sound = sound[count:]
+
+
+async def _run(options: argparse.Namespace) -> None:
+    rng = random.Random(options.seed)
+    mix: tuple[Kind, ...] = tuple(options.mix.split(",")) if options.mix else MIX
+    machines = make_machines(options.machines, rng=rng, first=options.first, mix=mix, pool=options.pool)
+    break_some(machines, options.fault)
+    park = Park(machines, rng=rng)
+    try:
+        await park.start(every_s=options.every)
+        if park.note:
+            sys.stderr.write(park.note + "\n")
+        for machine in machines:
+            sys.stdout.write(json.dumps(settings_of(machine)) + "\n")
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        await asyncio.to_thread(sys.stdin.read)
+    finally:
+        await park.stop()
+
+
+def main() -> None:
+    """Run a park until standard input ends."""
+    parser = argparse.ArgumentParser(description="Simulated machines on loopback, until standard input ends.")
+    parser.add_argument("--machines", type=int, default=50)
+    parser.add_argument("--first", default=FIRST)
+    parser.add_argument("--mix", default="")
+    parser.add_argument("--pool", default="")
+    parser.add_argument("--every", type=float, default=SHARE_EVERY_S)
+    parser.add_argument("--fault", action="append", default=[])
+    parser.add_argument("--seed", type=int, default=1)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_run(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()
