@@ -15,7 +15,8 @@ from hashwright.cli.terminal import Table, Terminal
 if TYPE_CHECKING:
     from hashwright.cli.documents_plan import OutcomeDocument, PlanDocument
     from hashwright.economics.market import Market as Facts
-    from hashwright.planner.plan import Outcome, Plan, Stress, Wish
+    from hashwright.planner.plan import Outcome, Plan, Wish
+    from hashwright.planner.plan_stress import Stress
     from hashwright.planner.worlds import Prepared
 
 EXAMPLE = "s21"
@@ -175,7 +176,8 @@ class Asked:
     def _plan(self, prepared: "Prepared", wish: "Wish") -> "tuple[Plan, tuple[Stress, ...]]":
         import numpy as np
 
-        from hashwright.planner.plan import make_plan, stress
+        from hashwright.planner.plan import make_plan
+        from hashwright.planner.plan_stress import stress
 
         with parts.bar(self.terminal, "Drawing scenarios") as progress:
             found = make_plan(prepared, wish, rng=np.random.default_rng(wish.seed), progress=progress)
@@ -187,7 +189,7 @@ class Asked:
         import numpy as np
 
         from hashwright.cli import documents_plan as records
-        from hashwright.planner.plan import turning_points
+        from hashwright.planner.plan_stress import turning_points
 
         coins = [coin.key for coin in prepared.coins]
         low, middle, high = (float(it) for it in np.percentile(found.outcome_usd, (5, 50, 95)))

@@ -27,7 +27,7 @@ from hashwright.errors import Finding, OperatorError
 from hashwright.planner.allocation import Allocation, Column, Problem, allocate, cvar, dilution_pieces, reweighed
 from hashwright.planner.cara import Pool, Taste, best_split
 from hashwright.planner.decide import Decision, Layout, Proposal, Rules, Snapshot, Way, decide
-from hashwright.planner.worlds import Prepared, what_if
+from hashwright.planner.worlds import Prepared
 
 BUY_FEE: Final = 0.005
 TAIL: Final = 0.95
@@ -160,7 +160,7 @@ def make_plan(prepared: Prepared, wish: Wish, *, rng: np.random.Generator, progr
     Raises:
         OperatorError: no machine has a coin to mine (HW-818).
     """
-    entries = _entries(prepared, wish)
+    entries = mining_entries(prepared, wish)
     rents = _rents(prepared, wish)
     earners = [*(it.earner for it in entries), *(it.earner for it in rents)]
     totals = Totals(prepared.world.starts, earners, wish.scenarios)
@@ -265,7 +265,12 @@ def group_name(group: Group) -> str:
     return f"{group.machine.model} x{group.count}" if group.count > 1 else group.machine.model
 
 
-def _entries(prepared: Prepared, wish: Wish) -> list[_Entry]:
+def mining_entries(prepared: Prepared, wish: Wish) -> list[_Entry]:
+    """Return each way of mining: each group, coin of its algorithm, and venue.
+
+    Raises:
+        OperatorError: there is none (HW-818).
+    """
     entries = []
     for group in wish.groups:
         fitting = [
@@ -546,76 +551,3 @@ def _spreads(prepared: Prepared, fan: Fan) -> tuple[Spread, ...]:
         )
         for place, coin in enumerate(prepared.coins)
     )
-
-
-# -------------------------------------------------------------------- what would change it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stress:
-    """What the same plan would leave in a world that turns bad at once [USD over the horizon]."""
-
-    name: str
-    mean_usd: float
-    p5_usd: float
-    days_on_share: float
-
-
-STRESSES: Final = (
-    ("prices halve at once", {"price": 0.5}),
-    ("the network doubles at once", {"difficulty": 2.0}),
-    ("both", {"price": 0.5, "difficulty": 2.0}),
-    ("prices double at once", {"price": 2.0}),
-)
-
-
-def stress(prepared: Prepared, wish: Wish, plan: Plan, *, rng: np.random.Generator) -> tuple[Stress, ...]:
-    """Walk the plan's machines through worlds that turn bad, pausing on days that do not pay."""
-    chosen = [it for it in plan.outcomes if it.kind == "mine" and it.weight > 0]
-    small = dataclasses.replace(wish, scenarios=min(wish.scenarios, 400))
-    entries = _entries(prepared, small)
-    keys = [f"{group_name(it.group)}: {it.coin.ticker} at {it.venue.name}" for it in entries]
-    found = []
-    for name, factors in STRESSES:
-        world = what_if(prepared.world, **factors)
-        totals = Totals(world.starts, [it.earner for it in entries], small.scenarios)
-        simulate(world, days=small.horizon_days, paths=small.scenarios, rng=rng, watchers=[totals])
-        value, on = np.zeros(small.scenarios), 0.0
-        for outcome in chosen:
-            at = keys.index(outcome.key)
-            value += totals.value_usd[at] * outcome.weight
-            on += float(totals.days_on[at].mean()) / small.horizon_days * outcome.weight
-        weight = sum(it.weight for it in chosen)
-        found.append(
-            Stress(
-                name=name,
-                mean_usd=float(value.mean()),
-                p5_usd=float(np.percentile(value, 5)),
-                days_on_share=on / weight if weight else 0.0,
-            )
-        )
-    return tuple(found)
-
-
-def turning_points(plan: Plan) -> tuple[str, ...]:
-    """Say what would change the answer, group by group: how far revenue may fall, or has to rise."""
-    lines = []
-    for group in plan.wish.groups:
-        name = group_name(group)
-        ways = [it for it in plan.mining if it.group == name]
-        chosen = [it for it in ways if it.weight > 0]
-        best = max(chosen or ways, key=lambda it: (it.weight, it.now_usd_day), default=None)
-        if best is None or best.cost_usd_day <= 0:
-            continue
-        revenue = best.now_usd_day + best.cost_usd_day
-        limit = f"{best.break_even_usd_kwh:.4f} USD/kWh" if best.break_even_usd_kwh is not None else "any price"
-        if best.now_usd_day > 0:
-            fall = best.now_usd_day / revenue
-            lines.append(
-                f"{name}: stops where {best.coin} earns {fall:.0%} less (price down, or difficulty up by"
-                f" {1 / (1 - fall) - 1:.0%}), or power costs more than {limit}"
-            )
-        else:
-            rise = best.cost_usd_day / revenue - 1 if revenue > 0 else float("inf")
-            lines.append(f"{name}: starts where {best.coin} earns {rise:.0%} more, or power costs less than {limit}")
-    return tuple(lines)
