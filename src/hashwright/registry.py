@@ -39,6 +39,7 @@ class _Source:
 
 KINDS: Final = {
     "coins": Kind(package="hashwright.chain.coins", attribute="COIN"),
+    "markets": Kind(package="hashwright.adapters.markets", attribute="PLUGIN"),
     "nodes": Kind(package="hashwright.adapters.nodes", attribute="PLUGIN"),
     "schemes": Kind(package="hashwright.pool.schemes", attribute="SCHEME"),
     "upstreams": Kind(package="hashwright.adapters.upstreams", attribute="READER"),

@@ -17,6 +17,7 @@ ALGORITHMS = ("sha256d", "scrypt")
 @click.group(
     cls=LazyGroup,
     lazy={
+        "rent": "market_rent:rent",
         "fund": "market_funds:fund",
         "withdraw": "market_funds:withdraw",
     },
