@@ -18,6 +18,7 @@ ALGORITHMS = ("sha256d", "scrypt")
     cls=LazyGroup,
     lazy={
         "rent": "market_rent:rent",
+        "deposit": "market_funds:deposit",
         "fund": "market_funds:fund",
         "withdraw": "market_funds:withdraw",
     },

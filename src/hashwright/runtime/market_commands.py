@@ -43,6 +43,7 @@ def table(app: "Hashwright") -> dict[str, Command]:
         "market-sell": _sell,
         "market-history": _history,
         "market-fund": _fund,
+        "market-deposit": _deposit,
         "market-withdraw": withdraw_funds,
         "market-rent": _rent,
     }
@@ -78,6 +79,14 @@ async def _history(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str,
 
 async def _fund(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
     return fund_account(app, arguments)
+
+
+async def _deposit(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    terms = app.market.terms_of(str(arguments.get("algorithm", "")))
+    account = check_account(str(arguments["account"]))
+    found = await app.market.deposits.describe(terms, account)
+    free = app.market.state.funds.get(terms.algorithm, {}).get(account, 0)
+    return {**found, "free": amount_text(free, terms)}
 
 
 async def _rent(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from hashwright import registry
-from hashwright.adapters.wallets.bitcoind import Config, open_wallet
+from hashwright.adapters.wallets.bitcoind import BitcoindWallet, Config, open_wallet
 from hashwright.chain.address import script_of_address
 from hashwright.errors import ConfigError, Finding, HashwrightError, OperatorError
 from hashwright.money import Amount, Currency, MoneyError, amount_of
@@ -151,6 +151,10 @@ class PayoutService:
             return await payer.tick(now=self._app.clock.now(), is_approved=is_approved)
         finally:
             await wallet.aclose()
+
+    async def open(self) -> BitcoindWallet:
+        """Reach the wallet, to look at it."""
+        return await open_wallet(self._config, currency=self.policy.currency)
 
     @contextlib.asynccontextmanager
     async def reconciling(self) -> AsyncIterator[Reconciler]:

@@ -86,6 +86,17 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deposit:
+    """An output that pays an address of the wallet [minor units]. Confirmations are 0 or less outside of the chain."""
+
+    txid_display: str
+    index: int
+    address: str
+    minor: int
+    confirmations: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WalletTip:
     """The best block of the wallet's node."""
 
