@@ -11,7 +11,7 @@ from hashwright.errors import LimitRefused, OperatorError
 from hashwright.market.events import ChangeAsked, FundsAsked, FundsMoved, OrderAsked, SaleSet
 from hashwright.market.records import Pool, Terms
 from hashwright.market.steering import sale_key
-from hashwright.runtime import market_views
+from hashwright.runtime import market_views, positions
 from hashwright.runtime.control import Command
 from hashwright.runtime.market_settings import (
     KIND,
@@ -46,6 +46,7 @@ def table(app: "Hashwright") -> dict[str, Command]:
         "market-deposit": _deposit,
         "market-withdraw": withdraw_funds,
         "market-rent": _rent,
+        "market-position": positions.change,
     }
 
     def bound(verb: "Verb") -> Command:
