@@ -99,7 +99,8 @@ class Answers(msgspec.Struct, array_like=True):
 class Order(msgspec.Struct, array_like=True):
     """One order. `held` [minor units] is the escrow that is left in the books, `due` the sum over its contracts.
 
-    `matched_hs` is what the last clearing gave it; `debt` [hashes] what it is owed of that.
+    `matched_hs` is what the last clearing gave it; `debt` [hashes] what it is owed of that. `fee_ppm` is the fee at the
+    time when it was placed: new terms change no order that stands.
     """
 
     id: str
@@ -135,7 +136,7 @@ class Order(msgspec.Struct, array_like=True):
     checked_at: int = 0
     paused_by: str = ""
     paused_at: int = 0
-    is_noted: bool = False
+    fee_ppm: int = 0
 
     @property
     def destination(self) -> str:
@@ -211,6 +212,8 @@ class MarketState(msgspec.Struct, array_like=True):
     ticked_at: int = 0
     settled_at: int = 0
     sealed: bytes = b""
+    owed: dict[str, int] = msgspec.field(default_factory=dict)
+    """What buyers owe [minor units], by market and account: deposits that were spent, then taken back by the chain."""
 
     @property
     def is_on(self) -> bool:

@@ -71,7 +71,9 @@ async def _quote(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, A
 
 
 async def _sell(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return set_sale(app, arguments)
+    answer = set_sale(app, arguments)
+    await _durable(app)
+    return answer
 
 
 async def _history(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,7 +81,15 @@ async def _history(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str,
 
 
 async def _fund(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return fund_account(app, arguments)
+    answer = fund_account(app, arguments)
+    await _durable(app)
+    return answer
+
+
+async def _durable(app: "Hashwright") -> None:
+    """Wait until what the engine was just told cannot be lost: nothing is answered before that."""
+    app.kernel.commit_now()
+    await asyncio.wrap_future(app.writer.transact(lambda _: None))
 
 
 async def _deposit(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
