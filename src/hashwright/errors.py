@@ -220,6 +220,10 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-757": _code("Last owner", "Without an owner nobody could let others in.", "Make another owner first."),
     "HW-758": _code("Cursor not usable", "It is none that we gave out.", "Begin without a cursor."),
     "HW-760": _code("The web cannot run", "A file of TLS is not usable, or it ended by itself.", "Read its log."),
+    "HW-761": _code("Notice not taken", "The service did not take it, or not in time.", "hw admin notify test NAME."),
+    "HW-762": _code("Notices not usable", "An address or a time has another form.", "hw admin notify add --help."),
+    "HW-764": _code("Machine is gone", "It worked here and has not come back for five minutes.", "Look at it."),
+    "HW-765": _code("Machine is back", "A machine that was gone is connected again.", "None."),
     "HW-768": _code("web.sqlite not usable", "It is damaged, or of a newer program.", "Move it away; sign up anew."),
     "HW-769": _code("Too many streams", "The bound of open dashboards is reached.", "Close some pages."),
     # 9xx: our own faults

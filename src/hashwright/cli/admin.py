@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PATH = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.group(cls=LazyGroup, lazy={"config": "config:config", "restore": "restore:restore"})
+@click.group(cls=LazyGroup, lazy={"config": "config:config", "notify": "notify:notify", "restore": "restore:restore"})
 def admin() -> None:
     """Look after an instance: settings, backup, restore, proof.
 

@@ -27,6 +27,7 @@ from hashwright.routing.events import PlanFailed
 from hashwright.runtime import (
     commands,
     destinations,
+    notifier,
     payouts,
     receivables,
     reconcile,
@@ -270,6 +271,7 @@ class Hashwright:
             )
         verbs = commands.table(self) | route_commands.table(self) | payouts.commands(self)
         verbs |= reconcile.commands(self) | receivables.commands(self) | schemes.commands(self)
+        verbs |= notifier.commands(self, notifier.start_all(self))
         self._control = ControlServer(socket_path(self.config.data_dir), verbs)
         await self._control.start()
         self.supervisor.start("snapshots", self._keep_snapshots)

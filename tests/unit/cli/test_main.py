@@ -62,6 +62,7 @@ def test_the_commands_of_this_part_are_there():
         "ledger balance", "ledger day", "ledger explain", "ledger check", "ledger export",
         "ledger prices", "ledger reconcile", "ledger cost", "ledger workers",
         "admin backup", "admin restore", "admin replay",
+        "admin notify add", "admin notify ls", "admin notify test", "admin notify remove",
         "admin config show", "admin config export", "admin config apply",
     }  # fmt: skip
 
