@@ -50,8 +50,8 @@ def send(address: str, *, title: str, body: str, level: str) -> None:
 
 def _library() -> Any:  # noqa: ANN401 (a library that loads late)
     """Load Apprise. Its log lines may hold the token, and a module that it loads is deprecated."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        import apprise
+    warnings.filterwarnings("ignore", message="'imghdr' is deprecated", category=DeprecationWarning)
+    import apprise
+
     logging.getLogger("apprise").setLevel(logging.CRITICAL)
     return apprise
