@@ -1,6 +1,6 @@
 """`hw admin data`: fetch facts from feeds, show what is known and how old it is, import history."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,17 +42,18 @@ def fetch(terminal: Terminal, names: tuple[str, ...], urls: tuple[str, ...], aga
 
     addresses = dict(_address(text) for text in urls)
     data_dir = terminal.load_config().data_dir
-    work = fetch_market(names, data_dir=data_dir, now_ms=parts.now_ms(), urls=addresses, is_forced=again)
+    work = fetch_market(
+        names,
+        data_dir=data_dir,
+        now_ms=parts.now_ms(),
+        urls=addresses,
+        is_forced=again,
+        tell=None if terminal.is_json else _teller(terminal),
+    )
     fetched = run_async(work)
     if terminal.is_json:
         _write_document(terminal, fetched.market, fetched.findings, asked=(fetched.asked, fetched.answered))
     else:
-        for name in fetched.asked:
-            problem = next((it for it in fetched.findings if it.place == name), None)
-            if name in fetched.answered:
-                terminal.tick("ok", name)
-            else:
-                terminal.tick("failed", f"{name}: {problem.message} ({problem.code})" if problem else name)
         if not fetched.asked:
             terminal.note("No feed was asked: each was asked a short time ago. --again asks all the same.")
         parts.tell_findings(terminal, [it for it in fetched.findings if it.place not in fetched.asked])
@@ -61,6 +62,18 @@ def fetch(terminal: Terminal, names: tuple[str, ...], urls: tuple[str, ...], aga
         raise Exit(EXIT_UNREACHABLE)
     if len(fetched.answered) < len(fetched.asked):
         raise Exit(EXIT_PARTLY)
+
+
+def _teller(terminal: Terminal) -> "Callable[[str, Finding | None], None]":
+    """Show each feed as soon as it has answered or failed."""
+
+    def tell(name: str, problem: "Finding | None") -> None:
+        if problem is None:
+            terminal.tick("ok", name)
+        else:
+            terminal.tick("failed", f"{name}: {problem.message} ({problem.code})")
+
+    return tell
 
 
 def _address(text: str) -> tuple[str, str]:

@@ -5,12 +5,13 @@ again before its pause is over, nor before the time that it named when it asked 
 so that a program started each minute does not become a nuisance.
 """
 
+import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from hashwright import registry
 from hashwright.adapters.feeds._fetch import fetch
@@ -20,6 +21,7 @@ from hashwright.errors import Finding, HashwrightError, RateLimited
 from hashwright.runtime.market_data import load_market, market_folder, save_market, write_json
 
 CACHE: Final = "feeds"
+Tell: TypeAlias = Callable[[str, Finding | None], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,42 +44,49 @@ class _Said:
 
 
 async def fetch_market(
-    names: Sequence[str], *, data_dir: Path, now_ms: int, urls: Mapping[str, str], is_forced: bool = False
+    names: Sequence[str],
+    *,
+    data_dir: Path,
+    now_ms: int,
+    urls: Mapping[str, str],
+    is_forced: bool = False,
+    tell: Tell | None = None,
 ) -> Fetched:
-    """Ask feeds, one after the other, and store the facts that follow.
+    """Ask feeds, all at once, and store the facts that follow.
 
     `urls` are addresses that take the place of a feed's own; an own node is asked only where it has one. `is_forced`
-    asks also before a feed's own pause is over, but never before the time that it named itself.
+    asks also before a feed's own pause is over, but never before the time that it named itself. `tell` hears of each
+    feed as soon as it has answered or failed.
 
     Raises:
         PluginError: there is no feed of that name.
     """
-    asked, answered, findings, heard = [], [], list[Finding](), list[Observation]()
-    for name in names or registry.names("feeds"):
-        feed: Feed = registry.load("feeds", name).FEED
-        if feed.is_node and name not in urls:
-            continue
-        before = _read_cache(data_dir, name)
-        if now_ms < before.again_ms and (before.is_told or not is_forced):
-            heard += before.observations
-            continue
-        asked.append(name)
-        said, problem = await _ask(name, feed, urls.get(name, ""), before, now_ms)
-        if problem is None:
-            answered.append(name)
-        else:
-            findings.append(problem)
-        heard += said.observations
-        _write_cache(data_dir, name, said)
+    feeds: dict[str, Feed] = {name: registry.load("feeds", name).FEED for name in names or registry.names("feeds")}
+    told = {name: _read_cache(data_dir, name) for name, feed in feeds.items() if not feed.is_node or name in urls}
+    asked = [name for name, said in told.items() if now_ms >= said.again_ms or (is_forced and not said.is_told)]
+    problems: dict[str, Finding] = {}
+
+    async def ask(name: str) -> None:
+        told[name], problem = await _ask(name, feeds[name], urls.get(name, ""), told[name], now_ms)
+        if problem is not None:
+            problems[name] = problem
+        _write_cache(data_dir, name, told[name])
+        if tell is not None:
+            tell(name, problem)
+
+    async with asyncio.TaskGroup() as group:
+        for name in asked:
+            group.create_task(ask(name))
     known = load_market(data_dir)
+    heard = [seen for said in told.values() for seen in said.observations]
     fresh = combine(heard, before=known.facts, now_ms=now_ms)
     market = Market(facts=fresh.facts).over(Market(facts=known.facts))
     save_market(market, data_dir)
     return Fetched(
         market=market,
         asked=tuple(asked),
-        answered=tuple(answered),
-        findings=(*findings, *known.findings, *fresh.findings),
+        answered=tuple(name for name in asked if name not in problems),
+        findings=(*(problems[name] for name in asked if name in problems), *known.findings, *fresh.findings),
     )
 
 
@@ -91,6 +100,9 @@ async def _ask(name: str, feed: Feed, url: str, before: _Said, now_ms: int) -> t
         again_ms = now_ms + int((told_s or feed.pause_s) * 1000)
         finding = Finding(code=problem.code, place=name, message=problem.message, hint=problem.hint)
         return _Said(again_ms=again_ms, is_told=told_s is not None, observations=before.observations), finding
+    except Exception as fault:  # a broken plug-in fails alone, whoever wrote it
+        finding = Finding(code="HW-707", place=name, message=f"The feed is broken: {type(fault).__name__}: {fault}")
+        return _Said(again_ms=now_ms + feed.pause_s * 1000, observations=before.observations), finding
     return _Said(again_ms=now_ms + feed.pause_s * 1000, observations=observations), None
 
 

@@ -34,7 +34,8 @@ async def fetch(feed: Feed, coins: Sequence[str], *, url: str = "", timeout_s: f
             try:
                 answers.append(await _ask(client, base, question, host))
             except httpx.HTTPError as problem:
-                raise _unreachable(host, type(problem).__name__) from problem
+                is_late = isinstance(problem, httpx.TimeoutException)
+                raise _unreachable(host, "no answer in time" if is_late else "no connection") from problem
             except httpx.InvalidURL as problem:
                 raise ConfigError("The address of a feed is none.", code="HW-701") from problem
     return answers
