@@ -222,7 +222,9 @@ class Asked:
         )
 
     def _table_findings(self) -> Any:  # noqa: ANN401 (findings)
-        return [it for it in self.table.findings if any(coin in it.place for coin in self.history.coins)]
+        """Keep what concerns these coins; holes inside of the span are told by the history itself."""
+        coins = self.history.coins
+        return [it for it in self.table.findings if it.code != "HW-806" and any(coin in it.place for coin in coins)]
 
     def _look_ahead(self) -> "list[LookAheadDocument]":
         import numpy as np
@@ -344,7 +346,7 @@ def run_table(document: "BacktestDocument") -> Table:
             usd(it.profit_usd, sign=True),
             "-" if it.share_of_foresight is None else f"{it.share_of_foresight:.0%}",
             usd(it.drawdown_usd),
-            usd(it.cvar_week_usd, sign=True),
+            usd(-it.cvar_week_usd, sign=True),
             str(it.moves),
             f"{it.hours_off:.0f}",
         )

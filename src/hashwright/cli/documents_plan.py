@@ -14,7 +14,7 @@ class OutcomeDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, 
 
     key: str
     kind: str
-    """`mine`, `idle`, `sell` (to a market), `buy` (the coin), `compare` (no session here mines it)."""
+    """`mine`, `idle`, `sell` (to a market), `rent`, `buy` (the coin), `compare` (no session here mines it)."""
     group: str
     coin: str
     venue: str

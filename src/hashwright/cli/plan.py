@@ -297,19 +297,25 @@ def verdict(found: "Plan") -> str:
     for it in found.mining:
         if it.group not in best or it.now_usd_day > best[it.group].now_usd_day:
             best[it.group] = it
-    today = sum(it.now_usd_day for it in best.values())
-    power = sum(it.cost_usd_day for it in best.values())
-    where = ", ".join(dict.fromkeys(it.coin for it in best.values()))
+    winning = [it for it in best.values() if it.now_usd_day > 0]
+    counted = winning or list(best.values())
+    losing = [it for it in best.values() if it not in counted]
+    today, power = sum(it.now_usd_day for it in counted), sum(it.cost_usd_day for it in counted)
+    where = ", ".join(dict.fromkeys(it.coin for it in counted))
     if not best:
         return "No coin of these machines can be mined by a session here; everything is shown for comparison only."
-    coin = max(best.values(), key=lambda it: it.cost_usd_day).coin
+    coin = max(counted, key=lambda it: it.cost_usd_day).coin
     bought = next((it for it in found.outcomes if it.kind == "buy" and it.coin == coin), None)
-    text = f"today these machines earn {usd(today + power)} USD a day on {where}, their power costs {usd(power)}"
+    who = ", ".join(it.group for it in counted) if losing else "these machines"
+    verb = "earns" if losing and len(counted) == 1 else "earn"
+    text = f"today {who} {verb} {usd(today + power)} USD a day on {where}, their power costs {usd(power)}"
     first = (
         f"Mining loses {usd(-today)} USD a day: {text}."
         if today < 0
         else f"Mining leaves {usd(today)} USD a day: {text}."
     )
+    if losing:
+        first = f"Mining loses money on {', '.join(it.group for it in losing)}. {first}"
     if bought is None:
         return first
     spent = power * days

@@ -152,7 +152,7 @@ def venues_of(texts: tuple[str, ...], *, fee: float, pass_through: float) -> "tu
 
 
 def markets_of(texts: tuple[str, ...]) -> "tuple[Market, ...]":
-    """Read `--market sha256d:bid=45`: what a market pays for hash power [USD/PH/day].
+    """Read `--market sha256d:bid=45,ask=52`: what a market pays and asks for hash power [USD/PH/day].
 
     Raises:
         OperatorError: one is not of that form (HW-826).
@@ -168,17 +168,21 @@ def markets_of(texts: tuple[str, ...]) -> "tuple[Market, ...]":
             values = {key.strip(): float(value) for key, value in pairs.items()}
         except ValueError:
             values = {}
-        if not name or "bid" not in values or set(values) - {"bid", "depth"} or min(values.values()) <= 0:
+        is_priced = bool({"bid", "ask"} & set(values))
+        if not (name and is_priced) or set(values) - {"bid", "ask", "depth"} or min(values.values()) <= 0:
             raise OperatorError(
                 f"{text[:40]!r} is no market.",
                 code="HW-826",
-                hint="Write sha256d:bid=45 (USD/PH/day), or bid=45,depth=2.",
+                hint="Write sha256d:bid=45 (USD/PH/day), or bid=45,ask=52,depth=2.",
             )
         found.append(
             Market(
-                algorithm=algorithm_of(name), bid_usd_ph_day=values["bid"], depth_ph=values.get("depth", 1e9)
+                algorithm=algorithm_of(name),
+                bid_usd_ph_day=values.get("bid", 0.0),
+                ask_usd_ph_day=values.get("ask", 0.0),
+                depth_ph=values.get("depth", 1e9),
             )
-        )  # fmt: skip
+        )
     return tuple(found)
 
 

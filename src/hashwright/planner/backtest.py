@@ -140,25 +140,30 @@ def _run(  # noqa: PLR0913 (the parts of one record)
 
 
 def _held_value(history: History, earned: FloatArray, power: FloatArray, hold: HoldRule) -> FloatArray:
-    """Return what each day's coins gave: the sold part at its day's price, the kept part at the last known price."""
-    last = _last_known(history.price_usd)
+    """Return what each day gave: its coins at the day's price, and what kept coins of days before gained or lost."""
     total = earned.sum(axis=1)
     part = sold_part(hold, total, power)
-    value: FloatArray = total * part
     place = {coin: i for i, coin in enumerate(history.coins)}
+    value: FloatArray = total.copy()
     for at, way in enumerate(history.layout.ways):
         if way.coin:
-            price = history.price_usd[:, place[way.coin]]
-            with np.errstate(divide="ignore", invalid="ignore"):
-                growth = np.where(price > 0, last[place[way.coin]] / price, 0.0)
-            value += earned[:, at] * (1 - part) * growth
+            value += _gain_of_kept(earned[:, at] * (1 - part), history.price_usd[:, place[way.coin]])
     return value
 
 
-def _last_known(prices: FloatArray) -> FloatArray:
-    known = np.where(np.isfinite(prices), np.arange(len(prices))[:, np.newaxis], -1).max(axis=0)
-    last: FloatArray = np.where(known >= 0, prices[np.maximum(known, 0), np.arange(prices.shape[1])], 0.0)
-    return last
+def _gain_of_kept(bought_usd: FloatArray, price_usd: FloatArray) -> FloatArray:
+    """Return what coins that are taken in at each day's price gain or lose on the days after [USD].
+
+    An unknown price is that of the day before; nothing can be taken in before the first known one.
+    """
+    known = np.maximum.accumulate(np.where(np.isfinite(price_usd), np.arange(len(price_usd)), -1))
+    price = np.where(known >= 0, price_usd[np.maximum(known, 0)], np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        coins = np.nan_to_num(np.where(price > 0, bought_usd / price, 0.0))
+    held = np.concatenate(([0.0], np.cumsum(coins)[:-1]))
+    steps = np.nan_to_num(np.diff(price, prepend=price[0]))
+    gain: FloatArray = held * steps
+    return gain
 
 
 # -------------------------------------------------------------------- what anybody could have done
@@ -221,18 +226,15 @@ def _best_path(profit: FloatArray, moves: FloatArray, *, start: int) -> NDArray[
 
 
 def buy_run(history: History, fixed: Run) -> Run:
-    """Put the power money of the fixed coin into that coin each day, and value all of it at the last price."""
+    """Put the power money of the fixed coin into that coin each day; what it is worth moves with the price."""
     layout = history.layout
     place = {coin: i for i, coin in enumerate(history.coins)}
-    last = _last_known(history.price_usd)
     profit = np.zeros(history.days)
     names = []
     for at, way in enumerate(layout.ways):
         spent = fixed.weights[:, at] * way.cost_usd_day
         if way.coin and spent.any():
-            price = history.price_usd[:, place[way.coin]]
-            with np.errstate(divide="ignore", invalid="ignore"):
-                profit += np.where(price > 0, spent * (last[place[way.coin]] / price - 1), 0.0)
+            profit += _gain_of_kept(spent, history.price_usd[:, place[way.coin]])
             names.append(way.coin)
     title = f"the same power money into {', '.join(dict.fromkeys(names)) or 'nothing'}, day by day"
     weights = np.tile(layout.all_idle(), (history.days, 1))

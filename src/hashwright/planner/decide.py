@@ -143,21 +143,22 @@ class Reason:
     @property
     def text(self) -> str:
         """Say it in a sentence."""
+        held, wanted = (key.removeprefix(f"{self.group}: ") for key in (self.held, self.wanted))
         match self.verdict:
             case "moved":
                 return (
-                    f"{self.group}: to {self.wanted}; expected {self.gain_usd:+.2f} USD over the holding time,"
+                    f"{self.group}: to {wanted}; expected {self.gain_usd:+.2f} USD over the holding time,"
                     f" moving costs {self.cost_usd:.2f}"
                 )
             case "too-little-gain":
                 return (
-                    f"{self.group}: stays at {self.held}; {self.wanted} would gain {self.gain_usd:.2f} USD"
+                    f"{self.group}: stays at {held}; {wanted} would gain {self.gain_usd:.2f} USD"
                     f" over the holding time, moving costs {self.cost_usd:.2f}"
                 )
             case "no-better":
-                return f"{self.group}: stays at {self.held}; nothing is expected to give more"
+                return f"{self.group}: stays at {held}; nothing is expected to give more"
             case "stays":
-                return f"{self.group}: stays at {self.held}"
+                return f"{self.group}: stays at {held}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -161,7 +161,8 @@ def make_plan(prepared: Prepared, wish: Wish, *, rng: np.random.Generator, progr
         OperatorError: no machine has a coin to mine (HW-818).
     """
     entries = _entries(prepared, wish)
-    earners = [it.earner for it in entries]
+    rents = _rents(prepared, wish)
+    earners = [*(it.earner for it in entries), *(it.earner for it in rents)]
     totals = Totals(prepared.world.starts, earners, wish.scenarios)
     marks = tuple(sorted({max(round(wish.horizon_days * i / MARKS), 1) for i in range(1, MARKS + 1)}))
     fan = Fan(marks, wish.scenarios, len(prepared.coins))
@@ -173,7 +174,7 @@ def make_plan(prepared: Prepared, wish: Wish, *, rng: np.random.Generator, progr
         watchers=[totals, fan],
         progress=progress,
     )
-    columns, gross, outcomes = _columns(prepared, wish, entries, totals)
+    columns, gross, outcomes = _columns(prepared, wish, (entries, rents), totals)
     usable = [i for i, it in enumerate(outcomes) if it.kind != "compare"]
     caps = tuple((venue.name, venue.cap) for venue in wish.venues if venue.cap < 1)
     problem = Problem(
@@ -232,6 +233,33 @@ class _Entry:
     pieces: tuple[tuple[float, float], ...] = ((1.0, 1.0),)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rent:
+    """Hash power that the power money rents at a market's ask, mining a coin at the cheapest venue."""
+
+    coin: Coin
+    earner: Earner
+
+
+def _rents(prepared: Prepared, wish: Wish) -> list[_Rent]:
+    found = []
+    purse, fee = _purse(wish), min(venue.fee for venue in wish.venues)
+    for market in wish.markets:
+        if market.ask_usd_ph_day <= 0 or purse <= 0:
+            continue
+        ph = purse / (market.ask_usd_ph_day * (1 + market.fee) * wish.horizon_days)
+        for place, coin in enumerate(prepared.coins):
+            is_along = bool(coin.economy and coin.economy.merged_parent)
+            if coin.algorithm == market.algorithm and coin.economy and coin.economy.session and not is_along:
+                net = (1 - fee) * (1 - wish.terms.stale)
+                rate = min(ph, market.depth_ph) * PH
+                earner = Earner(
+                    coin=place, hashrate_hs=rate, cost_usd_day=0.0, net=net, may_pause=False, hold=wish.hold
+                )
+                found.append(_Rent(coin=coin, earner=earner))
+    return found
+
+
 def group_name(group: Group) -> str:
     """Return a group's name: `Antminer S21 x3`."""
     return f"{group.machine.model} x{group.count}" if group.count > 1 else group.machine.model
@@ -283,9 +311,10 @@ def _purse(wish: Wish) -> float:
 
 
 def _columns(
-    prepared: Prepared, wish: Wish, entries: list[_Entry], totals: Totals
+    prepared: Prepared, wish: Wish, ways: tuple[list[_Entry], list[_Rent]], totals: Totals
 ) -> tuple[list[Column], FloatArray, list[Outcome]]:
     """Return columns, what each gives in each scenario (spending included), and what each is worth alone."""
+    entries, rents = ways
     columns: list[Column] = []
     gross: list[FloatArray] = []
     outcomes: list[Outcome] = []
@@ -305,6 +334,11 @@ def _columns(
             add(column, values, outcome)
     for column, values in _selling(wish):
         add(column, values, _outcome(column, "sell", values - column.spend_usd, days_on=float(wish.horizon_days)))
+    for at, rent in enumerate(rents, start=len(entries)):
+        key = f"rent hash power for {rent.coin.ticker} with the power money"
+        column = Column(key=key, kind="rent", coin=rent.coin.ticker, spend_usd=_purse(wish))
+        values = totals.value_usd[at]
+        add(column, values, _outcome(column, "rent", values - column.spend_usd, days_on=float(wish.horizon_days)))
     for column, values in _buying(prepared, wish, totals):
         add(column, values, _outcome(column, "buy", values - column.spend_usd, days_on=0.0))
     return columns, np.stack(gross, axis=1), outcomes
@@ -569,7 +603,8 @@ def turning_points(plan: Plan) -> tuple[str, ...]:
     for group in plan.wish.groups:
         name = group_name(group)
         ways = [it for it in plan.mining if it.group == name]
-        best = max(ways, key=lambda it: it.now_usd_day, default=None)
+        chosen = [it for it in ways if it.weight > 0]
+        best = max(chosen or ways, key=lambda it: (it.weight, it.now_usd_day), default=None)
         if best is None or best.cost_usd_day <= 0:
             continue
         revenue = best.now_usd_day + best.cost_usd_day

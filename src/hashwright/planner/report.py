@@ -12,6 +12,8 @@ from typing import Any, Final
 
 FOLDER: Final = "page"
 POINTS_MAX: Final = 400
+WORDS_FROM: Final = 24
+"""A longer cell is a sentence, not a number."""
 
 
 def _asset(name: str) -> str:
@@ -29,8 +31,14 @@ def _money(value: float | None) -> str:
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     top = "".join(f"<th>{_text(head)}</th>" for head in heads)
-    body = "".join("<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    body = "".join("<tr>" + "".join(_cell(cell) for cell in row) + "</tr>" for row in rows)
     return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _cell(text: str) -> str:
+    """Return one cell; words are wrapped, numbers are not."""
+    is_words = len(text) > WORDS_FROM and not text[0].isdigit()
+    return f'<td class="words">{_text(text)}</td>' if is_words else f"<td>{_text(text)}</td>"
 
 
 def _list(lines: Sequence[str]) -> str:
@@ -92,7 +100,9 @@ def plan_page(document: Mapping[str, Any]) -> str:
             f"{it['loss_chance']:.0%}",
             f"{it['days_on_est']:.0f}",
         )
-        for it in document["outcomes"]
+        for it in sorted(
+            document["outcomes"], key=lambda it: (-it["weight"], it["kind"] == "compare", -it["mean_usd_est"])
+        )
     ]
     stresses = [
         (it["name"], _money(it["mean_usd_est"]), _money(it["p5_usd_est"]), f"{it['days_on_share_est']:.0%}")

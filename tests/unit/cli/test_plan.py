@@ -130,6 +130,16 @@ def test_a_market_that_pays_more_takes_the_hash_power(ask):
     assert next(it for it in found.outcomes if it.kind == "sell").weight == pytest.approx(1.0)
 
 
+def test_hash_power_far_below_its_hashprice_is_rented(ask):
+    words = ("plan", "--hardware", "s21", "--power-price", "0.08")
+    for price, weight in (("10", 1.0), ("90", 0.0)):
+        found = document(ask, records.PlanDocument, *words, "--market", f"sha256d:ask={price}", *FAST)
+        rents = [it for it in found.outcomes if it.kind == "rent"]
+        assert {it.coin for it in rents} == {"BTC", "BCH"}
+        assert max(it.weight for it in rents) == pytest.approx(weight, abs=0.4), price
+        assert sum(it.mean_usd_est > 0 for it in rents) == 2 * weight
+
+
 def test_a_coin_without_a_session_is_compared_only(ask):
     found = document(ask, records.PlanDocument, "plan", "--hardware", "rx 580", "--power-price", "0.01", *FAST)
     compared = [it for it in found.outcomes if it.kind == "compare"]
@@ -181,7 +191,7 @@ def test_the_page_is_whole_escapes_and_asks_nobody(ask, tmp_path):
         (("--hold", "hodl"), "HW-822"),
         (("--venue", "nofee"), "HW-826"),
         (("--venue", "x=1%,size=3"), "HW-826"),
-        (("--market", "sha256d:ask=3"), "HW-826"),
+        (("--market", "sha256d:price=3"), "HW-826"),
         (("--price-drift", "up"), "HW-826"),
         (("--growth", "-2x"), "HW-803"),
         (("--data", "/nowhere"), "HW-805"),
