@@ -22,6 +22,8 @@ XMR = Currency("XMRREGTEST", 12)
 MEMBER = "888tNkZrPN6JsEgekjMnABU4TBzc2Dt29EPAvkRxbANsAnjyPbb3iQ1YBRk1UXcdRsiKc9dhwMVgN5S9cQUiyoogDavup3H"
 """A subaddress: good for members, not for blocks."""
 DIFFICULTY = 40
+SEED_CHANGE = 2113
+"""The first height whose key is not that of the first block: 2,048 blocks and a lag of 64."""
 
 
 def some_address():
@@ -143,3 +145,21 @@ def test_xmrig_and_our_miner_share_blocks_across_a_kill_and_a_node_that_restarts
         assert machine.rejected <= 2, machine.text
         hw.stop()
         assert judged_by_the_node(node, hw.folder) >= 14
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_the_key_changes_on_a_real_chain_and_no_share_is_lost(tmp_path):
+    """The first change is at height 2113; making the blocks before it takes the node some minutes."""
+    with monero_regtest(tmp_path / "node") as node, program(tmp_path, algorithm="randomx") as hw:
+        while (height := node("get_info")["height"]) < SEED_CHANGE - 5:
+            count = min(50, SEED_CHANGE - 5 - height)
+            node("generateblocks", amount_of_blocks=count, wallet_address=some_address(), starting_nonce=0)
+        add_pool(hw, node)
+        assert len(hw.json("status")["destinations"]) == 1
+        done = json.loads(hw.mine("--max-shares", "14", "--max-seconds", "200", "--json").stdout)
+        assert done["accepted"] == 14, done
+        until(lambda: node("get_info")["height"] > SEED_CHANGE, what="blocks under the new key")
+        hw.stop()
+        assert judged_by_the_node(node, hw.folder) >= 14
+        assert len({job.blob.seed for job, _, _ in journaled_shares(hw.folder)}) == 2
