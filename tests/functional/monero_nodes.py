@@ -40,7 +40,7 @@ class JsonRpc:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/{path}", body.encode(), {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=150) as answer:
             found = json.load(answer)
         assert "error" not in found, f"{what}: {found['error']}"
         return found

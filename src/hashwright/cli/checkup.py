@@ -16,6 +16,7 @@ import msgspec
 
 from hashwright import registry
 from hashwright.cli.checkup_routes import check_routes
+from hashwright.cli.checkup_wallets import check_randomx, wallet_checks
 from hashwright.cli.overview import ask_process, open_readonly
 from hashwright.errors import HashwrightError
 from hashwright.runtime.config import Config
@@ -28,6 +29,8 @@ from hashwright.store.checks import database_findings
 from hashwright.store.connection import connect_readonly
 from hashwright.store.folder import DATABASE_NAME, refuse_network_drive
 
+PAYOUT_KIND = "payout"
+"""As `runtime.payouts.KIND`, which is not worth importing here."""
 FILES_WANTED = 10_240
 """One descriptor a machine: 10,000 of them, with room for the database and the nodes."""
 FREE_BYTES_WANTED = 1 << 30
@@ -52,7 +55,7 @@ async def examine(config: Config) -> list[Section]:
     except HashwrightError as error:
         status, process = None, [_failed(f"control socket: {error.message}", error.code, error.hint)]
     return [
-        Section(title="This computer", checks=(*_python(), _coins(), _clock(), _files())),
+        Section(title="This computer", checks=(*_python(), _coins(), check_randomx(), _clock(), _files())),
         Section(
             title=f"Data folder {config.data_dir}", checks=(*_folder(config.data_dir), *_database(config.data_dir))
         ),
@@ -208,7 +211,8 @@ async def _destinations(config: Config, status: Mapping[str, Any] | None) -> lis
         store = open_readonly(config.data_dir)
     except (HashwrightError, sqlite3.Error):
         return []  # said above already
-    stored, routes, pins = [{} if store is None else store.settings(kind) for kind in (KIND, ROUTE_KIND, PIN_KIND)]
+    kinds = (KIND, ROUTE_KIND, PIN_KIND, PAYOUT_KIND)
+    stored, routes, pins, payouts = [{} if store is None else store.settings(kind) for kind in kinds]
     if store is not None:
         store.close()
     found = check_routes(stored, routes, pins)
@@ -218,7 +222,8 @@ async def _destinations(config: Config, status: Mapping[str, Any] | None) -> lis
         return [Section(title="Destinations", checks=(_skipped(text),)), *routed]
     ask = _checker(config.data_dir, status)
     sections = [Section(title=f"Destination {name}", checks=tuple(await ask(raw))) for name, raw in stored.items()]
-    return [*sections, *routed]
+    wallets = await wallet_checks(config.data_dir, payouts, stored, is_running=status is not None)
+    return [*sections, *(Section(title=f"Payouts of {name}", checks=tuple(it)) for name, it in wallets), *routed]
 
 
 def _checker(data_dir: Path, status: Mapping[str, Any] | None) -> Callable[[Mapping[str, Any]], Awaitable[list[Check]]]:

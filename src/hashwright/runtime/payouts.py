@@ -421,7 +421,13 @@ def commands(app: "Hashwright") -> dict[str, Any]:
     async def luck(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         return luck_of(app, str(arguments["pool"]))
 
+    async def check(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        from hashwright.runtime.wallet_checks import check_wallet
+
+        return msgspec.to_builtins(await check_wallet(arguments["payouts"], arguments["destination"]))
+
     return {
+        "wallet-check": check,
         "pool-members": members,
         "pool-address": address,
         "pool-luck": luck,

@@ -88,3 +88,34 @@ def test_each_cross_of_a_person_comes_with_its_fix(capsys, tmp_path, monkeypatch
     assert "(HW-103)" in lines[place]
     assert lines[place + 1].strip().startswith("Choose another with --listen")
     assert lines[-1].endswith("1 failed, 0 with a warning.")
+
+
+def test_the_wallet_of_payouts_is_looked_at(capsys, tmp_path, monkeypatch):
+    free_ports(monkeypatch)
+    store = SqliteStore.open(tmp_path)
+    payee = "44AFFq5kSiGBoZ4NMDwYtN18obc8AemS33DBLWs3H7otXft3XjrpDtQGv7SqSsaBYBb98uNbr2VBBEt7f2wfn3RVGQBEP3A"
+    pool = {"name": "xmr", "coin": "monero", "network": "regtest", "address": payee, "node": "monerod"}
+    nowhere = {"rpc_url": "http://127.0.0.1:1", "timeout_s": 2.0}
+    store.put_setting("destination", "xmr", pool | {"node_settings": nowhere}, now=1)
+    rules = {"pool": "xmr", "wallet_settings": nowhere, "threshold": "0.1", "daily_limit": "5", "approval_above": "5"}
+    store.put_setting("payout", "xmr", rules, now=1)
+    store.put_setting("payout", "gone", rules | {"pool": "gone"}, now=1)
+    store.close()
+    code, sections = doctor(capsys, tmp_path)
+    assert code == 1
+    (check,) = sections["Payouts of xmr"]
+    assert (check["state"], check["code"]) == ("failed", "HW-414")
+    assert sections["Payouts of gone"][0]["code"] == "HW-708"
+
+
+def test_randomx_is_looked_for_and_missed_by_nobody_else(monkeypatch):
+    from hashwright.chain.cryptonote import randomx
+    from hashwright.cli.checkup_wallets import check_randomx
+    from hashwright.errors import NotSupported
+
+    def missing():
+        raise NotSupported("RandomX is not installed.", code="HW-209")
+
+    monkeypatch.setattr(randomx, "library", missing)
+    check = check_randomx()
+    assert (check.state, "librandomx0" in check.title) == ("skipped", True)

@@ -6,9 +6,10 @@ import random
 
 import pytest
 
-from hashwright.errors import InvariantBroken
+from hashwright.adapters.wallets.base import Order, Outpoint, Prepared
+from hashwright.errors import InvariantBroken, OperatorError
 from hashwright.pool.payouts import ADDRESS_DELAY_MS
-from hashwright.runtime.payer import Payer
+from hashwright.runtime.payer import Payer, borne_by_pool, refuse_unlike
 from hashwright.store import ledger
 from hashwright.store import payouts as rows
 from hashwright.store.sqlite import SqliteStore
@@ -327,3 +328,67 @@ def test_a_disk_that_is_full_at_any_commit_pays_once(scene, at, is_durable):
     scene.check()
     assert scene.owed() == {"kai": 0, "lea": 0, "mia": 0}
     assert failed <= 1
+
+
+def test_a_round_goes_on_until_everybody_who_is_due_is_paid(scene):
+    scene.policy = policy(batch_max=2, interval_ms=10**9)
+    first = scene.tick()
+    assert [part.member for part in first.open[0].parts] == ["kai", "lea"]
+    assert [name for name, _, reason in first.plan.waiting if "no room" in reason] == ["mia"]
+    second = scene.tick()
+    assert [part.member for payout in second.open for part in payout.parts] == ["kai", "lea", "mia"]
+    scene.earn(2)
+    assert scene.tick().planned == "", "the next round is not due"
+    scene.now += 10**9
+    assert scene.tick().planned
+    scene.finish()
+    scene.check()
+
+
+def test_who_was_paid_in_a_round_waits_for_the_next_one(scene):
+    scene.policy = policy(batch_max=1, interval_ms=10**9)
+    paid = []
+    for _ in range(5):
+        report = scene.tick()
+        scene.chain.mine(6)
+        scene.earn(scene.earned + 1)
+        if report.planned:
+            paid.append(rows.read_payout(scene.connection, report.planned).parts[0].member)
+    assert paid == ["kai", "lea", "mia"]
+
+
+def test_an_address_that_is_paid_alone_has_a_payout_of_its_own_and_goes_first(scene):
+    scene.policy = policy(is_paid_alone=lambda address: address == "addr-mia", interval_ms=10**9)
+    first, second = scene.tick(), scene.tick()
+    assert [part.member for payout in first.open for part in payout.parts] == ["mia"]
+    assert [part.member for payout in second.open for part in payout.parts] == ["mia", "kai", "lea"]
+    assert scene.tick().planned == ""
+    scene.finish()
+    scene.check()
+
+
+def ready(**changes):
+    parts = {"txid_display": "a" * 64, "raw": b"x", "inputs": (Outpoint("b" * 64, 0),), "fee": 12, "shared_fee": 10}
+    return Prepared(**{**parts, "payments": ((b"kai", 90),), **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "reserved"),
+    [
+        ({}, {("b" * 64, 0)}),
+        ({"inputs": ()}, set()),
+        ({"payments": ((b"kai", 91),)}, set()),
+        ({"payments": ((b"kai", 90), (b"eve", 1))}, set()),
+        ({"fee": 9}, set()),
+    ],
+    ids=["reserved", "spends nothing", "more", "somebody else", "cheaper than what payees bear"],
+)
+def test_what_a_wallet_prepared_otherwise_is_refused(changes, reserved):
+    def payments_at(fee):
+        return [(b"kai", 100 - fee)]
+
+    order = Order(payout="p-1", total=100, scripts=(b"kai",), payments_at=payments_at, dust=1, is_fee_on_top=False)
+    refuse_unlike(order, ready(), reserved={("c" * 64, 0)})
+    assert borne_by_pool(order, ready()) == 2
+    with pytest.raises(OperatorError, match="something else than payout p-1"):
+        refuse_unlike(order, ready(**changes), reserved=reserved)

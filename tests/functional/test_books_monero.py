@@ -1,0 +1,128 @@
+"""The whole way on a real Monero chain: PPLNS, rewards matured, a kill -9, paid by the wallet; to the last piconero."""
+
+import pytest
+
+from functional.monero_nodes import monero_regtest, monero_wallet
+from functional.program import program, until
+from hashwright import registry
+from hashwright.chain.cryptonote.address import MoneroAddress, is_point
+from hashwright.ledger import accounts
+from hashwright.money import amount_of
+
+pytestmark = [pytest.mark.functional, pytest.mark.timeout(290)]
+XMR = registry.load("coins", "monero").COIN.currency("regtest")
+SHARES = {"kai": 3, "lea": 2, "mia": 1}
+KINDS = {"kai": "standard", "lea": "subaddress", "mia": "standard"}
+
+
+def address_of(name):
+    """An address whose secret keys nobody knows."""
+
+    def point(start):
+        return next(key for n in range(start, start + 100) if is_point(key := n.to_bytes(32, "little")))
+
+    at = 1_000 * sum(name.encode())
+    return MoneroAddress(
+        network="main", kind=KINDS.get(name, "standard"), spend_key=point(at), view_key=point(at + 500)
+    ).text  # fmt: skip
+
+
+def balances(hw, account):
+    rows = hw.json("ledger", "balance", account)["balances"]
+    return {row["account"]: amount_of(row["amount"], XMR).minor for row in rows}
+
+
+def mine(node, count):
+    node("generateblocks", amount_of_blocks=count, wallet_address=address_of("nobody"), starting_nonce=0)
+
+
+def spendable(wallet):
+    """What the wallet holds without rewards that are still locked [piconero]."""
+    wallet("refresh")
+    found = wallet("get_transfers", **{"in": True}).get("in", [])
+    locked = sum(it["amount"] for it in found if it["type"] == "block" and it["locked"])
+    return wallet("get_balance", account_index=0)["balance"] - locked
+
+
+def payout(hw):
+    return hw.json("pool", "payout", "home")["payouts"][0]
+
+
+def earn(hw, node, wallet):
+    """Three members mine, the last after a kill; every block matures."""
+    hw.run(
+        "pool", "add", "home", "--coin", "monero", "--network", "regtest",
+        "--address", wallet("get_address", account_index=0)["address"],
+        "--rpc-url", f"http://127.0.0.1:{node.port}", "--start-difficulty", "1",
+        "--scheme", "pplns", "--pool-fee", "1", "--pplns-window", "100",
+    )  # fmt: skip
+    until(lambda: hw.json("status")["destinations"][0]["height"], what="a template")
+    for member, shares in SHARES.items():
+        done = hw.mine("--max-shares", shares, "--max-seconds", 90, user=f"{member}.r1")
+        assert done.returncode == 0, done.stdout + done.stderr
+        if member == "lea":
+            hw.kill()
+            hw.start()
+            until(lambda: hw.json("status")["destinations"][0]["height"], what="a template again")
+    until(lambda: balances(hw, "asset:immature"), what="blocks in the books")
+    mine(node, 100)  # 60 until rewards are spendable, and some more outputs for rings to hide among
+    until(
+        lambda: balances(hw, "asset:wallet") and not balances(hw, "asset:immature"),
+        seconds=90,
+        what="every block matured",
+    )
+
+
+def pay(hw, node, wallet):
+    """Set addresses and payouts, look at the dry run, go live, die when it is sent, and settle."""
+    for name in SHARES:
+        hw.run("pool", "address", "home", name, address_of(name))
+    flags = (
+        "--rpc-url", f"http://127.0.0.1:{wallet.port}", "--node-rpc-url", f"http://127.0.0.1:{node.port}",
+        "--wallet", "pool", "--threshold", "0.001", "--daily-limit", "100000",
+    )  # fmt: skip
+    hw.run("pool", "payouts", "home", *flags)
+    dry = hw.json("pool", "payout", "home")
+    assert (dry["mode"], dry["stopped"], dry["payouts"]) == ("DRY RUN", "", [])
+    assert {it["member"] for it in dry["next"]} == set(SHARES)
+    titles = [
+        it["title"] for part in hw.json("doctor")["sections"] if "Payouts" in part["title"] for it in part["checks"]
+    ]
+    assert "wallet can sign" in titles
+    hw.run("pool", "payouts", "home", *flags, "--live")
+    until(lambda: payout(hw)["state"] == "sent", what="the payout is sent")
+    hw.kill()
+    hw.start()
+    until(lambda: hw.json("status")["destinations"][0]["height"], what="a template after the second kill")
+    mine(node, 10)
+    until(lambda: payout(hw)["state"] == "settled", seconds=90, what="the payout is settled")
+    return payout(hw)
+
+
+def test_members_are_paid_what_their_work_earned(tmp_path):
+    with (
+        monero_regtest(tmp_path / "node") as node,
+        monero_wallet(tmp_path / "wallet", node) as wallet,
+        program(tmp_path / "hw", algorithm="randomx") as hw,
+    ):
+        earn(hw, node, wallet)
+        owed = balances(hw, "liability:member:home")
+        assert set(owed) == {accounts.member("home", name) for name in SHARES}
+        fee, total = balances(hw, "income:fee")["income:fee:home"], sum(owed.values())
+        assert fee == pytest.approx((fee + total) / 100, abs=len(SHARES) * 100)
+        assert balances(hw, "asset:wallet")["asset:wallet:home"] == fee + total == spendable(wallet)
+        done = pay(hw, node, wallet)
+        assert (done["members"], done["amount"]) == (3, f"{total // 10**12}.{total % 10**12:012d}")
+        txid = done["detail"]
+        key = wallet("get_tx_key", txid=txid)["tx_key"]
+        received = {
+            name: wallet("check_tx_key", txid=txid, tx_key=key, address=address_of(name))["received"] for name in SHARES
+        }
+        network_fee = wallet("get_transfer_by_txid", txid=txid)["transfer"]["fee"]
+        assert sum(received.values()) + network_fee == total
+        assert all(0 <= owed[accounts.member("home", name)] - received[name] <= network_fee for name in SHARES)
+        assert balances(hw, "asset:wallet")["asset:wallet:home"] == fee == spendable(wallet)
+        found = hw.json("ledger", "reconcile", "home")
+        assert (found["unexplained"], found["arrived"], found["left"]) == ([], [], "0.000000000000")
+        assert hw.json("ledger", "check", "--deep")["findings"] == []
+        assert hw.run("admin", "replay", "--verify").returncode == 0
