@@ -65,7 +65,7 @@ def earn(hw, node, wallet):
             hw.start()
             until(lambda: hw.json("status")["destinations"][0]["height"], what="a template again")
     until(lambda: balances(hw, "asset:immature"), what="blocks in the books")
-    mine(node, 75)  # 60 until rewards are spendable, and some more outputs for rings to hide among
+    mine(node, 100)  # 60 until rewards are spendable, and some more outputs for rings to hide among
     until(
         lambda: balances(hw, "asset:wallet") and not balances(hw, "asset:immature"),
         seconds=90,
