@@ -125,7 +125,12 @@ def _known(whole: Problem, first: int, count: int, policy: Policy) -> Problem:
     """Return the problem as it was known before slot `first`."""
     length = _horizon(whole, first, policy, count)
     part = _sliced(whole, first, length)
-    if policy != "plan" or not whole.own_w.any():
+    if policy != "plan":
+        return part
+    # What a hash earns is known for today; of tomorrow nobody knows more than that.
+    groups = tuple(replace(it, earn=np.repeat(it.earn[:, :1], length, axis=1)) for it in part.groups)
+    part = replace(part, groups=groups)
+    if not whole.own_w.any():
         return part
     seen = whole.own_w[0, :first].astype(np.float64)
     told = forecast_w(seen, length)
