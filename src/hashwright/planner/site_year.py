@@ -139,6 +139,7 @@ def _known(whole: Problem, first: int, count: int, policy: Policy) -> Problem:
         [forecast_w(seen[:at], DAY)[:DAY] for at in range(start, first - DAY + 1, DAY)] or [np.zeros(0)]
     )
     error = learned_error(past, seen[start : start + len(past)])
+    # How large the panels are is known: the most that they ever gave.
     scenarios = scenarios_w(told, error, count=3, limit_w=float(whole.own_w.max()))
     return _in_scenarios(part, np.rint(scenarios).astype(np.int64))
 
