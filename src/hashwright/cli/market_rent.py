@@ -57,6 +57,8 @@ def plan(terminal: Terminal, /, **options: Any) -> None:  # noqa: ANN401
     """Look at the market and say what would be done, and why. Nothing is bought.
 
     NAME is yours: what was committed is counted under it.
+
+    Example: hw market rent plan n --market braiins --pool stratum+tcp://p.example:3333 --user k --limit 5PH/s
     """
     _show(terminal, _ask(terminal, options, plan=True))
 
@@ -70,6 +72,8 @@ def run(context: click.Context, terminal: Terminal, /, live: bool, **options: An
     """Look once and do what the plan says: place, reprice, refill or cancel. Call it again, or by a timer.
 
     An action without an answer is never repeated blindly: the next run looks for it first.
+
+    Example: hw market rent run n --market braiins --pool stratum+tcp://p.example:3333 --user k --limit 5PH/s
     """
     answer = _ask(terminal, options, live=live)
     _show(terminal, answer)
