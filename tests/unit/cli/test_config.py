@@ -17,7 +17,7 @@ HOME = {
 
 
 def fleet(**destinations):
-    return {"destination": destinations, "route": {}, "pin": {}}
+    return {"destination": destinations, "route": {}, "pin": {}, "device": {}}
 
 
 def test_what_is_exported_reads_back_the_same(tmp_path):
