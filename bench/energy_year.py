@@ -1,6 +1,6 @@
 """A year of a site with sun, a battery and recorded day-ahead prices: the plan beside rules and hindsight.
 
-    HW_TEST_DATA=FOLDER python bench/energy_year.py texas|germany [DAYS]
+    HW_TEST_DATA=FOLDER python bench/energy_year.py texas|germany [DAYS [POLICY]]
 
 The site is docs/examples/farm.toml with the typical year of Greensboro that pvlib's wheel carries for its weather:
 real clouds, in an order that really happened, but not at the place nor in the year of the prices.
@@ -53,7 +53,7 @@ def main():
     print(f"{zone}, {whole.grid.count // 96} days from {first}, {gathered.currency}")
     print(f"sun {whole.own_w.sum() / 4e6:.1f} MWh, mean price {whole.price.mean():.4f} per kWh")
     print("policy | coins | bought | sold | wear, starts | left | run % | MWh used | starts | shed | by rule | CPU s")
-    for policy in POLICIES:
+    for policy in [sys.argv[3]] if len(sys.argv) > 3 else POLICIES:
         began = time.process_time()
         it = walk(whole, policy)
         money = (it.coins, it.bought, it.sold, it.wear + it.starts_cost, it.value)

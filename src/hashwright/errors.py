@@ -141,7 +141,6 @@ CODES: Final[dict[str, ErrorCode]] = {
         "The text or the file is no worker with a rate.",
         "Write WORKER=RATE, or JSON.",
     ),
-    # 4xx: nodes and feeds. 401 is kept for a stale price, 402 for a price that is too good to be true.
     # 4xx: nodes and feeds
     "HW-401": _code("Price is stale", "The newest price is older than a decision may use.", "hw admin data fetch."),
     "HW-402": _code(
@@ -199,10 +198,6 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-443": _code("Machine cannot be moved", "It takes no new extranonce while it runs.", "Pin it, or leave it."),
     # 5xx: limits
     "HW-501": _code("Safety limit", "A limit that the owner set says no.", "Change the limit, or leave it."),
-    "HW-510": _code("Rent budget reached", "Renting would spend more than its cap.", "Raise --budget, or leave it."),
-    "HW-511": _code("Renting is a dry run", "Nothing is bought without --live.", "Add --live and --budget when sure."),
-    "HW-512": _code("Market is full", "It holds as many orders as it takes.", "Cancel one, or try later."),
-    "HW-513": _code("Renting does not pay", "The price is above what the work is expected to earn.", "Wait."),
     "HW-503": _code("Machine does not obey", "It took a command and goes on as before.", "Look at it; cut its power."),
     "HW-504": _code("Machine too hot", "It is above its ceiling.", "Look at its fans and its air."),
     "HW-505": _code("Power not plausible", "Its own figure does not fit its hash rate.", "Measure it; set rated_w."),
@@ -210,6 +205,10 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-507": _code("Starts used up", "A machine may start only so often a day.", "Wait, or hw fleet rules."),
     "HW-508": _code("Power plan ran out", "No new one came in time.", "Look at the planner; hw fleet ls."),
     "HW-509": _code("Stopped after failures", "Too many machines refused a change.", "Look at one of them first."),
+    "HW-510": _code("Rent budget reached", "Renting would spend more than its cap.", "Raise --budget, or leave it."),
+    "HW-511": _code("Renting is a dry run", "Nothing is bought without --live.", "Add --live and --budget when sure."),
+    "HW-512": _code("Market is full", "It holds as many orders as it takes.", "Cancel one, or try later."),
+    "HW-513": _code("Renting does not pay", "The price is above what the work is expected to earn.", "Wait."),
     # 6xx: data folder, database, journal
     "HW-601": _code("Network drive", "SQLite can lose data on network drives.", "Move data_dir to a local disk."),
     "HW-602": _code("Already running", "Another process owns this data folder.", "Stop it, or use another folder."),
@@ -306,6 +305,41 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-711": _code("Python too old", "Hashwright needs a newer one.", "Use Python 3.11 or newer."),
     "HW-712": _code("Library missing", "The environment is not complete.", "Set it up again: make run."),
     "HW-713": _code("Certificate ends", "The one that machines are shown has ended, or does so soon.", "Renew it."),
+    # 74x to 76x: the web
+    "HW-740": _code("Not signed in", "The page or the key is known to nobody.", "Sign in, or send a key."),
+    "HW-741": _code("Not allowed", "Your role, or your key, does not include this.", "Ask the owner."),
+    "HW-742": _code("Sign-in refused", "Name, password or one-time code do not fit.", "Try again."),
+    "HW-743": _code("Too many requests", "This address asked too often.", "Wait as long as Retry-After says."),
+    "HW-744": _code("Link is over", "It was used, revoked, or its time is over.", "Get a new one: hw web --new-link."),
+    "HW-745": _code("Request not understood", "A value is missing, too long or of another type.", "See each place."),
+    "HW-746": _code(
+        "Request from elsewhere", "It came from another page, or without its session's word.", "Load the page anew."
+    ),
+    "HW-747": _code("Name of the server unknown", "It is not reached by this name.", "Set web_url to that address."),
+    "HW-748": _code("No such thing", "There is no page, machine, person or key of that name.", "List what there is."),
+    "HW-749": _code("Method not known here", "This path has no such method.", "See /api/openapi.json."),
+    "HW-750": _code("Request too large", "It exceeds the bound of a request.", "Send less."),
+    "HW-752": _code("Key used before", "The idempotency key belongs to another request.", "Use a new key."),
+    "HW-753": _code("Outcome not known", "The same request is under way, or was cut off.", "Look, then use a new key."),
+    "HW-755": _code("Password too weak", "It is short, or among the first to be tried.", "Choose a longer one."),
+    "HW-756": _code("Name or note not usable", "It is taken, or has other characters.", "Choose another."),
+    "HW-757": _code("Last owner", "Without an owner nobody could let others in.", "Make another owner first."),
+    "HW-758": _code("Cursor not usable", "It is none that we gave out.", "Begin without a cursor."),
+    "HW-760": _code("The web cannot run", "A file of TLS is not usable, or it ended by itself.", "Read its log."),
+    "HW-761": _code("Notice not taken", "The service did not take it, or not in time.", "hw admin notify test NAME."),
+    "HW-762": _code("Notices not usable", "An address or a time has another form.", "hw admin notify add --help."),
+    "HW-764": _code("Machine is gone", "It worked here and has not come back for five minutes.", "Look at it."),
+    "HW-765": _code("Machine is back", "A machine that was gone is connected again.", "None."),
+    "HW-768": _code("web.sqlite not usable", "It is damaged, or of a newer program.", "Move it away; sign up anew."),
+    "HW-769": _code("Too many streams", "The bound of open dashboards is reached.", "Close some pages."),
+    # 77x: the autopilot
+    "HW-770": _code("No decision was made", "The autopilot could not think; nothing was changed.", "Read its reason."),
+    "HW-771": _code(
+        "Autopilot not set so", "A value is wrong, or there is no such algorithm.", "hw autopilot set --help."
+    ),
+    "HW-772": _code("Mining loses money", "Every way of mining costs more power than it earns.", "Let machines rest."),
+    "HW-773": _code("Advice waits for you", "The autopilot would change the route.", "hw autopilot apply NUMBER."),
+    "HW-774": _code("No such decision", "None was kept of that time or number.", "hw autopilot decisions."),
     # 8xx: market data, economics, hardware
     "HW-801": _code("Unknown coin", "No coin of that name or ticker is known.", "Take one of those named."),
     "HW-802": _code("Unknown model", "No machine of that name is in the catalogue.", "hw compare hardware."),
@@ -351,7 +385,7 @@ CODES: Final[dict[str, ErrorCode]] = {
         "Plan without the solver", "It gave no answer in time.", "The simple plan serves; take fewer scenarios."
     ),
     "HW-831": _code("Decision saw the future", "A decision changed when later days were cut off.", "Report it: a bug."),
-    # 84x and 85x: energy
+    # 840-859: energy
     "HW-840": _code("Site not usable", "A value of the site's file is wrong or missing.", "Each names its place."),
     "HW-841": _code("Tariff with a hole", "No price is known for some slots.", "Plan a shorter time, or fill it."),
     "HW-842": _code("Tariff says two things", "Prices of one time contradict each other.", "Name one product only."),
@@ -369,7 +403,7 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-854": _code("Runs not kept to their time", "A limit needs machines off early.", "None: safety first."),
     "HW-855": _code("Plan breaks a limit", "A plan does not pass its own check.", "It is not used; report it."),
     "HW-856": _code("Forecast far off", "The meter saw clearly less or more than was told.", "It is corrected for."),
-    # 8xx: the market
+    # 860-889: the market
     "HW-860": _code("No market", "There is no market for this algorithm.", "hw market settings --help."),
     "HW-861": _code("Price not usable", "It is zero, out of bounds, or between two steps.", "hw market settings."),
     "HW-862": _code("Price in another unit", "The market quotes by another hash rate or coin.", "hw market settings."),
@@ -397,37 +431,6 @@ CODES: Final[dict[str, ErrorCode]] = {
         "Outcome unknown", "An action was sent, and no answer came.", "hw market rent plan: see what stands."
     ),
     "HW-884": _code("Position behind", "A contract pays clearly less than expected.", "hw market position."),
-    # 74x to 76x: the web
-    "HW-740": _code("Not signed in", "The page or the key is known to nobody.", "Sign in, or send a key."),
-    "HW-741": _code("Not allowed", "Your role, or your key, does not include this.", "Ask the owner."),
-    "HW-742": _code("Sign-in refused", "Name, password or one-time code do not fit.", "Try again."),
-    "HW-743": _code("Too many requests", "This address asked too often.", "Wait as long as Retry-After says."),
-    "HW-744": _code("Link is over", "It was used, revoked, or its time is over.", "Get a new one: hw web --new-link."),
-    "HW-745": _code("Request not understood", "A value is missing, too long or of another type.", "See each place."),
-    "HW-746": _code(
-        "Request from elsewhere", "It came from another page, or without its session's word.", "Load the page anew."
-    ),
-    "HW-747": _code("Name of the server unknown", "It is not reached by this name.", "Set web_url to that address."),
-    "HW-748": _code("No such thing", "There is no page, machine, person or key of that name.", "List what there is."),
-    "HW-749": _code("Method not known here", "This path has no such method.", "See /api/openapi.json."),
-    "HW-750": _code("Request too large", "It exceeds the bound of a request.", "Send less."),
-    "HW-752": _code("Key used before", "The idempotency key belongs to another request.", "Use a new key."),
-    "HW-753": _code("Outcome not known", "The same request is under way, or was cut off.", "Look, then use a new key."),
-    "HW-755": _code("Password too weak", "It is short, or among the first to be tried.", "Choose a longer one."),
-    "HW-756": _code("Name or note not usable", "It is taken, or has other characters.", "Choose another."),
-    "HW-757": _code("Last owner", "Without an owner nobody could let others in.", "Make another owner first."),
-    "HW-758": _code("Cursor not usable", "It is none that we gave out.", "Begin without a cursor."),
-    "HW-760": _code("The web cannot run", "A file of TLS is not usable, or it ended by itself.", "Read its log."),
-    "HW-768": _code("web.sqlite not usable", "It is damaged, or of a newer program.", "Move it away; sign up anew."),
-    "HW-769": _code("Too many streams", "The bound of open dashboards is reached.", "Close some pages."),
-    # 77x: the autopilot
-    "HW-770": _code("No decision was made", "The autopilot could not think; nothing was changed.", "Read its reason."),
-    "HW-771": _code(
-        "Autopilot not set so", "A value is wrong, or there is no such algorithm.", "hw autopilot set --help."
-    ),
-    "HW-772": _code("Mining loses money", "Every way of mining costs more power than it earns.", "Let machines rest."),
-    "HW-773": _code("Advice waits for you", "The autopilot would change the route.", "hw autopilot apply NUMBER."),
-    "HW-774": _code("No such decision", "None was kept of that time or number.", "hw autopilot decisions."),
     # 9xx: our own faults
     "HW-901": _code("Internal error", "A fault of ours; the event is marked and skipped.", "Report it."),
     "HW-902": _code("Protocol broken", "A peer broke the rules of the wire.", "None, unless it repeats."),

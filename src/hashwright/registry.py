@@ -41,6 +41,7 @@ KINDS: Final = {
     "coins": Kind(package="hashwright.chain.coins", attribute="COIN"),
     "devices": Kind(package="hashwright.adapters.devices", attribute="PLUGIN"),
     "feeds": Kind(package="hashwright.adapters.feeds", attribute="FEED"),
+    "markets": Kind(package="hashwright.adapters.markets", attribute="PLUGIN"),
     "nodes": Kind(package="hashwright.adapters.nodes", attribute="PLUGIN"),
     "policies": Kind(package="hashwright.planner.policies", attribute="POLICY"),
     "schemes": Kind(package="hashwright.pool.schemes", attribute="SCHEME"),

@@ -95,7 +95,7 @@ def test_the_order_of_arrival_at_the_book_is_of_no_matter(bids, asks, rng):
 )  # fmt: skip
 def test_what_is_paid_is_what_is_due_to_the_last_unit(shares, price, budget, ppm):
     """However often it is settled: a seller has the floor of his due, and the buyer never pays more than the budget."""
-    market, item = terms(fee_ppm=ppm), order(price=price, budget=budget)
+    market, item = terms(fee_ppm=0), order(price=price, budget=budget, fee_ppm=ppm)
     paid, fees, exact = {}, {}, {}
     for seller, work, settles in shares:
         name = f"s{seller}"

@@ -279,6 +279,11 @@ class Market(RuleBasedStateMachine):
     def sell(self, seller, floor, is_on):
         self.tell(SaleSet(seller, ALGO, floor, is_on))
 
+    @rule(ppm=st.integers(0, 500_000))
+    def new_terms(self, ppm):
+        """Another fee is for new orders only."""
+        self.tell(MarketSet(msgspec.structs.replace(TERMS, fee_ppm=ppm)))
+
     # ------------------------------------------------------------ time and crashes
 
     @rule(seconds=st.integers(1, 30))
@@ -308,6 +313,8 @@ class Market(RuleBasedStateMachine):
         for buyer in (*BUYERS, "eve"):
             free = self.state.funds.get(ALGO, {}).get(buyer, 0)
             assert free == self.ledger.owed(f"liability:escrow:market-{ALGO}:{buyer}") >= 0
+            owes = self.state.owed.get(f"{ALGO}/{buyer}", 0)
+            assert owes == self.ledger.balances.get(f"asset:receivable:{buyer}:reversed", 0) >= 0
         for order in self.state.orders.values():
             assert order.held == self.ledger.owed(f"liability:escrow:{order.id}") >= 0
             assert sum(it.due for it in order.contracts.values()) == order.due <= order.budget * TERMS.scale

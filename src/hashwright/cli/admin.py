@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 PATH = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.group(cls=LazyGroup, lazy={"config": "config:config", "data": "data:data", "restore": "restore:restore"})
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        "config": "config:config",
+        "data": "data:data",
+        "notify": "notify:notify",
+        "restore": "restore:restore",
+    },
+)
 def admin() -> None:
     """Look after an instance: settings, backup, restore, proof.
 

@@ -1,4 +1,4 @@
-"""`hw admin config`: the few settings of the file, and the database's destinations, routes and pins as TOML."""
+"""`hw admin config`: the few settings of the file; as TOML the database's destinations, routes, pins and machines."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from hashwright.cli.terminal import Table, Terminal, clean
 if TYPE_CHECKING:
     from hashwright.runtime.config import Config
 
+FLEET_S = 300.0
 PATH = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -62,7 +63,7 @@ def text_of(value: object) -> str:
 @config.command()
 @pass_terminal
 def export(terminal: Terminal) -> None:
-    """Write destinations, routes and pins as TOML; secrets only as references.
+    """Write destinations, routes, pins and machines as TOML; secrets only as references.
 
     Example: hw admin config export > fleet.toml
     """
@@ -70,16 +71,19 @@ def export(terminal: Terminal) -> None:
     if terminal.is_json:
         terminal.document(dict(stored))
     else:
-        terminal.line(toml_of(stored["destination"], routes=stored["route"], pins=stored["pin"]).rstrip())
+        text = toml_of(stored["destination"], routes=stored["route"], pins=stored["pin"], devices=stored["device"])
+        terminal.line(text.rstrip())
 
 
 @config.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
-@click.option("--prune", is_flag=True, help="Also remove destinations, routes and pins that the file does not name.")
+@click.option(
+    "--prune", is_flag=True, help="Also remove destinations, routes, pins and machines that the file does not name."
+)
 @pass_terminal
 def apply(terminal: Terminal, file: Path, dry_run: bool, prune: bool) -> None:
-    """Make destinations, routes and pins what a file says; the difference is shown first.
+    """Make destinations, routes, pins and machines what a file says; the difference is shown first.
 
     No machine is disconnected by a route or a pin that changes.
 
@@ -156,6 +160,11 @@ async def _apply(data_dir: Path, changes: Changes, *, author: str) -> None:
         await ask(data_dir, "route-set", route={"algorithm": algorithm, "author": clean(author)[:64], **value})
     for pattern, value in changes.changed["pin"].items():
         await ask(data_dir, "route-move", worker=pattern, destination=value["destination"])
+    devices = [{"name": name, **value} for name, value in changes.changed["device"].items()]
+    if devices:
+        await ask(data_dir, "fleet-set", devices=devices, timeout_s=FLEET_S)
+    if changes.removed["device"]:
+        await ask(data_dir, "fleet-remove", devices=changes.removed["device"], timeout_s=FLEET_S)
     for pattern in changes.removed["pin"]:
         await ask(data_dir, "route-move", worker=pattern, destination="auto")
     for algorithm in changes.removed["route"]:

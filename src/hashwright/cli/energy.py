@@ -156,8 +156,9 @@ def headline(drawn: Drawn, totals: "Totals", blocks: "tuple[Block, ...]") -> lis
         gap = f"at most {drawn.plan.bound - drawn.plan.value:.2f} {drawn.currency} from the best"
     return [
         f"{first}; {after}.",
-        f"DRY RUN: nothing is switched. The next {span} {verdict} {abs(totals.value):.2f} {drawn.currency}"
-        f" (expected); {METHODS[drawn.plan.method]}, {gap}.",
+        f"The next {span} {verdict} {abs(totals.value):.2f} {drawn.currency} (expected); money below in"
+        f" {drawn.currency}, prices per kWh.",
+        f"DRY RUN: nothing is switched. {METHODS[drawn.plan.method].capitalize()}, {gap}.",
     ]
 
 
@@ -188,7 +189,7 @@ def strip_rows(drawn: Drawn) -> "list[tuple[str, FloatArray, str]]":
     sold = expected(problem, plan.flows.export_w) / 1000
     rows = [
         ("machines", on, f"up to {on.max():.0f}"),
-        ("price", price - min(price.min(), 0), f"{price.min():.3f} to {price.max():.3f} {drawn.currency}/kWh"),
+        ("price", price - min(price.min(), 0), f"{price.min():.3f} to {price.max():.3f}"),
         ("import", grid, f"up to {grid.max():.1f} kW"),
     ]
     if problem.own_w.any():

@@ -17,6 +17,9 @@ ALGORITHMS = ("sha256d", "scrypt")
 @click.group(
     cls=LazyGroup,
     lazy={
+        "rent": "market_rent:rent",
+        "position": "market_position:position",
+        "deposit": "market_funds:deposit",
         "fund": "market_funds:fund",
         "withdraw": "market_funds:withdraw",
     },
@@ -47,11 +50,10 @@ def reference_of(text: str) -> str:
     return text or f"hw-{uuid.uuid4().hex[:20]}"
 
 
-def ask(terminal: Terminal, verb: str, **arguments: Any) -> "Mapping[str, Any]":  # noqa: ANN401 (JSON)
+def ask(terminal: Terminal, verb: str, **arguments: Any) -> Any:  # noqa: ANN401 (JSON)
     """Ask the running process. What was not given is left out."""
     arguments = {key: value for key, value in arguments.items() if value is not None}
-    answer: Mapping[str, Any] = run_async(ask_process(terminal.load_config().data_dir, verb, **arguments))
-    return answer
+    return run_async(ask_process(terminal.load_config().data_dir, verb, **arguments))
 
 
 def tell(terminal: Terminal, answer: "Mapping[str, Any]", *lines: str) -> None:

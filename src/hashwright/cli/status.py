@@ -8,6 +8,10 @@ from hashwright.cli.command import Command, pass_terminal, run_async
 from hashwright.cli.terminal import Terminal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Group as RichGroup
+
     from hashwright.cli.overview import Overview
 
 WATCH_S = 2.0
@@ -43,15 +47,54 @@ async def _watch(terminal: Terminal) -> None:
     from hashwright.cli.overview import document_of, read_overview
 
     config = terminal.load_config()
+    if terminal.can_animate:
+        await _watch_screen(terminal, config.data_dir)
+        return
     while True:
         overview = await read_overview(config.data_dir)
         if terminal.is_json:
             terminal.document(document_of(overview))
         else:
-            if terminal.can_animate:
-                terminal.console().clear()
             _show(terminal, overview)
         await asyncio.sleep(WATCH_S)
+
+
+async def _watch_screen(terminal: Terminal, data_dir: "Path") -> None:
+    """Draw the state on a screen of its own, in place; the terminal is as it was before when it ends."""
+    import asyncio
+
+    from rich.live import Live
+
+    from hashwright.cli.overview import read_overview
+
+    picture = screen_of(await read_overview(data_dir))
+    with Live(picture, console=terminal.console(), auto_refresh=False, screen=True, vertical_overflow="crop") as live:
+        while True:
+            live.update(screen_of(await read_overview(data_dir)), refresh=True)
+            await asyncio.sleep(WATCH_S)
+
+
+def screen_of(overview: "Overview") -> "RichGroup":
+    """Draw everything for one screen, the most important first: what does not fit is cut at the bottom."""
+    from rich.console import Group
+    from rich.text import Text
+
+    from hashwright.cli import views
+    from hashwright.cli.terminal import clean, drawn
+
+    lines, troubles = source_lines(overview)
+    parts: list[Any] = [Text("hw status --watch   Ctrl-C ends it", style="dim"), *(Text(clean(it)) for it in lines)]
+    parts += [Text(clean(it), style="bold red") for it in troubles]
+    tables = [views.alerts_table(overview.alerts, now_ms=overview.now_ms, is_short=True)]
+    if overview.status is not None:
+        tables.append(views.destinations_table(overview.status["destinations"]))
+    tables.append(views.workers_table(overview.workers, window_s=overview.window_s))
+    tables.append(views.blocks_table(overview.blocks, now_ms=overview.now_ms, is_short=True))
+    for table in tables:
+        if table.rows:
+            parts += [Text(), drawn(table)]
+    parts += [Text(), Text(f"Shares of 24 h: {views.outcomes_text(overview.shares_by_outcome)}")]
+    return Group(*parts)
 
 
 def _show(terminal: Terminal, overview: "Overview") -> None:
@@ -78,25 +121,35 @@ def _show(terminal: Terminal, overview: "Overview") -> None:
 
 
 def _show_source(terminal: Terminal, overview: "Overview") -> None:
-    """Say first whether this is now or history."""
+    lines, troubles = source_lines(overview)
+    for line in lines[:2]:
+        terminal.line(line)
+    for trouble in troubles:
+        terminal.tick("failed", trouble)
+    for line in lines[2:]:
+        terminal.line(line)
+
+
+def source_lines(overview: "Overview") -> tuple[list[str], list[str]]:
+    """Say first whether this is now or history, and what is wrong."""
     from hashwright.cli.overview import mode_of
     from hashwright.cli.views import age_text, headline
 
     state = overview.status
     if state is None:
-        terminal.line(f"No Hashwright runs on {overview.data_dir}.")
         history = "What follows is history, from the database read only." if overview.has_database else ""
-        terminal.line(history or "There is no database there yet either.")
-        return
-    terminal.line(f"{mode_of(state['destinations'])}. Running for {age_text(state['now'] - state['started_at'])}.")
-    terminal.line(headline(overview))
-    if state["journal"]["state"] != "ok":
-        text = "The journal cannot be written: nothing is credited. Shares for upstreams pass through, others wait."
-        terminal.tick("failed", f"{text} (HW-605)")
-    if state.get("randomx"):
-        terminal.line(f"  {randomx_text(state['randomx'])}")
-    for listener in state["listeners"]:
-        terminal.line(f"  {listener['url']}  {listener['algorithm']}, {listener['connections']} connected")
+        return [
+            f"No Hashwright runs on {overview.data_dir}.",
+            history or "There is no database there yet either.",
+        ], []
+    lines = [
+        f"{mode_of(state['destinations'])}. Running for {age_text(state['now'] - state['started_at'])}.",
+        headline(overview),
+        *([f"  {randomx_text(state['randomx'])}"] if state.get("randomx") else []),
+        *(f"  {it['url']}  {it['algorithm']}, {it['connections']} connected" for it in state["listeners"]),
+    ]
+    text = "The journal cannot be written: nothing is credited. Shares for upstreams pass through, others wait."
+    return lines, [] if state["journal"]["state"] == "ok" else [f"{text} (HW-605)"]
 
 
 def randomx_text(found: dict[str, Any]) -> str:

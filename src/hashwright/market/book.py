@@ -51,8 +51,8 @@ class Book:
 
 
 def _bid_rank(bid: Bid) -> tuple[bool, int, int]:
-    return bid.rank
+    return not bid[5], -bid[1], bid[3]  # as `rank`, without the way through names: 20,000 of them are sorted at once
 
 
 def _ask_rank(ask: Ask) -> tuple[int, int, int]:
-    return ask.rank
+    return ask[1], ask[3], ask[0]

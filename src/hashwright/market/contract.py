@@ -57,7 +57,7 @@ def payments(order: Order, terms: Terms) -> tuple[Payment, ...]:
         if not gross:
             continue
         contract.gross += gross
-        fee = contract.gross * terms.fee_ppm // PPM - contract.fee
+        fee = contract.gross * order.fee_ppm // PPM - contract.fee
         contract.fee += fee
         made.append(Payment(seller=name, gross=gross, fee=fee))
     return tuple(made)

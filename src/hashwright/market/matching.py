@@ -15,13 +15,13 @@ import bisect
 import dataclasses
 import itertools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 SMALL = 1e-9
 """Part of a seller that is not worth a piece of its own."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Bid:
+class Bid(NamedTuple):
     """A wish to buy. Rates in H/s; `number` orders those of one price."""
 
     id: str
@@ -34,11 +34,10 @@ class Bid:
     @property
     def rank(self) -> tuple[bool, int, int]:
         """Return the key by which bids are served."""
-        return (not self.is_locked, -self.price, self.number)
+        return not self.is_locked, -self.price, self.number
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """Hash power for sale. `since` orders those of one floor."""
 
     id: int
@@ -49,7 +48,7 @@ class Ask:
     @property
     def rank(self) -> tuple[int, int, int]:
         """Return the key by which sellers are taken."""
-        return (self.floor, self.since, self.id)
+        return self.floor, self.since, self.id
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,6 +71,7 @@ def _new_order(state: MarketState, terms: Terms, event: OrderAsked, *, now: int)
         created_at=now,
         expires_at=now + (event.life_ms or terms.life_max_ms),
         locked_until=now + event.lock_ms if event.kind == "fixed" else 0,
+        fee_ppm=terms.fee_ppm,
     )
 
 
@@ -108,8 +109,7 @@ def _change(state: MarketState, terms: Terms, order: Order, event: ChangeAsked, 
         case "refill":
             order.budget += event.minor
             held = _hold(state, terms, order, event.minor, now=now)
-            goes_on = resume(state, order, now=now) if order.paused_by == "funds" else []
-            return [held, *goes_on], f"{order.id} is refilled."
+            return [held], f"{order.id} is refilled."
         case "reprice":
             if event.minor < order.price:
                 order.lowered_at = now
@@ -132,34 +132,58 @@ def _words_of_cancel(state: MarketState, order: Order) -> str:
 
 
 def take_funds(state: MarketState, event: FundsMoved, *, now: int) -> Effects:
-    """Credit a buyer's coins once, or take back what the chain took back: first the free, the rest is owed."""
+    """Credit a buyer's coins once, or take back what the chain took back."""
     terms = state.terms.get(event.algorithm)
     if terms is None or event.origin in state.deposits or not event.minor:
         return []
     state.deposits[event.origin] = (event.account, event.minor, now)
+    return _add_funds(state, terms, event, now=now) if event.minor > 0 else _take_back(state, terms, event, now=now)
+
+
+def _add_funds(state: MarketState, terms: Terms, event: FundsMoved, *, now: int) -> Effects:
+    """Credit coins; what the buyer owes is paid of them first."""
+    key = _debt_key(event)
+    repaid = min(state.owed.get(key, 0), event.minor)
     funds = state.funds.setdefault(event.algorithm, {})
-    free = funds.get(event.account, 0)
-    change = max(event.minor, -free)
-    effects: Effects = []
-    if change:
-        funds[event.account] = free + change
-        effects.append(settlement.funded(terms, event.account, change, place=event.place, origin=event.origin, now=now))
-    if change != event.minor:
-        lacking = change - event.minor
-        effects.append(
-            settlement.owed_by_buyer(terms, event.account, lacking, place=event.place, origin=event.origin, now=now)
-        )
-        text = f"The chain took back a deposit that {event.account} had spent already; see hw ledger balance."
-        effects.append(Alert(level="critical", code="HW-877", text=text))
-        effects.extend(_pause_account(state, event.account, event.algorithm, now=now))
+    funds[event.account] = funds.get(event.account, 0) + event.minor - repaid
+    effects: Effects = [settlement.funded(terms, event, repaid=repaid, now=now)]
+    if repaid:
+        state.owed[key] -= repaid
+        if not state.owed[key]:
+            del state.owed[key]
+            for order in [it for it in state.orders.values() if _is_of(it, event) and it.paused_by == "funds"]:
+                effects.extend(resume(state, order, now=now))
     return effects
 
 
-def _pause_account(state: MarketState, account: str, algorithm: str, *, now: int) -> Effects:
+def _take_back(state: MarketState, terms: Terms, event: FundsMoved, *, now: int) -> Effects:
+    """Take free funds back first; what was spent is owed, and the buyer's orders wait until it is paid."""
+    funds = state.funds.setdefault(event.algorithm, {})
+    gone = -event.minor
+    covered = min(gone, funds.get(event.account, 0))
+    funds[event.account] = funds.get(event.account, 0) - covered
+    effects: Effects = [settlement.taken_back(terms, event, covered=covered, now=now)]
+    if covered < gone:
+        key = _debt_key(event)
+        state.owed[key] = state.owed.get(key, 0) + gone - covered
+        text = f"The chain took back a deposit that {event.account} had spent already; see hw ledger balance."
+        effects.append(Alert(level="critical", code="HW-877", text=text))
+        effects.extend(_pause_account(state, event, now=now))
+    return effects
+
+
+def _debt_key(event: FundsMoved) -> str:
+    return f"{event.algorithm}/{event.account}"
+
+
+def _is_of(order: Order, event: FundsMoved) -> bool:
+    return (order.account, order.algorithm) == (event.account, event.algorithm)
+
+
+def _pause_account(state: MarketState, event: FundsMoved, *, now: int) -> Effects:
     effects: Effects = []
-    for order in list(state.orders.values()):
-        if (order.account, order.algorithm) == (account, algorithm):
-            effects.extend(pause(state, order, "funds", "a deposit of its buyer was taken back by the chain", now=now))
+    for order in [it for it in state.orders.values() if _is_of(it, event)]:
+        effects.extend(pause(state, order, "funds", "a deposit of its buyer was taken back by the chain", now=now))
     return effects
 
 

@@ -33,7 +33,7 @@ class SellQuote:
 def quote_buy(state: MarketState, terms: Terms, bid: Bid, *, budget: int, now: int) -> BuyQuote:
     """Say what a new order would get now."""
     book = book_of(state, terms.algorithm, now=now)
-    book.put_bid(dataclasses.replace(bid, id=NEW, number=state.orders_made + 1))
+    book.put_bid(bid._replace(id=NEW, number=state.orders_made + 1))
     rate_hs = book.clear().filled.get(NEW, 0.0)
     cost_day = bid.price * rate_hs * DAY_S / terms.scale
     return BuyQuote(

@@ -19,6 +19,8 @@ OrderState = Literal["checking", "active", "paused", "closing", "cancelled", "fu
 """`checking`: the pool has not been looked at yet. `closing`: no new hash power; shares on their way are still paid."""
 OPEN: tuple[OrderState, ...] = ("checking", "active", "paused", "closing")
 UNIT_LETTERS = ("", "k", "M", "G", "T", "P", "E")
+SCALES: dict[int, int] = {3 * place: 10 ** (3 * place) * DAY_S for place in range(len(UNIT_LETTERS))}
+"""Hashes of one price unit by its power of ten; looked up with every share."""
 
 
 class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -51,7 +53,7 @@ class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def scale(self) -> int:
         """Return the hashes of one price unit: a day at one unit of hash rate."""
-        return int(10**self.unit) * DAY_S
+        return SCALES[self.unit]
 
 
 class Pool(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -97,7 +99,8 @@ class Answers(msgspec.Struct, array_like=True):
 class Order(msgspec.Struct, array_like=True):
     """One order. `held` [minor units] is the escrow that is left in the books, `due` the sum over its contracts.
 
-    `matched_hs` is what the last clearing gave it; `debt` [hashes] what it is owed of that.
+    `matched_hs` is what the last clearing gave it; `debt` [hashes] what it is owed of that. `fee_ppm` is the fee at the
+    time when it was placed: new terms change no order that stands.
     """
 
     id: str
@@ -133,7 +136,7 @@ class Order(msgspec.Struct, array_like=True):
     checked_at: int = 0
     paused_by: str = ""
     paused_at: int = 0
-    is_noted: bool = False
+    fee_ppm: int = 0
 
     @property
     def destination(self) -> str:
@@ -158,8 +161,8 @@ class Sale(msgspec.Struct, array_like=True):
 class Machine(msgspec.Struct, array_like=True):
     """A machine as the market sees it. `pieces` are the orders that the last clearing gave it, with rates [H/s].
 
-    `bound` is the order that it was last told to work for, since `bound_at`; until `shy_until` it is left out, because
-    it did not come when it was sent.
+    `rate_hs` is its rate at that time. `bound` is the order that it was last told to work for, since `bound_at`; until
+    `shy_until` it is left out, because it did not come when it was sent.
     """
 
     session: int
@@ -175,6 +178,7 @@ class Machine(msgspec.Struct, array_like=True):
     bound: str = ""
     bound_at: int = 0
     shy_until: int = 0
+    rate_hs: float = 0.0
 
 
 class Given(msgspec.Struct, array_like=True):
@@ -208,6 +212,8 @@ class MarketState(msgspec.Struct, array_like=True):
     ticked_at: int = 0
     settled_at: int = 0
     sealed: bytes = b""
+    owed: dict[str, int] = msgspec.field(default_factory=dict)
+    """What buyers owe [minor units], by market and account: deposits that were spent, then taken back by the chain."""
 
     @property
     def is_on(self) -> bool:

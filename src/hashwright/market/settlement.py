@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from hashwright.ledger import accounts
 from hashwright.ledger.entries import Entry, entry_of
 from hashwright.market.contract import Payment
+from hashwright.market.events import FundsMoved
 from hashwright.market.records import Order, Terms
 from hashwright.money import Amount, Currency
 from hashwright.signals import PostEntry
@@ -29,39 +30,42 @@ def currency_of(terms: Terms) -> Currency:
     return Currency(terms.currency, terms.exponent)
 
 
-def funded(terms: Terms, account: str, minor: int, *, place: str, origin: str, now: int) -> PostEntry:
-    """Enter coins of a buyer that came, or that the chain took back (negative)."""
-    amount = Amount(minor, currency_of(terms))
-    what = (
-        f"{account} funded the market with {amount}." if minor > 0 else f"The chain took back {-amount} of {account}."
-    )
+def funded(terms: Terms, event: FundsMoved, *, repaid: int, now: int) -> PostEntry:
+    """Enter coins of a buyer that came; `repaid` of them [minor units] settles what he owed."""
+    amount = Amount(event.minor, currency_of(terms))
     return posted(
         entry_of(
-            f"deposit:{origin}",
-            "market-funded" if minor > 0 else "market-deposit-reversed",
+            f"deposit:{event.origin}",
+            "market-funded",
             now,
-            (place, amount),
-            (accounts.buyer(market_name(terms), account), -amount),
-            text=what,
-            link=f"deposit:{origin.rpartition('#')[0] or origin}",
+            (event.place, amount),
+            (accounts.receivable(event.account, "reversed"), Amount(-repaid, currency_of(terms))),
+            (accounts.buyer(market_name(terms), event.account), Amount(repaid - event.minor, currency_of(terms))),
+            text=f"{event.account} funded the market with {amount}.",
+            link=_deposit(event),
         )
     )
 
 
-def owed_by_buyer(terms: Terms, account: str, minor: int, *, place: str, origin: str, now: int) -> PostEntry:
-    """Enter what the chain took back after the buyer had spent it: he owes it now."""
-    amount = Amount(minor, currency_of(terms))
+def taken_back(terms: Terms, event: FundsMoved, *, covered: int, now: int) -> PostEntry:
+    """Enter coins that the chain took back: `covered` [minor units] by free funds, the rest is owed by the buyer."""
+    gone = -event.minor
     return posted(
         entry_of(
-            f"deposit:{origin}:spent",
-            "market-deposit-owed",
+            f"deposit:{event.origin}",
+            "market-deposit-reversed",
             now,
-            (accounts.receivable(account, "reversed"), amount),
-            (place, -amount),
-            text=f"The chain took back {amount} that {account} had spent; {account} owes it.",
-            link=f"deposit:{origin.rpartition('#')[0] or origin}",
+            (accounts.buyer(market_name(terms), event.account), Amount(covered, currency_of(terms))),
+            (accounts.receivable(event.account, "reversed"), Amount(gone - covered, currency_of(terms))),
+            (event.place, Amount(-gone, currency_of(terms))),
+            text=f"The chain took back {Amount(gone, currency_of(terms))} of {event.account}.",
+            link=_deposit(event),
         )
     )
+
+
+def _deposit(event: FundsMoved) -> str:
+    return f"deposit:{event.origin.rpartition('#')[0] or event.origin}"
 
 
 def hold(terms: Terms, order: Order, minor: int, *, now: int) -> PostEntry:

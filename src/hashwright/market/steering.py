@@ -49,7 +49,7 @@ def ask_of(state: MarketState, machine: Machine, *, now: int) -> Ask | None:
     sale = state.sales.get(sale_key(machine.account, machine.algorithm))
     if sale is None or not machine.moves_freely or now < machine.shy_until:
         return None
-    rate_hs = rate_of(machine, now=now)
+    machine.rate_hs = rate_hs = rate_of(machine, now=now)
     return Ask(machine.session, sale.floor, rate_hs, machine.joined_at) if rate_hs > 0 else None
 
 
@@ -71,14 +71,14 @@ def clear_all(state: MarketState, *, now: int) -> None:
     for order in state.orders.values():
         order.matched_hs = 0.0
     for algorithm in state.terms:
-        _take_over(state, book_of(state, algorithm, now=now).clear(), now=now)
+        _take_over(state, book_of(state, algorithm, now=now).clear())
 
 
-def _take_over(state: MarketState, found: Clearing, *, now: int) -> None:
+def _take_over(state: MarketState, found: Clearing) -> None:
     for session, pieces in found.pieces.items():
         machine = state.machines[session]
-        whole = rate_of(machine, now=now)
-        machine.pieces = tuple(piece for piece in pieces if piece[1] >= TINY_PART * whole)
+        least = TINY_PART * machine.rate_hs
+        machine.pieces = pieces if pieces[0][1] >= machine.rate_hs else tuple(it for it in pieces if it[1] >= least)
     for id_, rate_hs in found.filled.items():
         state.orders[id_].matched_hs = rate_hs
 
@@ -121,7 +121,7 @@ def _note_arrival(machine: Machine, *, now: int) -> None:
 def _aim_of(state: MarketState, machine: Machine, *, now: int) -> str:
     if not machine.pieces:
         return ""
-    whole = rate_of(machine, now=now)
+    whole = machine.rate_hs
     if len(machine.pieces) == 1 and machine.pieces[0][1] >= WHOLE_PART * whole:
         return machine.pieces[0][0]
     names = [id_ for id_, _ in machine.pieces]

@@ -47,9 +47,9 @@ def step(state: MarketState, event: MarketEvent, *, now: int) -> Effects:
     """Take one event and return what is to be done."""
     match event:
         case CreditWork():
-            return tuple(delivery.take_credit(state, event, now=now))
+            return delivery.take_credit(state, event, now=now)
         case ReturnWork():
-            return tuple(delivery.take_return(state, event, now=now))
+            return delivery.take_return(state, event, now=now)
         case ClockTicked():
             return _tick(state, now=now) if event.key == TICK_KEY else ()
         case MachineReady():

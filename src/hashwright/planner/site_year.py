@@ -125,7 +125,12 @@ def _known(whole: Problem, first: int, count: int, policy: Policy) -> Problem:
     """Return the problem as it was known before slot `first`."""
     length = _horizon(whole, first, policy, count)
     part = _sliced(whole, first, length)
-    if policy != "plan" or not whole.own_w.any():
+    if policy != "plan":
+        return part
+    # What a hash earns is known for today; of tomorrow nobody knows more than that.
+    groups = tuple(replace(it, earn=np.repeat(it.earn[:, :1], length, axis=1)) for it in part.groups)
+    part = replace(part, groups=groups)
+    if not whole.own_w.any():
         return part
     seen = whole.own_w[0, :first].astype(np.float64)
     told = forecast_w(seen, length)
@@ -134,6 +139,7 @@ def _known(whole: Problem, first: int, count: int, policy: Policy) -> Problem:
         [forecast_w(seen[:at], DAY)[:DAY] for at in range(start, first - DAY + 1, DAY)] or [np.zeros(0)]
     )
     error = learned_error(past, seen[start : start + len(past)])
+    # How large the panels are is known: the most that they ever gave.
     scenarios = scenarios_w(told, error, count=3, limit_w=float(whole.own_w.max()))
     return _in_scenarios(part, np.rint(scenarios).astype(np.int64))
 

@@ -16,6 +16,7 @@ from hashwright.market.answers import Request
 from hashwright.market.effects import RequestAnswered
 from hashwright.market.events import MarketSet, OrderChecked
 from hashwright.market.records import MarketState, Order, Terms
+from hashwright.runtime.market_deposits import DepositDesk
 from hashwright.runtime.market_settings import KIND, MarketSettings, parse_market
 from hashwright.runtime.market_verify import AGENT, look_at
 from hashwright.runtime.outgoing import Guard
@@ -39,6 +40,7 @@ class MarketService:
 
     def __init__(self, app: "Hashwright") -> None:
         self.settings: dict[str, MarketSettings] = {}
+        self.deposits = DepositDesk(app)
         self._app = app
         self._waiting: dict[tuple[str, str], asyncio.Future[RequestAnswered]] = {}
         self._looks = asyncio.Semaphore(LOOKS_MAX)
@@ -67,6 +69,7 @@ class MarketService:
             else:
                 self.open_pool(order.id)
         self._app.supervisor.start("market", self._sweep)
+        self._app.supervisor.start("market deposits", self.deposits.run)
 
     def take(self, raw: dict[str, Any]) -> Terms:
         """Let a market have these settings.

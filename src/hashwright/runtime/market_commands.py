@@ -1,7 +1,7 @@
 """What `hw market` asks of the running process. A request carries an id of who asks: asking twice is asking once."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,7 +11,7 @@ from hashwright.errors import LimitRefused, OperatorError
 from hashwright.market.events import ChangeAsked, FundsAsked, FundsMoved, OrderAsked, SaleSet
 from hashwright.market.records import Pool, Terms
 from hashwright.market.steering import sale_key
-from hashwright.runtime import market_views
+from hashwright.runtime import market_views, positions
 from hashwright.runtime.control import Command
 from hashwright.runtime.market_settings import (
     KIND,
@@ -29,49 +29,82 @@ if TYPE_CHECKING:
     from hashwright.runtime.wiring import Hashwright
 
 HOUR_MS = 3_600_000
+Verb = Callable[["Hashwright", Mapping[str, Any]], Awaitable[Any]]
 
 
 def table(app: "Hashwright") -> dict[str, Command]:
     """Return the commands of a running process."""
-
-    async def settings(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        return await change_settings(app, str(arguments.get("algorithm", "")), arguments.get("changes") or {})
-
-    async def book(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        return market_views.book(app, str(arguments.get("algorithm", "")))
-
-    async def quote(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        return market_views.quote(app, arguments)
-
-    async def order(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        return await place_order(app, arguments)
-
-    async def change(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        return await change_order(app, arguments)
-
-    async def sell(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        return set_sale(app, arguments)
-
-    async def history(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        return await market_views.history(app, str(arguments.get("account", "")), str(arguments.get("order", "")))
-
-    async def fund(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        return fund_account(app, arguments)
-
-    async def withdraw(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        return await withdraw_funds(app, arguments)
-
-    return {
-        "market-settings": settings,
-        "market-book": book,
-        "market-quote": quote,
-        "market-order": order,
-        "market-change": change,
-        "market-sell": sell,
-        "market-history": history,
-        "market-fund": fund,
-        "market-withdraw": withdraw,
+    verbs: dict[str, Verb] = {
+        "market-settings": _settings,
+        "market-book": _book,
+        "market-quote": _quote,
+        "market-order": place_order,
+        "market-change": change_order,
+        "market-sell": _sell,
+        "market-history": _history,
+        "market-fund": _fund,
+        "market-deposit": _deposit,
+        "market-withdraw": withdraw_funds,
+        "market-rent": _rent,
+        "market-position": positions.change,
     }
+
+    def bound(verb: "Verb") -> Command:
+        async def answer(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+            return await verb(app, arguments)
+
+        return answer
+
+    return {name: bound(verb) for name, verb in verbs.items()}
+
+
+async def _settings(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return await change_settings(app, str(arguments.get("algorithm", "")), arguments.get("changes") or {})
+
+
+async def _book(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return market_views.book(app, str(arguments.get("algorithm", "")))
+
+
+async def _quote(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return market_views.quote(app, arguments)
+
+
+async def _sell(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    answer = set_sale(app, arguments)
+    await _durable(app)
+    return answer
+
+
+async def _history(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return await market_views.history(app, str(arguments.get("account", "")), str(arguments.get("order", "")))
+
+
+async def _fund(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    answer = fund_account(app, arguments)
+    await _durable(app)
+    return answer
+
+
+async def _durable(app: "Hashwright") -> None:
+    """Wait until what the engine was just told cannot be lost: nothing is answered before that."""
+    app.kernel.commit_now()
+    await asyncio.wrap_future(app.writer.transact(lambda _: None))
+
+
+async def _deposit(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    terms = app.market.terms_of(str(arguments.get("algorithm", "")))
+    account = check_account(str(arguments["account"]))
+    found = await app.market.deposits.describe(terms, account)
+    free = app.market.state.funds.get(terms.algorithm, {}).get(account, 0)
+    return {**found, "free": amount_text(free, terms)}
+
+
+async def _rent(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    from hashwright.runtime.rent import Renter, parse_rent
+
+    renter = Renter(app, parse_rent(dict(arguments["rent"])))
+    return await (renter.plan() if arguments.get("plan") else renter.run(is_live=bool(arguments.get("live"))))
 
 
 async def change_settings(app: "Hashwright", algorithm: str, changes: Mapping[str, Any]) -> dict[str, Any]:

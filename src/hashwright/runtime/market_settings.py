@@ -17,9 +17,7 @@ from hashwright.money import Amount, Currency, MoneyError, amount_of, decimal_te
 from hashwright.runtime.route_settings import parse_rate
 
 KIND: Final = "market"
-_PRICE = re.compile(
-    r"([+-]?[0-9.]{1,40}) ?(?:([A-Za-z][A-Za-z0-9]{1,11}))?(?:/([A-Za-z]?)H(?:/s)?/(?:d|day))?", re.ASCII
-)
+_PRICE = re.compile(r"([+-]?[0-9.]{1,40}) ?(?:([A-Za-z]{2,12}))?(?:/([A-Za-z]?)H(?:/s)?/(?:d|day))?", re.ASCII)
 _ACCOUNT = re.compile(r"[-a-zA-Z0-9_@+:]{1,64}", re.ASCII)
 HINT: Final = "hw market settings --help shows each setting."
 

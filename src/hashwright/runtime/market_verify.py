@@ -47,7 +47,9 @@ async def look_at(
         return Looked(problem=_short(error.message), latency_ms=-1)
     if agent in met():
         return Looked(problem="its pool is this market itself, by a way around", latency_ms=-1)
-    return Looked(problem=problem_of(found, settings), latency_ms=found.first_job_ms or -1)
+    return Looked(
+        problem=problem_of(found, settings), latency_ms=-1 if found.first_job_ms is None else found.first_job_ms
+    )
 
 
 def problem_of(found: Probe, settings: MarketSettings) -> str:

@@ -17,14 +17,14 @@ What holds, whatever the nodes do:
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import structlog
 
-from hashwright.adapters.nodes.base import BlockState, Node, NodeProbe, TipSeen
+from hashwright.adapters.nodes.base import BlockState, CanJudgeProof, Node, NodeProbe, TipSeen
 from hashwright.chain.template import Tip
 from hashwright.clock import Clock
-from hashwright.errors import HashwrightError, NodeSyncing, OperatorError, TimedOut
+from hashwright.errors import HashwrightError, NodeSyncing, NotSupported, OperatorError, TimedOut
 from hashwright.runtime.node_members import Asked, Member, Members, Patience, ended
 from hashwright.runtime.node_submissions import Submissions
 
@@ -195,6 +195,21 @@ class NodeGroup:
             is_telling=False,
         )
         return None if asked.usable is None and asked.others else _usable(asked)
+
+    async def calc_pow(self, *, major_version: int, height: int, blob: bytes, seed: bytes) -> bytes:
+        """Let the first node that can hash a blob: the judge of RandomX where its library is missing.
+
+        Raises:
+            HashwrightError: none can.
+        """
+
+        async def hash_by(member: Member) -> bytes:
+            if not hasattr(member.node, "calc_pow"):
+                raise NotSupported(f"{member.name} hashes nothing for others.", code="HW-209")
+            judge = cast(CanJudgeProof, member.node)
+            return await judge.calc_pow(major_version=major_version, height=height, blob=blob, seed=seed)
+
+        return _usable(await self._members.ask(hash_by, is_telling=False))
 
     # ---------------------------------------------------------------- the nodes themselves
 

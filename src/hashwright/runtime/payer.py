@@ -180,7 +180,8 @@ class Payer:
         def due(connection: Connection) -> int:
             balances = ledger.read_balances(connection)
             planned = [it.total for it in rows.open_payouts(connection, pool) if it.state == "planned"]
-            return owed(balances, f"liability:member:{accounts.part(pool)}", currency) + sum(planned)
+            buyers = owed(balances, "liability:escrow", currency)  # theirs until it is spent, or paid back
+            return owed(balances, f"liability:member:{accounts.part(pool)}", currency) + buyers + sum(planned)
 
         wanted = await self._books.read(due)
         if held >= wanted:

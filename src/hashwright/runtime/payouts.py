@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from hashwright import registry
-from hashwright.adapters.wallets.base import Plugin, Wallet
+from hashwright.adapters.wallets.base import DepositWallet, Plugin, Wallet
 from hashwright.chain.address import script_of_address
 from hashwright.chain.coin import Coin
-from hashwright.errors import ConfigError, Finding, HashwrightError, OperatorError
+from hashwright.errors import ConfigError, Finding, HashwrightError, NotSupported, OperatorError
 from hashwright.money import Amount, Currency, MoneyError, amount_of
 from hashwright.pool.events import DestinationSet
 from hashwright.pool.luck import sentence
@@ -181,6 +181,18 @@ class PayoutService:
 
     async def _open_wallet(self) -> Wallet:
         return await self._kind.open(self._config, currency=self.policy.currency, network=self._network)
+
+    async def open(self) -> DepositWallet:
+        """Reach a wallet that gives each buyer an address of his own.
+
+        Raises:
+            NotSupported: this kind of wallet does not (HW-624).
+        """
+        wallet = await self._open_wallet()
+        if not isinstance(wallet, DepositWallet):
+            await wallet.aclose()
+            raise NotSupported(f"The wallet of {self.policy.pool} takes no deposits.", code="HW-624")
+        return wallet
 
     @contextlib.asynccontextmanager
     async def reconciling(self) -> AsyncIterator[Reconciler]:

@@ -30,6 +30,7 @@ from hashwright.runtime import (
     destinations,
     fleet_commands,
     market_commands,
+    notifier,
     payouts,
     receivables,
     reconcile,
@@ -291,6 +292,7 @@ class Hashwright:
         verbs |= market_commands.table(self)
         verbs |= reconcile.commands(self) | receivables.commands(self) | schemes.commands(self)
         verbs |= autopilot.commands(self) | fleet_commands.commands(self)
+        verbs |= notifier.commands(self, notifier.start_all(self))
         self._control = ControlServer(socket_path(self.config.data_dir), verbs)
         await self._control.start()
         self.supervisor.start("snapshots", self._keep_snapshots)

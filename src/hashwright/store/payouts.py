@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hashwright.errors import InvariantBroken
+from hashwright.ledger import accounts
 from hashwright.money import Currency
 from hashwright.pool import payouts
 from hashwright.pool.payouts import MemberAddress, Part, Payout, PayoutState
@@ -195,12 +196,17 @@ def reserved_inputs(connection: Connection, wallet: str) -> set[tuple[str, int]]
 
 
 def known_txids(connection: Connection, wallet: str) -> set[str]:
-    """Return the transactions of a wallet that an intent, or a person, explains."""
+    """Return the transactions of a wallet that an intent, a buyer's deposit, or a person explains."""
     ours = connection.execute(
         "SELECT t.txid FROM payout_transaction t JOIN payout p ON p.id = t.payout WHERE p.wallet = ?", (wallet,)
     )
     explained = connection.execute("SELECT txid FROM explained WHERE wallet = ?", (wallet,))
-    return {row[0] for row in ours} | {row[0] for row in explained}
+    deposits = connection.execute(
+        "SELECT e.source FROM entry e JOIN posting p ON p.entry = e.id"
+        " WHERE e.kind = 'market-funded' AND p.account = ?",
+        (accounts.wallet(wallet),),
+    )
+    return {row[0] for row in ours} | {row[0] for row in explained} | {row[0].split(":")[1] for row in deposits}
 
 
 def known_blocks(connection: Connection) -> set[str]:

@@ -330,8 +330,8 @@ class GroupCommitWriter:
         self._next_head = commands.append_journal(connection, batch, self._next_head)
         self._sums.add(connection, batch.rows)
         commands.write_blocks(connection, batch.rows.blocks)
-        commands.write_alerts(connection, [*batch.rows.alerts, *self._post(connection, batch)])
-        market.write_market(connection, batch.rows.market)
+        refused = [*self._post(connection, batch), *self._note_market(connection, batch)]
+        commands.write_alerts(connection, [*batch.rows.alerts, *refused])
         self._at_ms = batch.at_ms
 
     def _post(self, connection: Connection, batch: Batch) -> list[tuple[Instant, Alert]]:
@@ -346,6 +346,19 @@ class GroupCommitWriter:
                 text = f"An entry of the books was refused, {asked.source}: {problem}"[:500]
                 refused.append((now, Alert(level="critical", code="HW-621", text=text)))
         return refused
+
+    def _note_market(self, connection: Connection, batch: Batch) -> list[tuple[Instant, Alert]]:
+        """Write the market's rows. They are for people: where the database refuses them, the shares go on."""
+        if not batch.rows.market:
+            return []
+        try:
+            _whole(connection, lambda it: market.write_market(it, batch.rows.market))
+        except Exception as problem:
+            if not is_refusal(problem):
+                raise
+            text = f"Rows of the market were refused: {problem}"[:500]
+            return [(batch.at_ms, Alert(level="critical", code="HW-621", text=text))]
+        return []
 
     def _snapshot(self, connection: Connection, seq: int, blob: bytes) -> None:
         if seq != self._next_head.seq and not commands.is_row_end(connection, seq):

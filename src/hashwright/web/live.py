@@ -32,6 +32,10 @@ IDLE_S: Final = 10.0
 LINGER_S: Final = 30.0
 """How long after the last request somebody is still taken to look."""
 MACHINES_S: Final = 2.0
+MACHINES_A_PICTURE: Final = 2_000
+"""A picture of more machines is made less often, so that it takes a few hundredths of a core at most."""
+SOON: Final = 10
+"""Minutes that are read before the first picture; the rest of the day follows beside it."""
 MACHINES_A_SECOND: Final = 1_000
 """A list of more machines is asked for less often, so that its making stays below a few thousandths of the time."""
 PAGE: Final = 1_000
@@ -75,6 +79,7 @@ class Live:
         self._was_stopped = False
         self._changed = asyncio.Condition()
         self._wake = asyncio.Event()
+        self._history: asyncio.Task[RateBook] | None = None
 
     # ------------------------------------------------------------ for those who look
 
@@ -93,7 +98,7 @@ class Live:
     async def fresh(self) -> Picture:
         """Return a picture that is not older than somebody who looks would see; wait for one after a quiet time."""
         self.touch()
-        if self.clock.now() - self.picture.at_ms <= 2 * WATCHED_S * 1000:
+        if self.clock.now() - self.picture.at_ms <= 2 * self._pause_s * 1000:
             return self.picture
         self._wake.set()
         try:
@@ -116,6 +121,11 @@ class Live:
                     raise
         return self._store
 
+    @property
+    def _pause_s(self) -> float:
+        """How long a picture stands while somebody looks: with many machines longer, for its making costs."""
+        return max(WATCHED_S, len(self.picture.machines) / MACHINES_A_PICTURE)
+
     # ------------------------------------------------------------ the task
 
     async def run(self) -> None:
@@ -134,7 +144,7 @@ class Live:
                 self.picture = picture
                 self._changed.notify_all()
             is_watched = self.watchers > 0 or self.clock.monotonic() - self._touched < LINGER_S
-            pause = max((WATCHED_S if is_watched else IDLE_S) - (self.clock.monotonic() - began), 0.2)
+            pause = max((self._pause_s if is_watched else IDLE_S) - (self.clock.monotonic() - began), 0.2)
             try:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
@@ -146,16 +156,16 @@ class Live:
         await self._ask_sessions(is_running=status is not None)
         now = self.clock.now()
         if self._was_stopped and status is not None and status["journal"]["state"] == "ok":
-            self.book.begin(0)  # what waited for the disk is written to minutes that were taken as over
+            self.book = RateBook()  # what waited for the disk is written to minutes that were taken as over
         self._was_stopped = status is not None and status["journal"]["state"] != "ok"
+        await self._begin_history(now // 60_000)
         facts = await asyncio.to_thread(self._read, now)
         machines: tuple[Machine, ...] = ()
         rate = 0.0
         seconds = self._window_s(now)
-        if facts is not None:
-            machines, rate = join_machines(
-                self._sessions, self.book, now_ms=now, asked_ms=self._machines_at_ms, since=self._since(now)
-            )
+        if facts is not None:  # on a thread: for ten thousand it takes long enough for a request to wait
+            words = {"now_ms": now, "asked_ms": self._machines_at_ms, "since": self._since(now)}
+            machines, rate = await asyncio.to_thread(join_machines, self._sessions, self.book, **words)
         return Picture(
             number=self.picture.number + 1,
             at_ms=now,
@@ -201,24 +211,21 @@ class Live:
         if store is None:
             return None
         minute = now // 60_000
-        if self.book.next_minute < minute - 60 or self.book.next_minute > minute:
-            self._fill(store, minute)
         store.read_tables(lambda connection: self._advance(connection, minute))
         return tuple(store.blocks(BLOCKS)), tuple(store.alerts(ALERTS))
 
-    def _fill(self, store: "Store", minute: int) -> None:
-        """Read the last day, hour by hour, so that no reading is long."""
-        began = time.monotonic()
-        self.book.begin(minute - DAY)
-        for begin in range((minute - DAY) // 60 * 60, minute - 1, 60):
-            end = min(begin + 60, minute - 1)
-            span = 5 if end < minute - 15 else 1
-
-            def read(connection: Any, begin: int = begin, end: int = end, span: int = span) -> list[store_rates.Done]:  # noqa: ANN401
-                return store_rates.read_done(connection, begin=begin, end=end, span=span)
-
-            self.book.close(end, store.read_tables(read))
-        log.info("the last day was read", seconds=round(time.monotonic() - began, 2))
+    async def _begin_history(self, minute: int) -> None:
+        """Begin with the newest minutes, read the day beside it, and take it over when it is there."""
+        if self._history is not None and self._history.done():
+            done, self._history = self._history, None
+            self.book = await done
+        store = await asyncio.to_thread(self.store)
+        if store is None or minute - 60 <= self.book.next_minute <= minute:
+            return
+        self.book = RateBook()
+        self.book.begin(minute - SOON)
+        # allow task: kept here, awaited when it is done, and dropped with this object
+        self._history = asyncio.get_running_loop().create_task(asyncio.to_thread(read_day, store, minute))
 
     def _advance(self, connection: Any, minute: int) -> None:  # noqa: ANN401 (a store's connection)
         """Add the minutes that are over (with one to spare: a commit may be late), and read the open ones."""
@@ -235,6 +242,23 @@ class Live:
 
     def _window_s(self, now: int) -> float:
         return self.book.windows["10m"].seconds(now, self._since(now))
+
+
+def read_day(store: "Store", minute: int) -> RateBook:
+    """Read the last day, hour by hour, so that no reading is long."""
+    began = time.monotonic()
+    book = RateBook()
+    book.begin(minute - DAY)
+    for begin in range((minute - DAY) // 60 * 60, minute - 1, 60):
+        end = min(begin + 60, minute - 1)
+        span = 5 if end < minute - 15 else 1
+
+        def read(connection: Any, begin: int = begin, end: int = end, span: int = span) -> list[store_rates.Done]:  # noqa: ANN401
+            return store_rates.read_done(connection, begin=begin, end=end, span=span)
+
+        book.close(end, store.read_tables(read))
+    log.info("the last day was read", seconds=round(time.monotonic() - began, 2))
+    return book
 
 
 def _shares(book: RateBook) -> dict[str, int]:

@@ -27,6 +27,7 @@ from hashwright.web.site import shielded
 log = structlog.get_logger()
 
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
+BACKLOG: Final = 1024
 STOP_S: Final = 2
 WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104 (compared with, never bound to by itself)
 
@@ -147,6 +148,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
     try:
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         wire.bind((host, port))
+        wire.listen(BACKLOG)  # who comes before the server turns waits, instead of being turned away
         yield wire
     except OSError as error:
         raise OperatorError(

@@ -54,16 +54,20 @@ def test_every_command_takes_the_global_flags(path, command):
 
 def test_the_commands_of_this_part_are_there():
     assert {" ".join(path[1:]) for path, _ in LEAVES} == {
-        "demo", "up", "status", "doctor", "miner", "completion",
+        "demo", "up", "web", "status", "doctor", "miner", "completion",
         "pool try", "pool add", "pool remove", "pool status", "pool blocks", "pool workers",
         "pool members", "pool address", "pool payouts", "pool payout",
         "pool account", "pool accounts", "pool luck", "pool scheme", "pool reserve", "pool release",
         "route status", "route set", "route move", "route test",
         "calc", "compare hardware", "trends", "admin data fetch", "admin data show", "admin data import",
+        "market book", "market quote", "market order", "market cancel", "market refill", "market reprice",
+        "market sell", "market history", "market settings", "market deposit", "market fund", "market withdraw",
+        "market rent plan", "market rent run", "market position",
         "ledger balance", "ledger day", "ledger explain", "ledger check", "ledger export",
         "ledger prices", "ledger reconcile", "ledger cost", "ledger workers",
         "plan energy", "backtest",
         "admin backup", "admin restore", "admin replay",
+        "admin notify add", "admin notify ls", "admin notify test", "admin notify remove",
         "admin config show", "admin config export", "admin config apply",
     }  # fmt: skip
 

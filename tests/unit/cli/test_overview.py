@@ -1,3 +1,5 @@
+import io
+
 import pytest
 
 from hashwright.cli import views
@@ -100,3 +102,22 @@ def test_a_worker_that_was_never_seen_to_work_has_no_rate():
 
 def test_times_are_utc():
     assert time_text(1_800_000_000_123) == "2027-01-15T08:00:00.123+00:00"
+
+
+def test_the_screen_of_watch_says_first_what_runs_and_escapes_names(tmp_path):
+    from rich.console import Console
+
+    from hashwright.cli.overview import Overview, Worker
+    from hashwright.cli.status import screen_of
+
+    overview = Overview(
+        data_dir=tmp_path, now_ms=1, has_database=True, status=None, window_s=600.0,
+        workers=(Worker(worker="evil\x1b[2J", destination="home", accepted=3, hashrate_hs=1e6),),
+        shares_by_outcome={"accepted": 3}, blocks=(), alerts=(),
+    )  # fmt: skip
+    console = Console(width=100, record=True, file=io.StringIO(), force_terminal=True)
+    console.print(screen_of(overview))
+    text = console.export_text()
+    assert text.index("No Hashwright runs") < text.index("evil")
+    assert "\x1b" not in text
+    assert "\\x1b[2J" in text

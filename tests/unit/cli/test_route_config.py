@@ -137,8 +137,8 @@ def test_applying_sets_destinations_first_and_removes_them_last(capsys, monkeypa
 
 
 def test_what_the_file_does_not_name_stays(folder):
-    stored = {"destination": {"far": FAR}, "route": {"sha256d": ROUTE}, "pin": {}}
-    wanted = {"destination": {}, "route": {}, "pin": {"kai.*": {"destination": "far"}}}
+    stored = {"destination": {"far": FAR}, "route": {"sha256d": ROUTE}, "pin": {}, "device": {}}
+    wanted = {"destination": {}, "route": {}, "pin": {"kai.*": {"destination": "far"}}, "device": {}}
     changes = config.changes_of(stored, wanted, prune=False)
     assert changes.document == {"changed": ["pin kai.*"], "removed": [], "unnamed": ["far", "route sha256d"]}
     changes = config.changes_of(stored, wanted, prune=True)

@@ -34,6 +34,21 @@ def test_it_has_every_call_of_the_port_with_the_same_parameters():
             ), call
 
 
+def test_a_node_that_can_hash_does_it_for_the_group_and_none_is_blamed():
+    async def calc_pow(*, major_version, height, blob, seed):
+        return bytes([major_version]) + seed + blob
+
+    async def story(group, first, second):
+        asked = {"major_version": 16, "height": 5, "blob": b"b", "seed": b"s"}
+        with pytest.raises(HashwrightError) as caught:
+            await group.calc_pow(**asked)
+        assert caught.value.code == "HW-209"
+        second.calc_pow = calc_pow
+        assert await group.calc_pow(**asked) == b"\x10sb"
+
+    grouped(story)
+
+
 def test_the_first_node_alone_is_asked_while_it_is_healthy():
     async def story(group, first, second):
         await group.template(None)

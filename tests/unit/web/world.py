@@ -8,6 +8,7 @@ import httpx
 from hashwright.clock import ManualClock
 from hashwright.runtime.config import Config, WebAddress
 from hashwright.web.database import AccessDatabase
+from hashwright.web.live import Picture
 from hashwright.web.serve import hosts_of, site_on
 from hashwright.web.site import shielded
 
@@ -27,6 +28,7 @@ class World:
             web_listen=WebAddress(host="127.0.0.1", port=8080),
         )  # fmt: skip
         self.site = site_on(config, self.database, clock=self.clock, address=ADDRESS)
+        self.site.live.picture = Picture(number=1, at_ms=NOW)  # nothing runs: it is not waited for
         self.app = shielded(self.site, hosts=hosts_of(config, ADDRESS))
 
     def client(self, **headers):

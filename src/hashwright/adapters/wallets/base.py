@@ -8,7 +8,7 @@ what it spends is stored before anything is sent, and is reserved from then on.
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -94,6 +94,17 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deposit:
+    """An output that pays an address of the wallet [minor units]. Confirmations are 0 or less outside of the chain."""
+
+    txid_display: str
+    index: int
+    address: str
+    minor: int
+    confirmations: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WalletTip:
     """The best block of the wallet's node."""
 
@@ -176,6 +187,19 @@ class Plugin:
     """Some 17 kB, well below the 100 kB that nodes relay."""
     is_paid_alone: Callable[[str], bool] = with_others
     settled_depth: int = 6
+
+
+@runtime_checkable
+class DepositWallet(Wallet, Protocol):
+    """A wallet that gives each account an address of its own and sees what reaches it."""
+
+    async def new_address(self, label: str) -> str:
+        """Make an address that nobody has yet."""
+        ...
+
+    async def deposits(self) -> list[Deposit]:
+        """List the outputs that pay addresses of the wallet."""
+        ...
 
 
 def refuse_watch_only() -> OperatorError:

@@ -22,6 +22,7 @@ from hashwright.adapters.wallets._coins import SignedTransaction, Unspent, prepa
 from hashwright.adapters.wallets.base import (
     Arrival,
     Broadcast,
+    Deposit,
     Order,
     Outpoint,
     Plugin,
@@ -179,6 +180,24 @@ class BitcoindWallet:
                 block_hash=row.get("blockhash", "") if row["category"] == "generate" else "",
             )
         return list(found.values())
+
+    async def new_address(self, label: str) -> str:
+        """Take a new address of the wallet, under a label."""
+        return str(await self._rpc.call("getnewaddress", label, "bech32"))
+
+    async def deposits(self) -> list[Deposit]:
+        """List outputs that pay the wallet's addresses; those that the chain dropped too, with no confirmation."""
+        return [
+            Deposit(
+                txid_display=row["txid"],
+                index=row["vout"],
+                address=row.get("address", ""),
+                minor=self._minor(row["amount"]),
+                confirmations=row["confirmations"],
+            )
+            for row in await self._history()
+            if row["category"] == "receive"
+        ]
 
     async def spent(self, txid_display: str) -> Spent:
         """Return what a transaction took out: the wallet's own sum, and the outputs as we read the bytes."""

@@ -1,0 +1,12 @@
+// What scrolls sideways must be reached by the keyboard, and what does not scroll must not be in its way.
+export function reachable(node: HTMLElement): { destroy: () => void } {
+  const look = () => {
+    if (node.scrollWidth > node.clientWidth) node.tabIndex = 0;
+    else node.removeAttribute("tabindex");
+  };
+  const watcher = new ResizeObserver(look);
+  watcher.observe(node);
+  if (node.firstElementChild) watcher.observe(node.firstElementChild);
+  look();
+  return { destroy: () => watcher.disconnect() };
+}

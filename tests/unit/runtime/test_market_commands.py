@@ -1,0 +1,104 @@
+"""What `hw market` asks: requests that are refused before they reach the engine."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from hashwright.clock import ManualClock
+from hashwright.errors import LimitRefused, OperatorError
+from hashwright.market.records import MarketState, Terms
+from hashwright.runtime import market_commands, positions
+
+TERMS = Terms(algorithm="sha256d", books="home", currency="BTC", exponent=8, unit=15)
+
+
+class Asked:
+    """A market that says yes and remembers."""
+
+    def __init__(self):
+        self.state = MarketState(terms={"sha256d": TERMS})
+        self.asked = []
+
+    def terms_of(self, algorithm):
+        return TERMS
+
+    async def ask(self, event):
+        self.asked.append(event)
+        return SimpleNamespace(order="order-1", text="yes", code="")
+
+
+def place(**changes):
+    app = SimpleNamespace(market=Asked())
+    plain = {
+        "account": "kim", "reference": "1", "price": "0.0005", "limit": "5TH/s", "budget": "0.01", "user": "kim",
+        "pool": "stratum+tcp://pool.example:3333",
+    }  # fmt: skip
+    asyncio.run(market_commands.place_order(app, plain | changes))
+    return app.market.asked
+
+
+def test_an_order_reaches_the_engine_in_its_own_units():
+    (event,) = place(minimum="1TH/s", lock_hours=2.0, days=1.0)
+    assert (event.price, event.budget, event.limit_hs, event.minimum_hs) == (50_000, 1_000_000, 5e12, 1e12)
+    assert (event.kind, event.lock_ms, event.life_ms) == ("fixed", 7_200_000, 86_400_000)
+
+
+@pytest.mark.parametrize("password", ["file:/etc/passwd", "env:HOME", "credential:key"])
+def test_no_secret_of_ours_is_sent_to_a_buyers_pool(password):
+    with pytest.raises(LimitRefused):
+        place(password=password)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"price": "0"}, "HW-861"), ({"price": "-1"}, "HW-861"), ({"price": "0.5BTC/EH/day"}, "HW-862"),
+        ({"limit": "5"}, "HW-863"), ({"budget": "0"}, "HW-866"), ({"budget": "nan"}, "HW-866"),
+        ({"account": "kim.rig"}, "HW-875"), ({"pool": "http://pool.example"}, "HW-104"),
+        ({"pool": "stratum+tcp://pool.example:99999"}, "HW-104"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_refused_with_its_code(changes, code):
+    with pytest.raises(OperatorError) as refusal:
+        place(**changes)
+    assert refusal.value.code == code
+
+
+class Kept:
+    """Settings in memory, durable at once."""
+
+    def __init__(self):
+        self.kept = {}
+
+    def settings(self, kind):
+        return dict(self.kept)
+
+    def put_setting(self, kind, name, value, *, now):
+        from concurrent.futures import Future
+
+        self.kept[name] = value
+        done = Future()
+        done.set_result(None)
+        return done
+
+
+def test_a_position_is_kept_and_a_payment_counts_once():
+    store, told = Kept(), []
+    app = SimpleNamespace(store=store, writer=store, clock=ManualClock(10**12), warn=told.append)
+    add = {"name": "gizmo", "seller": "g", "cost": "0.05", "per_day": "0.0002", "days": 365}
+    asyncio.run(positions.change(app, {"add": add}))
+    for _ in range(2):
+        (found,) = asyncio.run(positions.change(app, {"name": "gizmo", "paid": "0.0002", "reference": "a"}))
+    assert found["paid"] == "0.00020000"
+    app.clock.advance(20 * 86_400_000)
+    (found,) = asyncio.run(positions.change(app, {}))
+    assert found["drift"] < -0.9
+    assert {it.code for it in told} == {"HW-884"}
+    for wrong in (
+        {"add": add},
+        {"add": {**add, "name": "b", "days": 0}},
+        {"name": "none", "paid": "1", "reference": "x"},
+    ):
+        with pytest.raises(OperatorError):
+            asyncio.run(positions.change(app, wrong))
