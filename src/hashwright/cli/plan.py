@@ -45,7 +45,9 @@ PARTS = {"energy": "energy:energy"}
 @click.option("--growth", metavar="FACTOR", help="Growth of difficulty a year, such as 2x; default: as the past says.")
 @click.option("--what-if", "changes", multiple=True, metavar="CHANGE", help="price=+20%, difficulty=-10%, power=0.10.")
 @click.option("--explain", "explain", metavar="TIME", help="Show the plan of a time again: now, 14:00, 2026-11-28.")
-@click.option("--scenarios", type=click.IntRange(100, 20_000), default=2000, show_default=True)
+@click.option(
+    "--scenarios", type=click.IntRange(100, 20_000), default=2000, show_default=True, help="How many are drawn."
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same scenarios.")
 @click.option("--data", metavar="FOLDER", help="Folder of tidy history; default: imported, else statistics.")
 @click.option("--hardware-file", metavar="FILE", help="Own measurements (TOML) over the catalogue.")
