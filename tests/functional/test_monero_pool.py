@@ -104,14 +104,16 @@ def test_our_miner_finds_blocks_and_the_node_agrees_on_every_share(tmp_path):
     with monero_regtest(tmp_path / "node", difficulty=DIFFICULTY) as node, program(tmp_path, algorithm="randomx") as hw:
         add_pool(hw, node)
         before = node("get_info")["height"]
-        done = json.loads(hw.mine("--max-shares", "10", "--max-seconds", "100", "--json").stdout)
-        assert (done["accepted"], done["rejected"]) == (10, 0), done
+        flags = ("--password", "d=20", "--max-shares", "10", "--max-seconds", "100", "--json")
+        done = json.loads(hw.mine(*flags).stdout)  # each share is a block by an even chance
+        assert done["accepted"] == 10, done
+        assert done["rejected"] <= 5, "some come too late, behind a block"
         until(lambda: node("get_info")["height"] > before, what="a block")
         ours = until(lambda: confirmed(hw), what="the node's word about a block")
         for height, block_hash in ours:
             assert node("get_block_header_by_height", height=height)["block_header"]["hash"] == block_hash
         hw.stop()
-        assert judged_by_the_node(node, hw.folder) == 10
+        assert 10 <= judged_by_the_node(node, hw.folder) <= done["submitted"]
         assert hw.run("admin", "replay", "--verify").returncode == 0
 
 
