@@ -1,5 +1,6 @@
 """Monero by the pool itself, on a real monerod: our miner and a real xmrig find blocks, and the node is the judge."""
 
+import asyncio
 import contextlib
 import json
 
@@ -8,13 +9,17 @@ import pytest
 from functional.monero_nodes import free_port, monero_regtest
 from functional.program import program, until
 from functional.xmrig import PROGRAM, xmrig
+from hashwright import registry
+from hashwright.chain.cryptonote import template
 from hashwright.chain.cryptonote.address import MoneroAddress, is_point
 from hashwright.ledger import accounts
 from hashwright.money import Currency, amount_of
 from hashwright.pool import judge
 from hashwright.pool.events import ShareHashed
 from hashwright.runtime.engines import Engines, step
+from hashwright.runtime.system import SystemClock
 from hashwright.store.sqlite import SqliteStore
+from shell.monero_app import BlobWire, drop_machines, running
 from tls_files import certificate
 
 pytestmark = [pytest.mark.functional, pytest.mark.timeout(290)]
@@ -22,8 +27,6 @@ XMR = Currency("XMRREGTEST", 12)
 MEMBER = "888tNkZrPN6JsEgekjMnABU4TBzc2Dt29EPAvkRxbANsAnjyPbb3iQ1YBRk1UXcdRsiKc9dhwMVgN5S9cQUiyoogDavup3H"
 """A subaddress: good for members, not for blocks."""
 DIFFICULTY = 40
-SEED_CHANGE = 2113
-"""The first height whose key is not that of the first block: 2,048 blocks and a lag of 64."""
 
 
 def some_address():
@@ -101,14 +104,16 @@ def test_our_miner_finds_blocks_and_the_node_agrees_on_every_share(tmp_path):
     with monero_regtest(tmp_path / "node", difficulty=DIFFICULTY) as node, program(tmp_path, algorithm="randomx") as hw:
         add_pool(hw, node)
         before = node("get_info")["height"]
-        done = json.loads(hw.mine("--max-shares", "10", "--max-seconds", "100", "--json").stdout)
-        assert (done["accepted"], done["rejected"]) == (10, 0), done
+        flags = ("--password", "d=20", "--max-shares", "10", "--max-seconds", "100", "--json")
+        done = json.loads(hw.mine(*flags).stdout)  # each share is a block by an even chance
+        assert done["accepted"] == 10, done
+        assert done["rejected"] <= 5, "some come too late, behind a block"
         until(lambda: node("get_info")["height"] > before, what="a block")
         ours = until(lambda: confirmed(hw), what="the node's word about a block")
         for height, block_hash in ours:
             assert node("get_block_header_by_height", height=height)["block_header"]["hash"] == block_hash
         hw.stop()
-        assert judged_by_the_node(node, hw.folder) == 10
+        assert 10 <= judged_by_the_node(node, hw.folder) <= done["submitted"]
         assert hw.run("admin", "replay", "--verify").returncode == 0
 
 
@@ -147,19 +152,34 @@ def test_xmrig_and_our_miner_share_blocks_across_a_kill_and_a_node_that_restarts
         assert judged_by_the_node(node, hw.folder) >= 14
 
 
-@pytest.mark.soak
-@pytest.mark.timeout(1800)
-def test_the_key_changes_on_a_real_chain_and_no_share_is_lost(tmp_path):
-    """The first change is at height 2113; making the blocks before it takes the node some minutes."""
-    with monero_regtest(tmp_path / "node") as node, program(tmp_path, algorithm="randomx") as hw:
-        while (height := node("get_info")["height"]) < SEED_CHANGE - 5:
-            count = min(50, SEED_CHANGE - 5 - height)
-            node("generateblocks", amount_of_blocks=count, wallet_address=some_address(), starting_nonce=0)
-        add_pool(hw, node)
-        assert len(hw.json("status")["destinations"]) == 1
-        done = json.loads(hw.mine("--max-shares", "14", "--max-seconds", "200", "--json").stdout)
-        assert done["accepted"] == 14, done
-        until(lambda: node("get_info")["height"] > SEED_CHANGE, what="blocks under the new key")
-        hw.stop()
-        assert judged_by_the_node(node, hw.folder) >= 14
-        assert len({job.blob.seed for job, _, _ in journaled_shares(hw.folder)}) == 2
+def test_the_key_changes_on_a_real_chain_and_no_share_is_lost(tmp_path, monkeypatch):
+    """The node takes a shorter epoch from its environment; our rule is set to the same, and all else is as always."""
+    monkeypatch.setenv("SEEDHASH_EPOCH_BLOCKS", "16")
+    monkeypatch.setenv("SEEDHASH_EPOCH_LAG", "4")
+    monkeypatch.setattr(template, "seed_height", lambda height: 0 if height <= 20 else (height - 5) // 16 * 16)
+
+    async def scene(node):
+        plugin, coin = registry.load("nodes", "monerod").PLUGIN, registry.load("coins", "monero").COIN
+        config = plugin.config(rpc_url=f"http://127.0.0.1:{node.port}")
+        real = plugin.build(config, coin=coin, network="regtest", clock=SystemClock(), address=some_address())
+        async with running(tmp_path / "data", real) as app:
+            wire = await BlobWire.connect(app)
+            jobs = [await wire.login()]
+            assert jobs[0]["next_seed_hash"], "the coming key is told ahead"
+            while jobs[-1]["height"] < 23:
+                assert await wire.share(jobs[-1], len(jobs)) == "OK"  # at difficulty 1 each one is a block
+                while (newer := await wire.job())["height"] <= jobs[-1]["height"]:
+                    pass
+                jobs.append(newer)
+            await wire.close()
+        return jobs
+
+    with monero_regtest(tmp_path / "node") as node:
+        node("generateblocks", amount_of_blocks=17, wallet_address=some_address(), starting_nonce=0)
+        jobs = asyncio.run(scene(node))
+        drop_machines()
+        assert {job["height"] for job in jobs} == set(range(18, 24))
+        keys = {job["seed_hash"] for job in jobs}
+        assert keys == {jobs[0]["seed_hash"], jobs[0]["next_seed_hash"]}
+        assert node("get_info")["height"] == 23
+        assert judged_by_the_node(node, tmp_path / "data") == 5
