@@ -10,7 +10,7 @@ from hashwright.chain.cryptonote.address import MoneroAddress
 from hashwright.ledger import accounts
 from hashwright.money import amount_of
 
-pytestmark = [pytest.mark.functional, pytest.mark.timeout(290)]
+pytestmark = [pytest.mark.functional, pytest.mark.timeout(580)]
 XMR = registry.load("coins", "monero").COIN.currency("regtest")
 SHARES = {"kai": 3, "lea": 2, "mia": 1}
 KINDS = {"kai": "standard", "lea": "subaddress", "mia": "standard"}

@@ -24,7 +24,7 @@ from hashwright.store.sqlite import SqliteStore
 from unit.runtime.paying import Killed, PlainBooks, policy
 from unit.runtime.test_payer import POINTS
 
-pytestmark = [pytest.mark.functional, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.functional, pytest.mark.timeout(580)]
 COIN = registry.load("coins", "monero").COIN
 XMR = COIN.currency("regtest")
 SHARES = {"kai": 500_000_000_001, "lea": 300_000_000_000, "mia": 199_999_999_999}
