@@ -5,12 +5,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hashwright.cli.terminal import Table
+from hashwright.cli.terminal import Table, width_of
 from hashwright.cli.views import UNKNOWN, age_text
 from hashwright.units import hashrate_text, power_text
 
 Row = Mapping[str, Any]
-WIDE_COLUMNS = 118
 GOOD_STATES = ("hashing", "asleep")
 SORTS = {
     "name": lambda row: row["device"],
@@ -47,12 +46,15 @@ NONE_YET = "No machine yet. hw find --add 192.168.1.0/24"
 
 def machines_table(rows: Sequence[Row], *, width: int, empty: str = NONE_YET) -> Table:
     """Show machines: the columns that matter most where there is little room."""
-    is_wide = width >= WIDE_COLUMNS
-    heads: tuple[str, ...] = ("machine", "state", "hash rate", "power", "J/TH", "temp", "group")
+    narrow: tuple[str, ...] = ("machine", "state", "hash rate", "power", "J/TH", "temp", "group")
     more = ("model", "rejects", "seen", "should", "tags")
-    cells = tuple(_narrow(row) + (_more(row) if is_wide else ()) for row in rows)
     right = frozenset(("hash rate", "power", "J/TH", "temp", "rejects", "seen"))
-    return Table(heads=heads + (more if is_wide else ()), rows=cells, right=right, empty=empty)
+    for count in range(len(more), 0, -1):
+        cells = tuple(_narrow(row) + _more(row)[:count] for row in rows)
+        table = Table(heads=narrow + more[:count], rows=cells, right=right, empty=empty)
+        if width_of(table) <= width:
+            return table
+    return Table(heads=narrow, rows=tuple(_narrow(row) for row in rows), right=right, empty=empty)
 
 
 def _narrow(row: Row) -> tuple[str, ...]:
@@ -112,7 +114,7 @@ def groups_table(rows: Sequence[Row]) -> Table:
             hashrate_text(sum(rates)) if rates else UNKNOWN, power_text(sum(powers)) if powers else UNKNOWN,
             f"{max(heats):.0f} °C" if heats else UNKNOWN,
         ))  # fmt: skip
-    heads = ("group", "machines", "hashing", "asleep", "other", "hash rate", "power", "hottest")
+    heads = ("group", "count", "hashing", "asleep", "other", "rate", "power", "max")
     return Table(heads=heads, rows=tuple(cells), right=frozenset(heads[1:]), empty="No machine yet.")
 
 

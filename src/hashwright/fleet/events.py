@@ -46,7 +46,8 @@ class Reading(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class DeviceSet(Event, frozen=True, array_like=True, tag=True, gc=False):
     """A machine, as a person set it. 0 stands for "not set": the rule of its group, or what it shows itself.
 
-    `fail_safe`: what becomes of it when Hashwright is gone. `min_part` is the least part of its rated power at which it
+    `fail_safe`: what should become of it when Hashwright is gone; kept, and not acted
+    upon yet. `min_part` is the least part of its rated power at which it
     still hashes; 1 where it knows only on and off.
     """
 

@@ -63,6 +63,7 @@ def test_routes_and_pins_stand_beside_destinations(tmp_path):
         "destination": {"far": FAR, "home": HOME},
         "route": {"sha256d": ROUTE},
         "pin": {"kai.rack7-*": {"destination": "home"}},
+        "device": {},
     }
     text = toml_of(fleet["destination"], routes=fleet["route"], pins=fleet["pin"])
     assert [line for line in text.splitlines() if line and line[0] != "#"] == [
