@@ -79,25 +79,41 @@ class LazyGroup(click.RichGroup):
     """A group whose commands are imported when they are asked for.
 
     `lazy` maps a command's name to `module:attribute`. The modules are light; what is heavy they import when they run.
+    `summaries` are first sentences of commands: with them the group's own help imports no command at all.
     """
 
     command_class = Command
 
-    def __init__(self, *args: Any, lazy: dict[str, str] | None = None, is_root: bool = False, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 (click's own)
+        lazy: dict[str, str] | None = None,
+        summaries: dict[str, str] | None = None,
+        is_root: bool = False,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.lazy = lazy or {}
+        self.summaries = summaries or {}
+        self._is_listing = False
         self.params.extend(global_options(is_hidden=not is_root))
 
     def get_help(self, ctx: plain_click.Context) -> str:
         """Return the help text."""
-        return plain_help(self, ctx) if wants_plain_help(ctx) else super().get_help(ctx)
+        self._is_listing = True
+        try:
+            return plain_help(self, ctx) if wants_plain_help(ctx) else super().get_help(ctx)
+        finally:
+            self._is_listing = False
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """List the commands in the order in which a person meets them."""
         return [*self.lazy, *(name for name in self.commands if name not in self.lazy)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command."""
+        """Import a command; for a list of commands only its name and summary are needed."""
+        if self._is_listing and cmd_name in self.summaries:
+            return click.RichCommand(name=cmd_name, help=self.summaries[cmd_name])
         if cmd_name not in self.lazy:
             return super().get_command(ctx, cmd_name)
         module, _, attribute = self.lazy[cmd_name].partition(":")

@@ -40,6 +40,30 @@ COMMANDS = {
     "admin": "admin:admin",
     "completion": "completion:completion",
 }
+SUMMARIES = {
+    "demo": "Show everything at work: a PRACTICE chain, two practice miners, the real server.",
+    "up": "Run Hashwright in the foreground.",
+    "web": "Serve the dashboard and the HTTP interface, until Ctrl-C or SIGTERM.",
+    "status": "Show machines, destinations, shares, blocks and alerts.",
+    "doctor": "Check clock, ports, disk, database, nodes, pools, addresses, routes and the certificate.",
+    "find": "Look for mining machines on your networks: each is shown when it answers.",
+    "fleet": "Look at machines and command them.",
+    "pool": "Set up and look at destinations: your own node, or somebody else's pool.",
+    "route": "Split machines between destinations, below one machine too, and see what each really got.",
+    "autopilot": "Let the route follow what pays, within your limits.",
+    "plan": "Plan what each machine does next, and say why.",
+    "calc": "Tell what a machine earns on a coin now, and whether it pays.",
+    "compare": "Put choices side by side: what a budget may become, or machines.",
+    "trends": "Show what became of each coin, and what comes next: retarget and halving.",
+    "backtest": "Walk policies through history with the same decisions as a plan.",
+    "audit": "Audit an offer of cloud mining or hosting, from a file or from flags.",
+    "market": "Buy and sell hash power: an order is one more destination, paid by accepted work.",
+    "ledger": "Read the books: balances, days, single entries, proof, exports.",
+    "miner": "Mine with this computer's processor, for tests and practice.",
+    "admin": "Look after an instance: settings, backup, restore, proof.",
+    "completion": "Print the completion script of a shell.",
+}
+"""The first sentence of each command, so that `hw --help` imports none of them; a test compares."""
 PANELS: list[CommandGroupDict] = [
     {"name": "Start", "commands": ["demo", "up", "web"]},
     {"name": "Look", "commands": ["status", "find", "ledger", "doctor"]},
@@ -66,6 +90,7 @@ _set_help_style()
 @click.group(
     cls=LazyGroup,
     lazy=COMMANDS,
+    summaries=SUMMARIES,
     is_root=True,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -25,7 +25,7 @@ ALGORITHMS = ("sha256d", "scrypt")
     },
 )
 def market() -> None:
-    """Buy and sell hash power: an order is one more destination, paid by accepted work out of money held before.
+    """Buy and sell hash power: an order is one more destination, paid by accepted work.
 
     Example: hw market book
     """
