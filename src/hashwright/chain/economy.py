@@ -53,7 +53,6 @@ class Economy:
     work_factor: int
     emission: Emission
     adjustment: Adjustment
-    maturity_blocks: int
     session: SessionKind = ""
     merged_parent: str = ""
     """The coin with whose hashes this one is mined at the same time."""

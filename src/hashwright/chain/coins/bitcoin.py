@@ -21,7 +21,6 @@ COIN = Coin(
         work_factor=DIFFICULTY_1,
         emission=Halving(start=50 * 10**8, interval_blocks=210_000),
         adjustment=EPOCH_2016,
-        maturity_blocks=100,
         session="bitcoin",
         known_block=(840_000, "2024-04-20"),
         source="Bitcoin Core src/validation.cpp, src/pow.cpp",

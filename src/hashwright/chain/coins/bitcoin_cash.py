@@ -20,7 +20,6 @@ COIN = Coin(
         work_factor=DIFFICULTY_1,
         emission=Halving(start=50 * 10**8, interval_blocks=210_000),
         adjustment=Adjustment(rule="asert", kind="relax", relax_s=172_800 / math.log(2)),
-        maturity_blocks=100,
         session="bitcoin",
         known_block=(840_000, "2024-04-03"),
         source="Bitcoin Cash Node src/pow.cpp, specification aserti3-2d",

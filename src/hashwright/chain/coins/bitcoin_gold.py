@@ -15,7 +15,6 @@ COIN = Coin(
         work_factor=8192,
         emission=Halving(start=50 * 10**8, interval_blocks=210_000),
         adjustment=Adjustment(rule="lwma", kind="window", window_s=45 * 600),
-        maturity_blocks=100,
         known_block=(722_000, "2021-12-29"),
         source="BTCGPU src/pow.cpp",
     ),

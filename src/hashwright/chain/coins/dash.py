@@ -57,7 +57,6 @@ COIN = Coin(
         work_factor=DIFFICULTY_1,
         emission=Shrinking(start=5 * 10**8, interval_blocks=210_240, keep=13, of=14, offset=1, takes_part=True),
         adjustment=Adjustment(rule="dark_gravity_wave", kind="window", window_s=24 * 150),
-        maturity_blocks=100,
         miner_shares=miner_shares(),
         known_block=(2_143_770, "2024-09-23"),
         source="Dash Core src/validation.cpp",

@@ -21,7 +21,6 @@ COIN = Coin(
         work_factor=DIFFICULTY_1,
         emission=Shrinking(start=3_119_582_664, interval_blocks=6_144, keep=100, of=101),
         adjustment=Adjustment(rule="asert", kind="relax", relax_s=43_200 / math.log(2)),
-        maturity_blocks=256,
         miner_shares=(("2016-02-08", 600_000), ("2022-05-08", 100_000), ("2023-08-29", 10_000)),
         known_block=(620_001, "2021-12-29"),
         source="DCP-0010, DCP-0011, DCP-0012",

@@ -30,7 +30,6 @@ COIN = Coin(
             )
         ),
         adjustment=Adjustment(rule="digishield", kind="relax", relax_s=480.0, mean_interval_s=63.0),
-        maturity_blocks=240,
         known_block=(3_717_167, "2021-05-05"),
         merged_parent="litecoin",
         source="Dogecoin Core src/dogecoin.cpp",

@@ -18,7 +18,6 @@ COIN = Coin(
         work_factor=1,
         emission=Steps(rows=((0, 5 * 10**18), (4_370_000, 3 * 10**18), (7_280_000, 2 * 10**18), (15_537_394, 0))),
         adjustment=Adjustment(rule="ethash", kind="relax", relax_s=19_200.0),
-        maturity_blocks=0,
         ended="2022-09-15",
         source="EIP-649, EIP-1234, EIP-3675",
     ),

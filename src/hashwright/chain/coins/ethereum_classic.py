@@ -18,7 +18,6 @@ COIN = Coin(
         work_factor=1,
         emission=Shrinking(start=5 * 10**9, interval_blocks=5_000_000, keep=4, of=5, offset=1),
         adjustment=Adjustment(rule="ethash", kind="relax", relax_s=19_200.0),
-        maturity_blocks=0,
         known_block=(20_000_000, "2024-05-31"),
         source="ECIP-1017, ECIP-1099, EIP-100",
     ),

@@ -26,7 +26,6 @@ COIN = Coin(
         work_factor=DIFFICULTY_1,
         emission=Halving(start=50 * 10**8, interval_blocks=840_000),
         adjustment=Adjustment(rule="litecoin", kind="epoch", epoch_blocks=2016, epoch_intervals=2016),
-        maturity_blocks=100,
         session="bitcoin",
         known_block=(2_520_000, "2023-08-02"),
         source="Litecoin Core src/chainparams.cpp, src/pow.cpp",

@@ -39,7 +39,6 @@ COIN = Coin(
         work_factor=1,
         emission=Tail(two_minutes_from=1_009_827, tail_from=2_641_623),
         adjustment=Adjustment(rule="monero", kind="window", window_s=600 * 120, lag_s=75 * 120),
-        maturity_blocks=60,
         session="cryptonote",
         known_block=(3_292_912, "2024-11-30"),
         source="Monero src/cryptonote_config.h, difficulty.cpp",

@@ -15,7 +15,6 @@ COIN = Coin(
         work_factor=DIFFICULTY_1,
         emission=Halving(start=5_000 * 10**8, interval_blocks=2_100_000),
         adjustment=Adjustment(rule="dark_gravity_wave", kind="window", window_s=180 * 60),
-        maturity_blocks=100,
         known_block=(2_100_000, "2022-01-11"),
         source="Ravencoin src/chainparams.cpp, src/pow.cpp",
     ),

@@ -18,7 +18,6 @@ COIN = Coin(
         work_factor=DIFFICULTY_1,
         emission=Halving(start=50 * 10**8, interval_blocks=840_000),
         adjustment=Adjustment(rule="kimoto_gravity_well", kind="window", window_s=86_400),
-        maturity_blocks=120,
         known_block=(1_555_327, "2021-05-05"),
         source="Vertcoin Core src/chainparams.cpp",
     ),

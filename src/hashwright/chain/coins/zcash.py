@@ -29,7 +29,6 @@ COIN = Coin(
             )
         ),
         adjustment=Adjustment(rule="zcash_average", kind="window", window_s=17 * 4 * 75),
-        maturity_blocks=100,
         miner_shares=(("2016-10-28", 800_000),),
         known_block=(2_726_400, "2024-11-23"),
         source="ZIP 208, 1014, 1015",
