@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _RATE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,6})?) ?([kMGTPE]?)(?:H(?:/s)?)?", re.ASCII)
 _SCALE = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
+CLAIM_AGE_MAX_MS = 600_000
+"""An older reading says nothing about the shares of now."""
 HINT = 'Write WORKER=RATE, such as kai.r01=5.2kH/s; in a file {"kai.r01": 5200}, in hashes a second.'
 ADVICE = {
     "claims more": "Look at it: stale work, another pool, or a wrong count. It draws power that earns nothing here.",
@@ -36,7 +38,8 @@ def rates(terminal: Terminal, claim: tuple[str, ...], file: Path | None) -> None
     """Compare the hash rates that machines claim with what their accepted shares prove.
 
     Shares come by chance, so they prove a range (99 %). A claim outside of it is told; a machine without a claim, or
-    without shares, is told as such. A claim is what the machine's own screen says, xmrig's `hashrate.total` for one.
+    without shares, is told as such. Machines of `hw fleet` claim what they said last, for the worker of their name (or
+    whose name ends in a dot and theirs); --claim and --claims say it for others.
 
     Example: hw pool rates --claim kai.r01=5.2kH/s
     """
@@ -48,8 +51,10 @@ def rates(terminal: Terminal, claim: tuple[str, ...], file: Path | None) -> None
     config = terminal.load_config()
     overview = run_async(read_overview(config.data_dir))
     now_ms = int(time.time() * 1000)
+    proofs = proofs_of(overview)
     said = _claims(claim, file, now_ms=now_ms)
-    rows = merged(said, proofs_of(overview), now_ms=now_ms)
+    said += machine_claims(config.data_dir, {it.worker for it in proofs} - {it.worker for it in said}, now_ms=now_ms)
+    rows = merged(said, proofs, now_ms=now_ms)
     if terminal.is_json:
         terminal.document({"window_s": overview.window_s, "rates": [document_of(row) for row in rows]})
         return
@@ -71,6 +76,22 @@ def proofs_of(overview: "Overview") -> "list[Proof]":
     return [
         Proof(worker=name, shares=shares, work=round(rate * overview.window_s), seconds=overview.window_s)
         for name, (shares, rate) in found.items()
+    ]
+
+
+def machine_claims(folder: Path, workers: set[str], *, now_ms: int) -> "list[Claim]":
+    """Return what machines of the fleet said within the last minutes, for workers of their names."""
+    from hashwright.cli.fleet_work import stored_rows
+    from hashwright.economics.claims import Claim
+
+    by_device: dict[str, str] = {}
+    for worker in sorted(workers):
+        by_device.setdefault(worker, worker)
+        by_device.setdefault(worker.partition(".")[2] or worker, worker)
+    return [
+        Claim(worker=by_device[row["device"]], hashrate_hs=float(row["hashrate_hs"]), at_ms=int(row["at"]))
+        for row in stored_rows(folder)
+        if row["device"] in by_device and row.get("hashrate_hs") is not None and now_ms - row["at"] <= CLAIM_AGE_MAX_MS
     ]
 
 

@@ -5,11 +5,12 @@ import json
 import pytest
 
 from hashwright.cli.overview import Overview, Worker
-from hashwright.cli.rates import _claims, document_of, proofs_of, table_of
+from hashwright.cli.rates import _claims, document_of, machine_claims, proofs_of, table_of
 from hashwright.economics.claims import merged
 from hashwright.errors import OperatorError
 
 NOW = 1_000
+NOW_MS = 1_800_000_000_000
 
 
 def overview(*workers):
@@ -58,3 +59,18 @@ def test_the_table_and_the_document_say_the_same():
     assert table_of(rows).rows == (("a", "300 H/s", "100 H/s", "69.9 H/s to 138 H/s", "60", "claims more"),)
     document = document_of(rows[0])
     assert (document["judgement"], document["proven_hs"], document["claim_age_ms"]) == ("claims more", 100.0, 0)
+
+
+def test_machines_of_the_fleet_claim_for_the_worker_of_their_name(monkeypatch, tmp_path):
+    rows = [
+        {"device": "r01", "hashrate_hs": 5200.0, "at": NOW_MS - 1000},
+        {"device": "kai.r02", "hashrate_hs": 100.0, "at": NOW_MS},
+        {"device": "old", "hashrate_hs": 9.0, "at": NOW_MS - 3_600_000},
+        {"device": "silent", "hashrate_hs": None, "at": NOW_MS},
+        {"device": "nobody", "hashrate_hs": 7.0, "at": NOW_MS},
+        {"device": "unread"},
+    ]
+    monkeypatch.setattr("hashwright.cli.fleet_work.stored_rows", lambda folder: rows)
+    workers = {"kai.r01", "kai.r02", "kai.old", "kai.silent", "kai.unread"}
+    found = machine_claims(tmp_path, workers, now_ms=NOW_MS)
+    assert {(it.worker, it.hashrate_hs) for it in found} == {("kai.r01", 5200.0), ("kai.r02", 100.0)}
