@@ -193,7 +193,7 @@ def test_a_dead_pool_pauses_its_order_and_a_kill_loses_nothing(tmp_path):
         a.kill()
         until(lambda: order_of(market, order)["state"] == "paused", seconds=10, what="the order is paused")
         until(lambda: not any(it["working_for_orders"] for it in say(market, "market-book")["sellers"]), what="home")
-        at_ms = next(it.at_ms for it in alerts(market) if it.code == "HW-872")
+        at_ms = until(lambda: next((it.at_ms for it in alerts(market) if it.code == "HW-872"), 0), what="its alert")
         print(f"paused {at_ms - killed_ms:.0f} ms after the pool was killed")
         a.start(port=a.port)
         until(lambda: order_of(market, order)["state"] == "active", seconds=60, what="the order goes on")

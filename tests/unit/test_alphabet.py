@@ -7,7 +7,8 @@ import pytest
 
 from hashwright import errors, registry, units
 from hashwright.clock import ManualClock
-from hashwright.errors import CODES, ConfigError, HashwrightError, OperatorError, PluginError, Unavailable
+from hashwright.error_codes import CODES
+from hashwright.errors import ConfigError, HashwrightError, OperatorError, PluginError, Unavailable
 from hashwright.money import Amount, Currency, Estimate, MoneyError, Price, amount_of, apportion, decimal_of
 
 BTC, EUR = Currency("BTC", 8), Currency("EUR", 2)

@@ -4,7 +4,8 @@ from typing import Any, Final
 
 import msgspec
 
-from hashwright.errors import CODES, EXIT_CONFIG, EXIT_LIMIT, EXIT_NOTHING, EXIT_UNREACHABLE, HashwrightError
+from hashwright.error_codes import CODES
+from hashwright.errors import EXIT_CONFIG, EXIT_LIMIT, EXIT_NOTHING, EXIT_UNREACHABLE, HashwrightError
 
 MEDIA_TYPE: Final = "application/problem+json"
 STATUS_OF_CODE: Final = {

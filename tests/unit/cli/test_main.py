@@ -9,7 +9,8 @@ import pytest
 from hashwright.cli import main
 from hashwright.cli.command import LazyGroup
 from hashwright.cli.terminal import Terminal
-from hashwright.errors import CODES, ConfigError, InvariantBroken, LimitRefused, OperatorError, TimedOut
+from hashwright.error_codes import CODES
+from hashwright.errors import ConfigError, InvariantBroken, LimitRefused, OperatorError, TimedOut
 from unit.cli.world import hw
 
 HEAVY = (
