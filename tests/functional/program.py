@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+from functional.warm import run_warm
+
 HW = [sys.executable, "-c", "from hashwright.cli.main import main; main()"]
 START_S = 30
 
@@ -53,9 +55,9 @@ class Program:
 
     def run(self, *arguments, check=True, timeout=90):
         """Run a command to its end."""
-        done = subprocess.run(
-            [*HW, *map(str, arguments), "--data-dir", str(self.folder)],
-            capture_output=True, text=True, timeout=timeout, env=environment(self.folder.parent), check=False,
+        done = run_warm(
+            [*map(str, arguments), "--data-dir", str(self.folder)],
+            timeout=timeout, env=environment(self.folder.parent),
         )  # fmt: skip
         assert not check or done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
