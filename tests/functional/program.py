@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from functional.warm import run_warm
+from functional.warm import Warm, run_warm
 
 HW = [sys.executable, "-c", "from hashwright.cli.main import main; main()"]
 START_S = 30
@@ -37,12 +37,10 @@ class Program:
     def start(self, *, port=0):
         """Run `hw up` and wait until machines can connect."""
         self.log.unlink(missing_ok=True)
-        command = [*HW, "up", "--data-dir", str(self.folder), "--listen", f"{self.algorithm}=127.0.0.1:{port}"]
-        command += self.flags
+        command = ["up", "--data-dir", str(self.folder), "--listen", f"{self.algorithm}=127.0.0.1:{port}", *self.flags]
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [*command, "--log-format", "json"], stdout=log, stderr=log, env=environment(self.folder.parent)
-            )
+            words = [*map(str, command), "--log-format", "json"]
+            self.process = Warm(words, env=environment(self.folder.parent), out=log, err=log)
         deadline = time.monotonic() + START_S
         while True:
             assert self.process.poll() is None, self.log.read_text()[-3000:]

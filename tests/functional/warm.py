@@ -10,6 +10,7 @@ import atexit
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -23,32 +24,67 @@ PRELOADED = (
     "hashwright.cli.ledger", "hashwright.cli.payouts", "hashwright.cli.route", "hashwright.cli.market",
     "hashwright.cli.admin", "hashwright.cli.miner", "hashwright.store.sqlite", "hashwright.runtime.control",
     "hashwright.runtime.opening", "alembic.runtime.migration", "sqlalchemy.dialects.sqlite",
+    "hashwright.cli.up", "hashwright.runtime.wiring", "hashwright.store.migrations",
 )  # fmt: skip
 _lock = threading.Lock()
 _path = ""
 
 
+class Warm:
+    """A command that runs, with the part of `subprocess.Popen` that the tests use. `out` and `err` are open files."""
+
+    def __init__(self, arguments, *, env, out, err):
+        self.args = ["hw", *arguments]
+        self.returncode = None
+        self._wire = socket.socket(socket.AF_UNIX)
+        self._wire.connect(_server())
+        request = json.dumps({"arguments": arguments, "env": env, "folder": str(Path.cwd())}).encode()
+        socket.send_fds(self._wire, [b"%08d" % len(request)], [out.fileno(), err.fileno()])
+        self._wire.sendall(request)
+        self._answers = self._wire.makefile("r")
+        self.pid = int(self._answers.readline())
+
+    def poll(self):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout=None):
+        """Return its exit code when it has ended: then nothing of it is left, as its parent has waited for it."""
+        if self.returncode is None:
+            if timeout is not None and not select.select([self._wire], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(self.args, timeout)
+            self.returncode = int(self._answers.readline())
+            self._answers.close()
+            self._wire.close()
+        return self.returncode
+
+    def send_signal(self, number):
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self):
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+
 def run_warm(arguments, *, env, timeout):
     """Run one command to its end, like `subprocess.run` with its output captured as text."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        with socket.socket(socket.AF_UNIX) as wire:
-            wire.connect(_server())
-            request = json.dumps({"arguments": arguments, "env": env, "folder": str(Path.cwd())}).encode()
-            socket.send_fds(wire, [b"%08d" % len(request)], [out.fileno(), err.fileno()])
-            wire.sendall(request)
-            with wire.makefile("r") as answers:
-                pid = int(answers.readline())
-                wire.settimeout(timeout)
-                try:
-                    code = int(answers.readline())
-                except TimeoutError:
-                    os.kill(pid, signal.SIGKILL)
-                    raise subprocess.TimeoutExpired(["hw", *arguments], timeout) from None
+        process = Warm(arguments, env=env, out=out, err=err)
+        try:
+            code = process.wait(timeout)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
         texts = []
         for file in (out, err):
             file.seek(0)
-            texts.append(file.read().decode().replace("\r\n", "\n"))
-    return subprocess.CompletedProcess(["hw", *arguments], code, *texts)
+            texts.append(file.read().decode())
+    return subprocess.CompletedProcess(process.args, code, *texts)
 
 
 def _server():
@@ -82,7 +118,6 @@ def _end(process, folder):
 def _serve(listener):
     """Fork for every command until standard input is closed."""
     import importlib
-    import select
 
     for name in PRELOADED:
         importlib.import_module(name)
