@@ -37,7 +37,7 @@ RATINGS: dict[Kind, tuple[float, float, str]] = {
     "whatsminer": (3440.0, 186e12, "M60S_VK40"),
 }
 """Power [W], hash rate [H/s] and name of each kind; machines differ from them by up to a tenth."""
-MIX: tuple[Kind, ...] = ("cgminer", "cgminer", "cgminer", "axeos", "xmrig")
+MIX: tuple[Kind, ...] = ("cgminer", "whatsminer", "axeos", "antminer", "xmrig", "avalon", "cgminer", "braiins")
 SHARE_EVERY_S = 10.0
 SPARE_FILES = 200
 TINY = "d=2.5e-07"
