@@ -144,7 +144,7 @@ def row_of(app: "Hashwright", name: str, now: int) -> dict[str, Any]:
         "model": "" if device.reading is None else device.reading.model,
         "hashrate_hs": None if reading is None else reading.hashrate_hs,
         "power_w": health.draw_w(device, silent_ms=silent_ms, now=now)
-        if reading is None or device.told
+        if reading is None or "HW-505" in device.told
         else reading.power_w,
         "limit_w": None if reading is None else reading.limit_w,
         "temperature_c": None if reading is None else reading.temperature_c,

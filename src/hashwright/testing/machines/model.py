@@ -8,7 +8,7 @@ import dataclasses
 import math
 from typing import Literal
 
-Kind = Literal["axeos", "xmrig", "cgminer", "avalon"]
+Kind = Literal["axeos", "xmrig", "cgminer", "avalon", "antminer", "braiins", "whatsminer"]
 Fault = Literal["hangs", "dead", "lies", "disobeys", "refuses", "hot", "no-pause"]
 FAULTS: tuple[Fault, ...] = ("hangs", "dead", "lies", "disobeys", "refuses", "hot", "no-pause")
 """Never answers; closes connections at once; reports a tenth of its power; says yes and does nothing; says no; has lost
@@ -34,7 +34,10 @@ class Pool:
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Machine:
-    """One machine. `part` is what it was limited to; `clock` [s] is when its temperature was last computed."""
+    """One machine. `part` is what it was limited to; `clock` [s] is when its temperature was last computed.
+
+    `password` is empty where it has its maker's, or none; `token` is the session of who logged in.
+    """
 
     name: str
     kind: Kind
@@ -43,6 +46,8 @@ class Machine:
     rated_w: float
     rated_hs: float
     model: str = "Simulated"
+    password: str = ""
+    token: str = ""
     part: float = 1.0
     is_paused: bool = False
     is_blinking: bool = False
