@@ -76,6 +76,8 @@ class PowerService:
         self._app = app
         self._kept: KeptPlan | None = None
         """The last plan of a solver: what holds when no new one comes."""
+        self._asked: dict[str, tuple[tuple[float, int], ...]] | None = None
+        """What a person was asked for last."""
         self._told: set[str] = set()
         self._turn = asyncio.Lock()
         self._wake = asyncio.Event()
@@ -224,8 +226,10 @@ class PowerService:
             case "dry-run":
                 return await self._keep(seen, thought, "rehearsed", f"DRY RUN: nothing was switched; {note}")
             case "advise":
-                if not self._is_news(seen, thought):
+                wanted = {group: it.parts for group, it in slots_now(thought, now=seen.at_ms).items()}
+                if wanted == self._asked:
                     return await self._keep(seen, thought, "kept", "as was asked before")
+                self._asked = wanted
                 turn = await self._keep(seen, thought, "asked", note)
                 self._alert("HW-954", f"hw autopilot power apply {turn.row.id}: {note}")
                 return turn
@@ -234,11 +238,6 @@ class PowerService:
                 self.drive(turn)
                 self._tell_not_live()
                 return turn
-
-    def _is_news(self, seen: PowerSeen, thought: PowerThought) -> bool:
-        """Tell whether a plan wants other machines now than the last one did."""
-        before = None if self.planned is None else self.planned.thought
-        return before is None or slots_now(before, now=seen.at_ms) != slots_now(thought, now=seen.at_ms)
 
     def drive(self, turn: PowerTurn) -> None:
         """Give a turn's plan to the fleet engine.
