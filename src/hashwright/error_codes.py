@@ -407,4 +407,15 @@ CODES: Final[dict[str, ErrorCode]] = {
     # 9xx: our own faults
     "HW-901": _code("Internal error", "A fault of ours; the event is marked and skipped.", "Report it."),
     "HW-902": _code("Protocol broken", "A peer broke the rules of the wire.", "None, unless it repeats."),
+    # 95x: power plans that drive the fleet
+    "HW-950": _code("Power autopilot not set so", "A value of it is wrong.", "hw autopilot power set --help."),
+    "HW-951": _code("The last power plan holds", "No new one could be made.", "Read its reason; it goes on by itself."),
+    "HW-952": _code("Power by the threshold rule", "There is no solver's plan to follow.", "Read its reason."),
+    "HW-953": _code("No power plan", "Nothing is known to plan by, and the last plan is over.", "Read its reason."),
+    "HW-954": _code("Power plan waits for you", "The autopilot would drive machines.", "hw autopilot power apply N."),
+    "HW-955": _code("Nothing to plan for", "No group of the site's file is in the fleet.", "hw fleet tag group=NAME."),
+    "HW-956": _code("Meter not understood", "A line or a file of the meter has another form.", "docs/energy.md."),
+    "HW-957": _code("No such power turn", "None was kept of that time or number.", "hw autopilot power turns."),
+    "HW-958": _code("Fail-safe not heard", "A machine was to sleep at the end and said no.", "Cut its power."),
+    "HW-959": _code("Fleet is not live", "A live plan is only rehearsed.", "hw fleet rules --live."),
 }

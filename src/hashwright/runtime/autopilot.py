@@ -233,7 +233,8 @@ def commands(app: "Hashwright") -> dict[str, Callable[[Mapping[str, Any]], Any]]
             document = msgspec.to_builtins(service.settings) | {"is_paused": is_paused}
             service.settings = parse_autopilot(document)
             await _store(app, name, document)
-        return {"is_paused": is_paused, "algorithms": sorted(app.autopilots)}
+        power = await app.power.pause(is_paused=is_paused)
+        return {"is_paused": is_paused, "algorithms": sorted(app.autopilots), "power": power}
 
     async def remove(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         name = str(arguments["algorithm"])

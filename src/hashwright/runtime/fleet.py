@@ -30,7 +30,8 @@ from hashwright.adapters.devices.base import (
 )
 from hashwright.errors import HashwrightError
 from hashwright.fleet.effects import CommandDevice, ProtectDevice, RehearseCommand
-from hashwright.fleet.events import CommandAnswered, DeviceRemoved, DevicesSeen, Reading
+from hashwright.fleet.events import CommandAnswered, DeviceRemoved, DevicesSeen, Reading, ShutdownBegun
+from hashwright.fleet.records import Device
 from hashwright.runtime.device_settings import (
     KIND,
     RULES_KIND,
@@ -43,6 +44,7 @@ from hashwright.runtime.device_settings import (
     parse_device,
     parse_rules,
 )
+from hashwright.signals import Alert
 from hashwright.store import fleet as rows
 from hashwright.store.connection import Connection
 
@@ -64,6 +66,9 @@ LOST_FACTOR = 4
 """A machine that does not answer is asked this much less often."""
 LOST_MISSES = 5
 COMMANDS_MAX = 50_000
+FAIL_SAFE_LOOK_S = 0.02
+FAIL_SAFE_S = 2.5
+"""An orderly end waits this long for machines that are put to sleep: it is promised to take less than five seconds."""
 
 
 class FleetService:
@@ -307,6 +312,23 @@ class FleetService:
             return Outcome(answer="unsupported", detail=str(error))
         return await attempt(work, deadline_s=COMMAND_DEADLINE_S)
 
+    async def fall_asleep(self) -> None:
+        """Tell machines whose fail-safe is sleep to sleep, and wait for their answers, but not for long."""
+        app = self._app
+        app.kernel.handle(ShutdownBegun())
+        app.kernel.commit_now()
+        devices = app.kernel.fleet.devices
+        told = {name: it.serial for name, it in devices.items() if it.is_safe and it.pending is not None}
+        for _ in range(round(FAIL_SAFE_S / FAIL_SAFE_LOOK_S)):
+            if not any(_waits(devices[name]) for name in told if name in devices):
+                break
+            await asyncio.sleep(FAIL_SAFE_LOOK_S)
+        deaf = [name for name in told if name in devices and not devices[name].is_asleep_by_us]
+        log.info("machines were told to sleep", told=len(told), not_heard=len(deaf))
+        if deaf:
+            text = f"{len(deaf)} of {len(told)} machines were to sleep at the end and did not say yes: {deaf[0]} ..."
+            app.warn(Alert(level="critical", code="HW-958", text=text))
+
     async def aclose(self) -> None:
         """Let go of every machine; programs that were started here end."""
         await self.save()
@@ -316,6 +338,11 @@ class FleetService:
         """Name what a machine can do."""
         driver = self.drivers.get(name)
         return () if driver is None else capabilities_of(driver)
+
+
+def _waits(device: Device) -> bool:
+    """Tell whether a machine has not answered the command that is on its way."""
+    return device.pending is not None and not device.pending.is_taken
 
 
 def says_more(told: Reading | None, reading: Reading, *, every_ms: int) -> bool:

@@ -32,6 +32,7 @@ from hashwright.runtime import (
     market_commands,
     notifier,
     payouts,
+    power_commands,
     receivables,
     reconcile,
     replay,
@@ -93,6 +94,7 @@ class Hashwright:
         self.accounts: dict[str, receivables.AccountService] = {}
         self.autopilots: dict[str, autopilot.AutopilotService] = {}
         self.thinker = autopilot.Thinker()
+        self.power = power_commands.PowerDesk(self)
         self.market = MarketService(self)
         self.setups: dict[str, setups.Setup] = {}
         """What runs, as it was set: to see at a reload what changed."""
@@ -291,7 +293,7 @@ class Hashwright:
         verbs = commands.table(self) | route_commands.table(self) | payouts.commands(self)
         verbs |= market_commands.table(self)
         verbs |= reconcile.commands(self) | receivables.commands(self) | schemes.commands(self)
-        verbs |= autopilot.commands(self) | fleet_commands.commands(self)
+        verbs |= autopilot.commands(self) | fleet_commands.commands(self) | power_commands.commands(self.power)
         verbs |= notifier.commands(self, notifier.start_all(self))
         self._control = ControlServer(socket_path(self.config.data_dir), verbs)
         await self._control.start()
@@ -302,6 +304,7 @@ class Hashwright:
         self.market.start()
         self.fleet = FleetService(self)
         self.fleet.start()
+        self.power.start_all()
 
     # ---------------------------------------------------------------- run and stop
 
@@ -328,8 +331,11 @@ class Hashwright:
             await listener.stop()
         if self._control is not None:
             await self._control.stop()
+        if self.fleet is not None and self.config.fail_safe == "yes":
+            await self.fleet.fall_asleep()
         await self.supervisor.close()
         self.thinker.close()
+        self.power.close()
         for link in self.links.values():
             await link.aclose()
         for upstream in self.upstreams.values():
