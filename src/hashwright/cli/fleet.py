@@ -189,6 +189,26 @@ def blink(terminal: Terminal, /, names: tuple[str, ...], off: bool, **filters_: 
 
 
 @fleet.command()
+@click.argument("speed", metavar="PERCENT|auto")
+@filters
+@acting
+@pass_terminal
+def fans(
+    terminal: Terminal, /, speed: str, names: tuple[str, ...], live: bool, yes: bool, **filters_: str | None
+) -> None:
+    """Set the fans of machines, or give them back to their firmware. The temperature ceiling holds all the same.
+
+    Example: hw fleet fans 60% --group cellar --live
+    """
+    from hashwright.cli.fleet_work import act_simply
+
+    percent = None if speed == "auto" else round(100 * part_of(speed))
+    verb = "take their fans back" if percent is None else f"run their fans at {percent}%"
+    choice = _choice(names, filters_, live=live, yes=yes)
+    act_simply(terminal, choice, "fleet-fans", verb=verb, arguments={"percent": percent})
+
+
+@fleet.command()
 @click.argument("change", metavar="+TAG|-TAG")
 @filters
 @click.option("--yes", is_flag=True, help="Do not ask.")

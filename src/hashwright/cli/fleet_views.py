@@ -26,6 +26,17 @@ SORTS = {
 }
 
 
+TROUBLES = {
+    "HW-503": "does not obey",
+    "HW-504": "too hot",
+    "HW-505": "its power cannot be true: rating shown",
+    "HW-507": "starts of the day used up",
+    "HW-108": "refuses a command",
+    "HW-102": "refuses us",
+}
+"""What a machine was caught at, in words; the worst first."""
+
+
 def joules_per_th(row: Row) -> float | None:
     """Return what a terahash costs now [J]; None where one of the two is unknown or nothing is hashed."""
     power, rate = row.get("power_w"), row.get("hashrate_hs")
@@ -62,13 +73,15 @@ HEADS = (
     "seen",
     "should",
     "tags",
+    "trouble",
 )
 ALWAYS = frozenset(("machine", "state", "hash rate", "power"))
-BY_WORTH = ("temp", "J/TH", "group", "should", "model", "seen", "rejects", "tags")
+BY_WORTH = ("temp", "J/TH", "group", "should", "trouble", "model", "seen", "rejects", "tags")
 """What is added while there is room, the first first."""
 NUMBERS = frozenset(("hash rate", "power", "J/TH", "temp", "rejects", "seen"))
 SHOULD_MAX = 44
 MODEL_MAX = 24
+TROUBLE_MAX = 48
 
 
 def machines_table(rows: Sequence[Row], *, width: int | None, empty: str = NONE_YET) -> Table:
@@ -109,6 +122,7 @@ def _cells(row: Row) -> dict[str, str]:
         "seen": age_text(row.get("age_ms")),
         "should": _short(should_text(row), SHOULD_MAX),
         "tags": ",".join(row.get("tags", ())) or UNKNOWN,
+        "trouble": _short(trouble_text(row), TROUBLE_MAX),
     }
 
 
@@ -128,6 +142,15 @@ def should_text(row: Row) -> str:
     if row.get("waits"):
         notes.append(row["waits"])
     return f"{what} ({', '.join(notes)})"
+
+
+def trouble_text(row: Row) -> str:
+    """Say what is wrong with a machine: its own words, why it does not answer, or what it was caught at."""
+    if row.get("faults"):
+        return ", ".join(row["faults"])
+    if row.get("detail") and row["state"] in ("unreachable", "refused", "silent", "disabled"):
+        return str(row["detail"])
+    return next((TROUBLES[code] for code in row.get("troubles", ()) if code in TROUBLES), UNKNOWN)
 
 
 def groups_table(rows: Sequence[Row], *, width: int | None) -> Table:

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashwright.cli.fleet_views import HEADS, groups_table, joules_per_th, machines_table, should_text, totals_text
+from hashwright.cli.fleet_views import (
+    HEADS,
+    groups_table,
+    joules_per_th,
+    machines_table,
+    should_text,
+    totals_text,
+    trouble_text,
+)
 from hashwright.cli.fleet_work import has_failed, why_of
 
 HOT = {"mode": "sleep", "part": 1.0, "author": "heat"}
@@ -41,9 +49,17 @@ def test_numbers_of_a_machine():
     assert (cells["J/TH"], cells["rejects"], cells["temp"], cells["should"]) == (
         "29.5", "1.0%", "61 °C", "sleep (by heat)",
     )  # fmt: skip
+    assert joules_per_th(row(hashrate_hs=0.0)) is None
     empty = machines_table([{"device": "m", "state": "silent"}], width=None).rows[0]
     assert set(empty[2:]) == {"-"}
-    assert joules_per_th(row(hashrate_hs=0.0)) is None
+
+
+def test_what_is_wrong_with_a_machine_is_said_in_words():
+    assert trouble_text(row()) == "-"
+    assert trouble_text(row(faults=["110 Intake fan speed error."], troubles=["HW-111"])).startswith("110")
+    assert trouble_text(row(state="refused", detail="127.0.0.1 refuses: user or password.")).endswith("password.")
+    assert trouble_text(row(troubles=["HW-505"])) == "its power cannot be true: rating shown"
+    assert trouble_text(row(detail="old words", troubles=["HW-503"])) == "does not obey"
 
 
 def test_what_a_machine_should_do_and_waits_for():
