@@ -12,6 +12,7 @@ from hashwright.runtime import fleet, fleet_commands, fleet_each, replay
 from hashwright.runtime.engines import Engines
 from hashwright.store import fleet as rows
 from hashwright.store.sqlite import SqliteStore
+from hashwright.testing.machines.model import Pool
 from hashwright.testing.machines.park import Park, break_some, make_machines, settings_of
 from shell.app import ScriptedNode, running, until
 
@@ -225,8 +226,9 @@ def test_fans_and_pools_are_read_back_and_who_does_otherwise_is_named(tmp_path):
     async def story():
         mix = ("axeos", "axeos", "cgminer", "whatsminer")
         async with fleet_of(tmp_path, 4, first="127.80.8.1", mix=mix) as (app, machines, verbs):
-            good, bad, simple, maker = machines
+            good, bad, _, maker = machines
             bad.faults.add("disobeys")
+            bad.pools = [Pool(url="stratum+tcp://192.0.2.9:3333", user="old")]
             done = await verbs["fleet-fans"]({"devices": names(machines), "percent": 60})
             said = [it["answer"] for it in done["outcomes"]]
             assert said == ["ok", "not obeyed", "unsupported", "unsupported"]
