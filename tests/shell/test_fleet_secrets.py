@@ -1,4 +1,4 @@
-"""What machines are opened with is nowhere but in the driver: not in a log, the journal, the database, an answer, a file.
+"""What machines are opened with is nowhere but in its driver: in no log, journal, database, answer or file.
 
 A marked password opens some machines and fails at others; everything is done with them, and then everything that was
 written or said is searched for the mark, also as bytes that were encoded.

@@ -153,13 +153,21 @@ def trouble_text(row: Row) -> str:
     return next((TROUBLES[code] for code in row.get("troubles", ()) if code in TROUBLES), UNKNOWN)
 
 
-def groups_table(rows: Sequence[Row], *, width: int | None) -> Table:
-    """Show the sums of each group; for a person without the columns that do not fit."""
+def grouped(rows: Sequence[Row], by: str) -> dict[str, list[Row]]:
+    """Sort machines into their groups, sites, tags, models, kinds or states; one with two tags is in both."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        groups.setdefault(row.get("group") or UNKNOWN, []).append(row)
-    cells = [dict(zip(GROUP_HEADS, _sums(name, members), strict=True)) for name, members in sorted(groups.items())]
-    heads = list(GROUP_HEADS)
+        keys = row.get("tags") or () if by == "tag" else (row.get(by) or "",)
+        for key in keys or ("",):
+            groups.setdefault(str(key) or UNKNOWN, []).append(row)
+    return dict(sorted(groups.items()))
+
+
+def groups_table(rows: Sequence[Row], *, width: int | None, by: str = "group") -> Table:
+    """Show the sums of each group; for a person without the columns that do not fit."""
+    names = (by, *GROUP_HEADS[1:])
+    cells = [dict(zip(names, _sums(name, members), strict=True)) for name, members in grouped(rows, by).items()]
+    heads = list(names)
     for head in GROUP_LESS:
         if width is None or _wide(heads, cells) <= width:
             break
@@ -170,6 +178,16 @@ def groups_table(rows: Sequence[Row], *, width: int | None) -> Table:
 
 def _wide(heads: Sequence[str], cells: Sequence[Mapping[str, str]]) -> int:
     return sum(GAP + max(map(len, (head, *(cell[head] for cell in cells)))) for head in heads)
+
+
+def sums_of(members: Sequence[Row]) -> dict[str, Any]:
+    """Return the sums of some machines for a program; None where no machine says it."""
+    sums: dict[str, Any] = {"count": len(members), "states": dict(Counter(row["state"] for row in members))}
+    for key, fold in (("hashrate_hs", sum), ("power_w", sum), ("temperature_c", max)):
+        known = [row[key] for row in members if row.get(key) is not None]
+        sums[key] = fold(known) if known else None
+        sums[f"{key}_known"] = len(known)
+    return sums
 
 
 def _sums(name: str, members: Sequence[Row]) -> tuple[str, ...]:

@@ -6,10 +6,12 @@ from hypothesis import strategies as st
 
 from hashwright.cli.fleet_views import (
     HEADS,
+    grouped,
     groups_table,
     joules_per_th,
     machines_table,
     should_text,
+    sums_of,
     totals_text,
     trouble_text,
 )
@@ -77,6 +79,18 @@ def test_groups_lose_columns_before_they_fold():
     assert width(narrow) <= 72
     assert [cells[0] for cells in narrow.rows] == ["demo-antminer", "demo-whatsminer"]
     assert totals_text(rows).startswith("2 machines: 1 hashing, 1 asleep on purpose.")
+
+
+def test_machines_are_summed_by_what_a_person_asks_for():
+    rows = [row("a", tags=["x", "y"]), row("b", tags=["y"], state="asleep", power_w=None), row("c", tags=[], site="s")]
+    assert {key: len(found) for key, found in grouped(rows, "tag").items()} == {"-": 1, "x": 1, "y": 2}
+    assert list(grouped(rows, "site")) == ["-", "s"]
+    assert groups_table(rows, width=None, by="state").heads[0] == "state"
+    sums = sums_of(grouped(rows, "tag")["y"])
+    assert (sums["count"], sums["states"], sums["power_w"], sums["power_w_known"]) == (
+        2, {"hashing": 1, "asleep": 1}, 3250.0, 1,
+    )  # fmt: skip
+    assert sums_of([{"device": "m", "state": "silent"}])["hashrate_hs"] is None
 
 
 @given(st.integers(70, 300), st.text("ab-", min_size=1, max_size=17), st.integers(0, 60))
