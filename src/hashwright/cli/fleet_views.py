@@ -26,6 +26,17 @@ SORTS = {
 }
 
 
+TROUBLES = {
+    "HW-503": "does not obey",
+    "HW-504": "too hot",
+    "HW-505": "its power cannot be true: rating shown",
+    "HW-507": "starts of the day used up",
+    "HW-108": "refuses a command",
+    "HW-102": "refuses us",
+}
+"""What a machine was caught at, in words; the worst first."""
+
+
 def joules_per_th(row: Row) -> float | None:
     """Return what a terahash costs now [J]; None where one of the two is unknown or nothing is hashed."""
     power, rate = row.get("power_w"), row.get("hashrate_hs")
@@ -62,13 +73,15 @@ HEADS = (
     "seen",
     "should",
     "tags",
+    "trouble",
 )
 ALWAYS = frozenset(("machine", "state", "hash rate", "power"))
-BY_WORTH = ("temp", "J/TH", "group", "should", "model", "seen", "rejects", "tags")
+BY_WORTH = ("temp", "J/TH", "group", "should", "trouble", "model", "seen", "rejects", "tags")
 """What is added while there is room, the first first."""
 NUMBERS = frozenset(("hash rate", "power", "J/TH", "temp", "rejects", "seen"))
 SHOULD_MAX = 44
 MODEL_MAX = 24
+TROUBLE_MAX = 48
 
 
 def machines_table(rows: Sequence[Row], *, width: int | None, empty: str = NONE_YET) -> Table:
@@ -109,6 +122,7 @@ def _cells(row: Row) -> dict[str, str]:
         "seen": age_text(row.get("age_ms")),
         "should": _short(should_text(row), SHOULD_MAX),
         "tags": ",".join(row.get("tags", ())) or UNKNOWN,
+        "trouble": _short(trouble_text(row), TROUBLE_MAX),
     }
 
 
@@ -130,13 +144,30 @@ def should_text(row: Row) -> str:
     return f"{what} ({', '.join(notes)})"
 
 
-def groups_table(rows: Sequence[Row], *, width: int | None) -> Table:
-    """Show the sums of each group; for a person without the columns that do not fit."""
+def trouble_text(row: Row) -> str:
+    """Say what is wrong with a machine: its own words, why it does not answer, or what it was caught at."""
+    if row.get("faults"):
+        return ", ".join(row["faults"])
+    if row.get("detail") and row["state"] in ("unreachable", "refused", "silent", "disabled"):
+        return str(row["detail"])
+    return next((TROUBLES[code] for code in row.get("troubles", ()) if code in TROUBLES), UNKNOWN)
+
+
+def grouped(rows: Sequence[Row], by: str) -> dict[str, list[Row]]:
+    """Sort machines into their groups, sites, tags, models, kinds or states; one with two tags is in both."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        groups.setdefault(row.get("group") or UNKNOWN, []).append(row)
-    cells = [dict(zip(GROUP_HEADS, _sums(name, members), strict=True)) for name, members in sorted(groups.items())]
-    heads = list(GROUP_HEADS)
+        keys = row.get("tags") or () if by == "tag" else (row.get(by) or "",)
+        for key in keys or ("",):
+            groups.setdefault(str(key) or UNKNOWN, []).append(row)
+    return dict(sorted(groups.items()))
+
+
+def groups_table(rows: Sequence[Row], *, width: int | None, by: str = "group") -> Table:
+    """Show the sums of each group; for a person without the columns that do not fit."""
+    names = (by, *GROUP_HEADS[1:])
+    cells = [dict(zip(names, _sums(name, members), strict=True)) for name, members in grouped(rows, by).items()]
+    heads = list(names)
     for head in GROUP_LESS:
         if width is None or _wide(heads, cells) <= width:
             break
@@ -147,6 +178,16 @@ def groups_table(rows: Sequence[Row], *, width: int | None) -> Table:
 
 def _wide(heads: Sequence[str], cells: Sequence[Mapping[str, str]]) -> int:
     return sum(GAP + max(map(len, (head, *(cell[head] for cell in cells)))) for head in heads)
+
+
+def sums_of(members: Sequence[Row]) -> dict[str, Any]:
+    """Return the sums of some machines for a program; None where no machine says it."""
+    sums: dict[str, Any] = {"count": len(members), "states": dict(Counter(row["state"] for row in members))}
+    for key, fold in (("hashrate_hs", sum), ("power_w", sum), ("temperature_c", max)):
+        known = [row[key] for row in members if row.get(key) is not None]
+        sums[key] = fold(known) if known else None
+        sums[f"{key}_known"] = len(known)
+    return sums
 
 
 def _sums(name: str, members: Sequence[Row]) -> tuple[str, ...]:

@@ -151,9 +151,13 @@ def mode_lines(view: View) -> list[str]:
     return [*lines, f"{mode} Plan {clean(plan['plan'])} by {clean(plan['author'])}."]
 
 
-async def watch(terminal: Terminal, names: Sequence[str], filters: Filters, *, sort: str, once: bool) -> None:
-    """Show groups, and as many machines as fit below them."""
+async def watch(
+    terminal: Terminal, names: Sequence[str], filters: Filters, *, order: tuple[str, str], once: bool
+) -> None:
+    """Show groups, and as many machines as fit below them; `order` is by what both are sorted."""
     import asyncio
+
+    sort, by = order
 
     view = await load(terminal, names, filters)
     view.sort(sort)
@@ -162,21 +166,21 @@ async def watch(terminal: Terminal, names: Sequence[str], filters: Filters, *, s
         return
     if once:
         width = person_width(terminal)
-        terminal.table(groups_table(view.rows, width=width))
+        terminal.table(groups_table(view.rows, width=width, by=by))
         terminal.table(machines_table(view.rows, width=width))
         return
     from rich.live import Live
 
     with Live(console=terminal.console(), auto_refresh=False, screen=True) as live:
         while True:
-            live.update(_picture(terminal, view), refresh=True)
+            live.update(_picture(terminal, view, by=by), refresh=True)
             await asyncio.sleep(WATCH_S)
             with contextlib.suppress(Unavailable):
                 view = await load(terminal, names, filters, is_told=False)
             view.sort(sort)
 
 
-def _picture(terminal: Terminal, view: View) -> Any:  # noqa: ANN401 (something drawable)
+def _picture(terminal: Terminal, view: View, *, by: str) -> Any:  # noqa: ANN401 (something drawable)
     from rich.console import Group
     from rich.text import Text
 
@@ -184,7 +188,7 @@ def _picture(terminal: Terminal, view: View) -> Any:  # noqa: ANN401 (something 
 
     width, height = terminal.console().size
     head = [totals_text(view.rows), *mode_lines(view)]
-    groups = groups_table(view.rows, width=width)
+    groups = groups_table(view.rows, width=width, by=by)
     used = sum(-(-len(line) // width) for line in head) + len(groups.rows) + 5  # two heads, two blanks, the foot
     if used > height - LEAST_SHOWN:
         groups, used = dataclasses.replace(groups, rows=()), used - len(groups.rows) - 2
@@ -391,7 +395,9 @@ def change_tags(terminal: Terminal, choice: Choice, change: str) -> None:
     raws = [
         changed(stored[name] | {"name": name}, change, value if is_set else "") for name in devices if name in stored
     ]
-    run_async(ask(folder, "fleet-set", devices=raws, timeout_s=LONG_S))
+    saved = run_async(ask(folder, "fleet-set", devices=raws, timeout_s=LONG_S))
+    if terminal.is_json:
+        terminal.document(saved)
     terminal.note(f"{len(raws)} machine{'s' * (len(raws) != 1)} changed. See: hw fleet ls")
 
 

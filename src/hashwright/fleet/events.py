@@ -23,7 +23,8 @@ Action = Literal["pause", "resume", "limit"]
 class Reading(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one machine said at `at` [ms]; or, where `answer` is not `ok`, that it said nothing of use.
 
-    `limit_w` is the power limit that it reports. `faults` are its own words, short.
+    `limit_w` is the power limit that it reports. `faults` are its own words, short. `fan_percent` is what its fans are
+    set to, `fan_rpm` how fast the slowest of them turns.
     """
 
     device: str
@@ -41,6 +42,8 @@ class Reading(msgspec.Struct, frozen=True, array_like=True, gc=False):
     firmware: str = ""
     faults: tuple[str, ...] = ()
     detail: str = ""
+    fan_percent: float | None = None
+    fan_rpm: float | None = None
 
 
 class DeviceSet(Event, frozen=True, array_like=True, tag=True, gc=False):

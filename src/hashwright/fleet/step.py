@@ -230,7 +230,22 @@ def _judge(state: FleetState, device: Device, reading: Reading) -> tuple[FleetEf
         effects += _tell(device, "HW-505", text, is_true=not fits)
         if fits and device.part >= 1:
             device.seen_w = max(device.seen_w, reading.power_w)
+    _watch_part(device, reading)
     return tuple(effects)
+
+
+def _watch_part(device: Device, reading: Reading) -> None:
+    """Take back what is believed of a limit where a machine lost it: started again, or set by somebody else.
+
+    Then it differs from what it should do, and is told again.
+    """
+    rated = curve.rated_w(device)
+    said = reading.power_w if reading.limit_w is None else reading.limit_w
+    is_judged = device.pending is None and device.part < 1 and rated > 0 and "HW-505" not in device.told
+    if not is_judged or said is None or reading.activity != "hashing":
+        return
+    if said > device.part * rated * control.POWER_SLACK:
+        device.part = min(said / rated, 1.0)
 
 
 def _watch_heat(state: FleetState, device: Device, reading: Reading) -> tuple[FleetEffect, ...]:

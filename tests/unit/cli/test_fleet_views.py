@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashwright.cli.fleet_views import HEADS, groups_table, joules_per_th, machines_table, should_text, totals_text
+from hashwright.cli.fleet_views import (
+    HEADS,
+    grouped,
+    groups_table,
+    joules_per_th,
+    machines_table,
+    should_text,
+    sums_of,
+    totals_text,
+    trouble_text,
+)
 from hashwright.cli.fleet_work import has_failed, why_of
 
 HOT = {"mode": "sleep", "part": 1.0, "author": "heat"}
@@ -41,9 +51,17 @@ def test_numbers_of_a_machine():
     assert (cells["J/TH"], cells["rejects"], cells["temp"], cells["should"]) == (
         "29.5", "1.0%", "61 °C", "sleep (by heat)",
     )  # fmt: skip
+    assert joules_per_th(row(hashrate_hs=0.0)) is None
     empty = machines_table([{"device": "m", "state": "silent"}], width=None).rows[0]
     assert set(empty[2:]) == {"-"}
-    assert joules_per_th(row(hashrate_hs=0.0)) is None
+
+
+def test_what_is_wrong_with_a_machine_is_said_in_words():
+    assert trouble_text(row()) == "-"
+    assert trouble_text(row(faults=["110 Intake fan speed error."], troubles=["HW-111"])).startswith("110")
+    assert trouble_text(row(state="refused", detail="127.0.0.1 refuses: user or password.")).endswith("password.")
+    assert trouble_text(row(troubles=["HW-505"])) == "its power cannot be true: rating shown"
+    assert trouble_text(row(detail="old words", troubles=["HW-503"])) == "does not obey"
 
 
 def test_what_a_machine_should_do_and_waits_for():
@@ -61,6 +79,18 @@ def test_groups_lose_columns_before_they_fold():
     assert width(narrow) <= 72
     assert [cells[0] for cells in narrow.rows] == ["demo-antminer", "demo-whatsminer"]
     assert totals_text(rows).startswith("2 machines: 1 hashing, 1 asleep on purpose.")
+
+
+def test_machines_are_summed_by_what_a_person_asks_for():
+    rows = [row("a", tags=["x", "y"]), row("b", tags=["y"], state="asleep", power_w=None), row("c", tags=[], site="s")]
+    assert {key: len(found) for key, found in grouped(rows, "tag").items()} == {"-": 1, "x": 1, "y": 2}
+    assert list(grouped(rows, "site")) == ["-", "s"]
+    assert groups_table(rows, width=None, by="state").heads[0] == "state"
+    sums = sums_of(grouped(rows, "tag")["y"])
+    assert (sums["count"], sums["states"], sums["power_w"], sums["power_w_known"]) == (
+        2, {"hashing": 1, "asleep": 1}, 3250.0, 1,
+    )  # fmt: skip
+    assert sums_of([{"device": "m", "state": "silent"}])["hashrate_hs"] is None
 
 
 @given(st.integers(70, 300), st.text("ab-", min_size=1, max_size=17), st.integers(0, 60))

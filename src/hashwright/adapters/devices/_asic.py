@@ -98,6 +98,7 @@ def reading_of(data: Any) -> Reading:  # noqa: ANN401 (the library's record)
         model=f"{info.make} {info.model}".strip()[:64],
         firmware=f"{info.firmware} {data.firmware_version or ''}".strip()[:64],
         faults=faults,
+        fan_rpm=min((fan.rpm for fan in data.fans if fan.rpm is not None), default=None),
     )
 
 

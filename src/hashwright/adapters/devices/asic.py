@@ -117,6 +117,10 @@ class Asic:
         fans = library().FanConfig
         config = fans.manual(percent) if percent is not None else fans.auto(FAN_TARGET_C)
         await self._do(miner.supports_fan_config, "set its fans", lambda: miner.set_fan_config(config))
+        if percent is not None:  # of fans in percent only its settings tell
+            kept = await call(self._config.host, miner.get_fan_config())
+            if kept is not None and kept.fan_speed not in (None, percent):
+                raise denied(self._config.host, f"it took {percent}% for its fans and keeps {kept.fan_speed}%")
 
     async def aclose(self) -> None:
         """Forget the machine."""

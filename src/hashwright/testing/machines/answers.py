@@ -6,7 +6,7 @@ Each function takes a machine and a request and returns the answer; there are no
 from collections.abc import Callable
 from typing import Any
 
-from hashwright.testing.machines.model import Machine, Pool
+from hashwright.testing.machines.model import FAN_AUTO, Machine, Pool
 
 BITAXE_CLOCK_MHZ = 490
 THREADS = 8
@@ -48,9 +48,9 @@ def _axeos_patch(machine: Machine, body: dict[str, Any], now: float) -> None:
         machine.limit(body["frequency"] / BITAXE_CLOCK_MHZ, now)
     if "stratumURL" in body:
         url = f"stratum+tcp://{body['stratumURL']}:{body['stratumPort']}"
-        machine.pools = [Pool(url=url, user=str(body.get("stratumUser", "")))]
+        machine.set_pools([Pool(url=url, user=str(body.get("stratumUser", "")))])
     if "fanspeed" in body or body.get("autofanspeed") == 1:
-        machine.fan_percent = body.get("fanspeed")
+        machine.set_fans(body.get("fanspeed"))
 
 
 def _axeos_info(machine: Machine, now: float) -> dict[str, Any]:
@@ -63,6 +63,9 @@ def _axeos_info(machine: Machine, now: float) -> dict[str, Any]:
         "hashRate": machine.hashrate_hs / 1e9,
         "miningPaused": machine.is_paused,
         "overheat_mode": 0,
+        "autofanspeed": int(machine.fan_percent is None),
+        "fanspeed": machine.fan_percent or FAN_AUTO,
+        "fanrpm": machine.fan_rpm,
         "sharesAccepted": machine.accepted,
         "sharesRejected": machine.rejected,
         "stratumURL": host,
@@ -89,7 +92,7 @@ def xmrig(machine: Machine, method: str, path: str, body: dict[str, Any], *, now
             return 200, {"cpu": {"max-threads-hint": 100, "rx": list(range(count))}, "pools": pools}
         case "PUT", "/2/config":
             machine.limit(len(body["cpu"]["rx"]) / THREADS, now)
-            machine.pools = [Pool(url=it["url"], user=it["user"], password=it["pass"]) for it in body["pools"]]
+            machine.set_pools([Pool(url=it["url"], user=it["user"], password=it["pass"]) for it in body["pools"]])
             return 200, {}
         case "POST", "/json_rpc":
             return _xmrig_call(machine, body, now)

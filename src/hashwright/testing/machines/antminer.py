@@ -18,7 +18,6 @@ COMPILED = "Tue Dec  6 16:12:30 CST 2022"
 BOARDS = 3
 SLEEP, NORMAL = 1, 0
 POOLS = 3
-FAN_RPM = 6000
 
 
 def web(machine: Machine, request: Request, *, now: float) -> Answer:
@@ -73,9 +72,9 @@ def _write(machine: Machine, page: str, body: dict[str, Any], now: float) -> Ans
         machine.pause(now)
     elif mode is not None and str(mode) != str(SLEEP) and machine.is_paused:
         machine.resume(now)
-    machine.fan_percent = int(body.get("bitmain-fan-pwm", 100)) if body.get("bitmain-fan-ctrl") else None
+    machine.set_fans(int(body.get("bitmain-fan-pwm", 100)) if body.get("bitmain-fan-ctrl") else None)
     rows = [row for row in body.get("pools", ())[:POOLS] if row.get("url")]
-    machine.pools = [Pool(url=row["url"], user=row["user"], password=row["pass"]) for row in rows]
+    machine.set_pools([Pool(url=row["url"], user=row["user"], password=row["pass"]) for row in rows])
     return Answer(200, {"stats": "success", "code": "M000", "msg": "OK!"})
 
 
@@ -139,8 +138,6 @@ def rpc(machine: Machine, question: dict[str, Any], *, now: float) -> dict[str, 
 
 def _stats(machine: Machine, rate: float, now: float) -> dict[str, Any]:
     heat = round(machine.temperature_c)
-    percent = 100 if machine.fan_percent is None else machine.fan_percent
-    rpm = round(FAN_RPM * percent / 100)
     row: dict[str, Any] = {
         "STATS": 0,
         "ID": "BTM_SOC0",
@@ -151,7 +148,7 @@ def _stats(machine: Machine, rate: float, now: float) -> dict[str, Any]:
         "total_rateideal": machine.rated_hs / 1e9,
         "fan_num": 4,
     }
-    row |= {f"fan{fan}": 0 if fan == 1 and "hot" in machine.faults else rpm for fan in range(1, 5)}
+    row |= {f"fan{fan}": machine.fan_rpm for fan in range(1, 5)}
     for board in range(1, BOARDS + 1):
         row |= {
             f"chain_acn{board}": 114,

@@ -69,11 +69,9 @@ def _command(machine: Machine, what: str, body: Any, now: float) -> Answer:  # n
         case "performance/power-target":
             machine.limit(body["watt"] / machine.rated_w, now)
         case "pools/batch":
-            machine.pools = [
-                Pool(url=row["url"], user=row["user"], password=row.get("password", ""))
-                for group in body
-                for row in group["pools"]
-            ]
+            rows = [row for group in body for row in group["pools"]]
+            pools = [Pool(url=row["url"], user=row["user"], password=row.get("password", "")) for row in rows]
+            machine.set_pools(pools)
         case _:
             return Answer(404, None)
     return Answer(200, body)
@@ -95,7 +93,9 @@ def _documents(machine: Machine, now: float) -> dict[str, Any]:
             "power_stats": {"approximated_consumption": {"watt": watts}},
         },
         "miner/hw/hashboards": {"hashboards": [_board(machine, str(board + 1)) for board in range(BOARDS)]},
-        "cooling/state": {"fans": [{"position": fan, "rpm": 5900, "target_speed_ratio": 0.9} for fan in range(4)]},
+        "cooling/state": {
+            "fans": [{"position": fan, "rpm": machine.fan_rpm, "target_speed_ratio": 0.9} for fan in range(4)]
+        },
         "configuration/miner": {"tuner": {"enabled": True, "tuner_mode": 1, "power_target": target}},
         "performance/tuner-state": {"mode_state": {"powertargetmodestate": {"current_target": target}}},
         "pools": [{"name": "Default", "uid": "0", "pools": _pools(machine)}],

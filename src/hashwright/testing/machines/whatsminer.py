@@ -63,7 +63,7 @@ def _command(machine: Machine, command: str, parameter: Any, key: bytes, now: fl
         case "set.miner.pools":
             plain = decrypt_ecb(key, base64.b64decode(parameter)).rstrip(b"\0")
             rows = msgspec.json.decode(plain)
-            machine.pools = [Pool(url=row["pool"], user=row["worker"], password=row["passwd"]) for row in rows]
+            machine.set_pools([Pool(url=row["pool"], user=row["worker"], password=row["passwd"]) for row in rows])
         case _:
             return _said(command, "unknown command", now, code=-1)
     return _said(command, "ok", now)
@@ -105,8 +105,8 @@ def _summary(machine: Machine, now: float) -> dict[str, Any]:
         "chip-temp-avg": heat - 4,
         "chip-temp-max": heat,
         "environment-temperature": 25.0,
-        "fan-speed-in": 0 if "hot" in machine.faults else 5400,
-        "fan-speed-out": 5280,
+        "fan-speed-in": machine.fan_rpm,
+        "fan-speed-out": machine.fan_rpm,
     }
 
 
