@@ -18,7 +18,7 @@ from hashwright.runtime import power_observe
 from hashwright.runtime.autopilot_power import OBSERVE_S, PowerService, PowerTurn
 from hashwright.runtime.payouts import LiveBooks
 from hashwright.runtime.power_observe import Failure, Looked
-from hashwright.runtime.power_settings import KIND, PowerSettings, overlap, parse_power
+from hashwright.runtime.power_settings import KIND, PowerSettings, overlap, parse_power, word_of
 from hashwright.runtime.worker import Worker
 from hashwright.signals import Alert
 from hashwright.store import power as rows
@@ -167,12 +167,6 @@ class PowerDesk:
             "last": None if last is None else summary_of(last.row),
             "plan": None if planned is None else document_of(planned.row),
         }
-
-
-def word_of(title: str) -> str:
-    """Return a site's title as a name: small letters, digits and dashes."""
-    letters = "".join(it if it.isascii() and it.isalnum() else "-" for it in title.lower())
-    return "-".join(part for part in letters.split("-") if part)[:32] or "site"
 
 
 def _drives(settings: PowerSettings) -> bool:

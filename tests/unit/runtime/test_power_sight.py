@@ -4,8 +4,7 @@ import pytest
 
 from hashwright.errors import ConfigError
 from hashwright.fleet.events import DeviceSet
-from hashwright.runtime.power_commands import word_of
-from hashwright.runtime.power_settings import overlap, parse_power
+from hashwright.runtime.power_settings import overlap, parse_power, word_of
 from hashwright.runtime.power_sight import machines_of
 from unit.fleet.fleet_story import Story
 
