@@ -72,6 +72,8 @@ class PowerDesk:
             service.settings = parse_power(document)
             if is_paused:
                 service.let_go()
+            else:
+                service.wake()
             await self._store(name, document)
         return sorted(self.services)
 
@@ -135,7 +137,10 @@ class PowerDesk:
         if row is None:
             raise OperatorError(f"There is no power turn {number}.", code="HW-957")
         thought = msgspec.json.decode(row.thought, type=PowerThought | None)
-        self.service(row.name).drive(PowerTurn(row=row, thought=thought))
+        service = self.service(row.name)
+        if service.settings.is_paused:
+            raise OperatorError("Autopilots are paused.", code="HW-957", hint="hw autopilot go")
+        service.drive(PowerTurn(row=row, thought=thought))
         return {"applied": number, "name": row.name}
 
     def service(self, name: str) -> PowerService:
