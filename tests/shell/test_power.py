@@ -14,7 +14,8 @@ import pytest
 from hashwright.errors import ConfigError, OperatorError, StaleInput
 from hashwright.runtime import autopilot_power, power_commands
 from hashwright.store.sqlite import SqliteStore
-from shell.app import ScriptedNode, running, until
+from shell import app as shell_app
+from shell.app import ScriptedNode, running
 from shell.test_fleet import fleet_of
 
 SITE = """
@@ -46,6 +47,11 @@ def write_site(folder, price, *, import_kw=200):
     return str(path)
 
 
+async def until(condition):
+    """Wait for machines: they are asked each second, and a loaded computer thinks slowly."""
+    await shell_app.until(condition, seconds=40)
+
+
 def states(app):
     """Count the machines by whether they sleep."""
     asleep = [it.reading is not None and it.reading.activity == "asleep" for it in app.kernel.fleet.devices.values()]
@@ -56,7 +62,10 @@ def hall_of(tmp_path, count, first):
     return fleet_of(tmp_path / "data", count, first=first, mix=("cgminer",), rules={"live": True})
 
 
-def test_a_dry_run_touches_no_machine_and_a_live_plan_puts_them_to_sleep_and_wakes_them(tmp_path):
+def test_a_dry_run_touches_no_machine_and_a_live_plan_puts_them_to_sleep_and_wakes_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(autopilot_power, "LOOK_S", 0.2)
+    monkeypatch.setattr(autopilot_power, "EARLY_GAP_S", 0.2)
+
     async def scenario():
         async with hall_of(tmp_path, 20, "127.83.1.1") as (app, machines, fleet):
             verbs = power_commands.commands(app.power)
@@ -78,9 +87,10 @@ def test_a_dry_run_touches_no_machine_and_a_live_plan_puts_them_to_sleep_and_wak
             await until(lambda: states(app) == (20, 0))
             assert {it.commands[-1] for it in machines} == {"pause"}
 
-            # paid to draw, but half of the import: half of the machines, and never more than the breaker carries
-            write_site(tmp_path, -0.05, import_kw=33)
+            # Paid to draw, but half of the import: half of the machines, never more than the breaker carries. Nobody
+            # asks for this turn: the file has changed.
             await verbs["power-set"]({"settings": HALL | {"mode": "live"}})
+            write_site(tmp_path, -0.05, import_kw=33)
             await until(lambda: states(app) == (10, 10))
             assert sum(it.power_w for it in machines if not it.is_paused) <= 33_000
 
@@ -93,9 +103,12 @@ def test_a_dry_run_touches_no_machine_and_a_live_plan_puts_them_to_sleep_and_wak
                     await verbs["power-set"]({"settings": settings})
             with pytest.raises(OperatorError, match="no power turn"):
                 await verbs["power-apply"]({"number": 999})
+            number = app.power.services["hall"].last.row.id
             assert "hall" in await app.power.pause(is_paused=True)
             assert app.kernel.fleet.plans == {}, "a paused autopilot drives nothing"
             assert await app.power.services["hall"].turn() is None
+            with pytest.raises(OperatorError, match="paused"):
+                await verbs["power-apply"]({"number": number})
             await verbs["power-remove"](HALL)
 
             # marked machines sleep at an orderly end, and only they

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TURN_S: Final = 240.0
 """A turn asks tariff and weather and then solves."""
 DAY_MS: Final = 86_400_000
+NARROW: Final = 100
 MODES: Final = ("dry-run", "advise", "live")
 WORDS: Final = {
     "rehearsed": "DRY RUN, nothing was switched",
@@ -178,7 +179,7 @@ def turns(terminal: Terminal, days: int) -> None:
             WORDS[it["state"]],
             "-" if it["thought"] is None else RULES[it["thought"]["rule"]],
             "-" if it["gain"] is None else f"{it['gain']:+,.2f}",
-            it["note"],
+            it["note"] if it["state"] in ("failed", "kept") else "",
         )
         for it in found
     )
@@ -287,15 +288,31 @@ def show_plan(terminal: Terminal, document: dict[str, Any]) -> None:
     hours = duration_text(thought["plan"]["slots"] * 900)
     currency = clean(seen["currency"])
     at = _local(document["at_ms"], zone)
+    terminal.line(f"Turn {document['number']} of {at}: {RULES[thought['rule']]}.")
     terminal.line(
-        f"Turn {document['number']} of {at}, {RULES[thought['rule']]}: the next {hours} leave {thought['value']:,.2f}"
-        f" {currency}; machines that always run {thought['value_always']:,.2f}, no machine {thought['value_off']:,.2f}"
-        " (all estimated)."
+        f"The next {hours} leave {thought['value']:,.2f} {currency}; always on {thought['value_always']:,.2f},"
+        f" all off {thought['value_off']:,.2f} (estimated)."
     )
     if thought["value"] <= thought["value_off"]:
         terminal.line("MINING LOSES MONEY in these hours: the best plan leaves machines asleep.")
-    rows = tuple(
-        (
+    is_narrow = not terminal.is_text and terminal.console().width < NARROW
+    terminal.table(_block_table(thought, currency, zone, is_narrow=is_narrow))
+    terminal.note(f"What a hash earns is from {seen['earns_source']}.")
+    for it in thought["told"]:
+        terminal.tick("warning", f"{it['code']} {it['place']}: {it['message']}.", it["hint"])
+    for line in thought["left_out"]:
+        terminal.tick("warning", f"left out: {line}")
+
+
+def _block_table(thought: dict[str, Any], currency: str, zone: "ZoneInfo", *, is_narrow: bool) -> Table:
+    heads = ("from", "run", "why", f"{currency}/kWh", "earns", "machines kW", "own kW", "grid kW", "battery")
+    left_out = {"machines kW", "own kW"} if is_narrow else set()
+    if not thought["battery_wh"]:
+        left_out.add("battery")
+    kept = [number for number, head in enumerate(heads) if head not in left_out]
+    rows = []
+    for it in thought["blocks"]:
+        cells = (
             _local(it["from_ms"], zone),
             f"{it['machines']}/{thought['machines']}",
             it["reason"],
@@ -306,15 +323,9 @@ def show_plan(terminal: Terminal, document: dict[str, Any]) -> None:
             f"{it['grid_kw']:+.1f}",
             "" if it["battery_percent"] is None else f"{it['battery_percent']:.0f} %",
         )
-        for it in thought["blocks"]
-    )
-    heads = ("from", "run", "why", f"{currency}/kWh", "earns", "machines kW", "own kW", "grid kW", "battery")
-    terminal.table(Table(heads=heads, rows=rows, right=frozenset(heads) - {"from", "why"}))
-    terminal.note(f"What a hash earns is from {seen['earns_source']}.")
-    for it in thought["told"]:
-        terminal.tick("warning", f"{it['code']} {it['place']}: {it['message']}.", it["hint"])
-    for line in thought["left_out"]:
-        terminal.tick("warning", f"left out: {line}")
+        rows.append(tuple(cells[number] for number in kept))
+    shown = tuple(heads[number] for number in kept)
+    return Table(heads=shown, rows=tuple(rows), right=frozenset(shown) - {"from", "why"})
 
 
 def _local(at_ms: int, zone: "ZoneInfo") -> str:

@@ -68,6 +68,7 @@ def consider(state: FleetState, device: Device, *, now: int) -> tuple[FleetEffec
         return () if wish is None else _untell(device, SETTLED)
     if not is_live(state, device):
         return _rehearse(device, need, wish)
+    device.would = ""
     device.waits = why_not_now(state, device, need, wish, now=now)
     if device.waits:
         return _tell_starts(device)
@@ -171,7 +172,6 @@ def _tell_starts(device: Device) -> tuple[FleetEffect, ...]:
 
 def _command(state: FleetState, device: Device, need: Action, wish: Wish, *, now: int) -> tuple[FleetEffect, ...]:
     device.serial += 1
-    device.would = ""
     key = f"{device.settings.device}:{device.serial}"
     if need != "limit":
         ramp = _ramp(state, device, now=now)

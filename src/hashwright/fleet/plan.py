@@ -73,16 +73,18 @@ def assign(state: FleetState, plan: PowerPlan, slot: PlanSlot, *, now: int) -> l
     return changed
 
 
-def watts_for(members: Sequence[Device], parts: Sequence[tuple[float, int]], *, now: int) -> float:
-    """Return what a group needs for so many machines at such parts of their ratings [W], the best machines first.
+def ratings_of(members: Sequence[Device], *, now: int) -> list[float]:
+    """Return the ratings of the machines that a plan may command [W], the best machines first."""
+    return [curve.rated_w(device) for device in _free(members, now=now)]
 
-    What does not answer, and what a person runs, has its watts beside them.
-    """
-    wanted = [part for part, count in parts for _ in range(count)]
-    free = _free(members, now=now)
-    return reserved_w(members, now=now) + sum(
-        part * curve.rated_w(device) for part, device in zip(wanted, free, strict=False)
-    )
+
+def watts_for(ratings: Sequence[float], parts: Sequence[tuple[float, int]]) -> float:
+    """Return what so many machines draw at such parts of their ratings [W], the first ones first."""
+    total, first = 0.0, 0
+    for part, count in parts:
+        total += part * sum(ratings[first : first + count])
+        first += count
+    return total
 
 
 def reserved_w(members: Sequence[Device], *, now: int) -> float:

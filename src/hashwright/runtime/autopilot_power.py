@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import structlog
 
-from hashwright.errors import OperatorError, StaleInput
+from hashwright.errors import OperatorError, StaleInput, Unavailable
 from hashwright.fleet import plan as planning
 from hashwright.fleet.events import PlanSlot, PowerPlan, PowerPlanEnded
 from hashwright.planner.power import KeptPlan, PowerSeen, PowerThought, Told, slots_now
@@ -94,14 +94,21 @@ class PowerService:
             group.create_task(self._watch())
             group.create_task(self._watch_prices())
             while True:
-                await self.turn()
-                self.next_at = self._app.clock.now() + self.settings.every_s * 1000
                 self._wake.clear()
+                try:
+                    await self.turn()
+                except Unavailable as error:  # the disk is full: what drives the fleet goes on
+                    log.warning("a power turn was not kept", site=self.settings.name, problem=str(error))
+                self.next_at = self._app.clock.now() + self.settings.every_s * 1000
                 try:
                     async with asyncio.timeout(self.settings.every_s):
                         await self._wake.wait()
                 except TimeoutError:
                     continue
+
+    def wake(self) -> None:
+        """Take a turn soon."""
+        self._wake.set()
 
     async def _restore(self) -> None:
         """Remember the last plan of before this start."""
@@ -220,7 +227,14 @@ class PowerService:
         except StaleInput as error:
             return Failure(code=error.code, message=error.message)
 
+    @property
+    def _may_drive(self) -> bool:
+        """Tell whether nobody paused or removed it while it was thinking."""
+        return not self.settings.is_paused and self._app.power.services.get(self.settings.name) is self
+
     async def _act(self, seen: PowerSeen, thought: PowerThought) -> PowerTurn:
+        if not self._may_drive:
+            return await self._keep(seen, thought, "kept", "it was stopped meanwhile")
         note = f"expected {thought.gain:+.2f} {seen.currency} beside machines that always run"
         match self.settings.mode:
             case "dry-run":
@@ -235,8 +249,9 @@ class PowerService:
                 return turn
             case "live":
                 turn = await self._keep(seen, thought, "applied", note)
-                self.drive(turn)
-                self._tell_not_live()
+                if self._may_drive:
+                    self.drive(turn)
+                    self._tell_not_live()
                 return turn
 
     def drive(self, turn: PowerTurn) -> None:
@@ -267,7 +282,7 @@ class PowerService:
             text = f"{self.settings.name}: the last plan holds until {_clock(planned.plan.end_ms)}: {failure.message}"
             self._tell_only("HW-951", text)
             return await self._keep(seen, None, "failed", f"{failure.code} {failure.message} The last plan holds.")
-        sleeps = self.settings.blind == "sleep" and self.settings.mode == "live"
+        sleeps = self.settings.blind == "sleep" and self.settings.mode == "live" and self._may_drive
         ending = "Machines are put to sleep." if sleeps else "Machines stay as they are."
         self._tell_only(NO_PLAN, f"{self.settings.name}: {failure.message} {ending}")
         if sleeps:
@@ -347,11 +362,12 @@ def plan_event(
     for device in app.kernel.fleet.devices.values():
         if device.settings.group in members and (not settings.at or device.settings.site == settings.at):
             members[device.settings.group].append(device)
+    ratings = {name: planning.ratings_of(mine, now=now) for name, mine in members.items()}
+    reserved = {name: planning.reserved_w(mine, now=now) for name, mine in members.items()}
     slots = []
     for it in thought.groups:
-        reserved = planning.reserved_w(members[it.group], now=now)
-        watts = planning.watts_for(members[it.group], it.parts, now=now)
-        slots.append(PlanSlot(it.from_ms, it.group, min(watts, it.power_w * FIT + reserved), it.parts))
+        watts = min(planning.watts_for(ratings[it.group], it.parts), it.power_w * FIT)
+        slots.append(PlanSlot(it.from_ms, it.group, watts + reserved[it.group], it.parts))
     limit_kw = seen.site["limits"].get("machines_kw") or 0.0
     return PowerPlan(
         plan=f"{settings.name} {number}",

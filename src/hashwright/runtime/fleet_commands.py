@@ -14,6 +14,7 @@ import msgspec
 from hashwright.adapters.devices.base import CanBlink, CanRead, CanSetFans, CanSetPools, PoolEntry
 from hashwright.errors import EXIT_NOTHING, ConfigError, Finding, OperatorError, Unavailable
 from hashwright.fleet import curve, health
+from hashwright.fleet import plan as planning
 from hashwright.fleet.control import wish_of
 from hashwright.fleet.events import OverrideEnded, OverrideSet
 from hashwright.fleet.records import Device
@@ -119,13 +120,17 @@ def page_of(app: "Hashwright", *, offset: int, only: set[str] | None = None) -> 
     service, state, now = service_of(app), app.kernel.fleet, app.clock.now()
     names = sorted(name for name in (*state.devices, *service.broken) if only is None or name in only)
     page = names[offset : offset + PAGE_MAX]
-    plan = state.plan
+    plans = [
+        {"plan": it.plan, "valid_until": it.valid_until, "author": it.author, "site": it.site}
+        for it in planning.all_plans(state)
+    ]
     return {
         "now": now,
         "total": len(names),
         "is_live": state.rules.is_live,
         "fault": app.kernel.engines.fleet_fault,
-        "plan": None if plan is None else {"plan": plan.plan, "valid_until": plan.valid_until, "author": plan.author},
+        "plan": plans[0] if plans else None,
+        "plans": plans,
         "polls": service.polls,
         "devices": [row_of(app, name, now) for name in page],
     }

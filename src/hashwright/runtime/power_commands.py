@@ -18,7 +18,7 @@ from hashwright.runtime import power_observe
 from hashwright.runtime.autopilot_power import OBSERVE_S, PowerService, PowerTurn
 from hashwright.runtime.payouts import LiveBooks
 from hashwright.runtime.power_observe import Failure, Looked
-from hashwright.runtime.power_settings import KIND, PowerSettings, overlap, parse_power
+from hashwright.runtime.power_settings import KIND, PowerSettings, overlap, parse_power, word_of
 from hashwright.runtime.worker import Worker
 from hashwright.signals import Alert
 from hashwright.store import power as rows
@@ -72,6 +72,8 @@ class PowerDesk:
             service.settings = parse_power(document)
             if is_paused:
                 service.let_go()
+            else:
+                service.wake()
             await self._store(name, document)
         return sorted(self.services)
 
@@ -135,7 +137,10 @@ class PowerDesk:
         if row is None:
             raise OperatorError(f"There is no power turn {number}.", code="HW-957")
         thought = msgspec.json.decode(row.thought, type=PowerThought | None)
-        self.service(row.name).drive(PowerTurn(row=row, thought=thought))
+        service = self.service(row.name)
+        if service.settings.is_paused:
+            raise OperatorError("Autopilots are paused.", code="HW-957", hint="hw autopilot go")
+        service.drive(PowerTurn(row=row, thought=thought))
         return {"applied": number, "name": row.name}
 
     def service(self, name: str) -> PowerService:
@@ -167,12 +172,6 @@ class PowerDesk:
             "last": None if last is None else summary_of(last.row),
             "plan": None if planned is None else document_of(planned.row),
         }
-
-
-def word_of(title: str) -> str:
-    """Return a site's title as a name: small letters, digits and dashes."""
-    letters = "".join(it if it.isascii() and it.isalnum() else "-" for it in title.lower())
-    return "-".join(part for part in letters.split("-") if part)[:32] or "site"
 
 
 def _drives(settings: PowerSettings) -> bool:

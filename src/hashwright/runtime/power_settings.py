@@ -71,6 +71,12 @@ def parse_power(raw: Mapping[str, Any]) -> PowerSettings:
     return settings
 
 
+def word_of(title: str) -> str:
+    """Return a site's title as a name: small letters, digits and dashes."""
+    letters = "".join(it if it.isascii() and it.isalnum() else "-" for it in title.lower())
+    return "-".join(part for part in letters.split("-") if part)[:32] or "site"
+
+
 def overlap(one: PowerSettings, other: PowerSettings) -> bool:
     """Tell whether two autopilots may reach the same machines: of one place, or one of them of every place."""
     return one.name != other.name and (not one.at or not other.at or one.at == other.at)

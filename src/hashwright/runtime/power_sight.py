@@ -78,7 +78,8 @@ def _group(name: str, members: list[Device], state: FleetState, *, now: int) -> 
     lost = [it for it in members if health.is_lost(it)]
     rated = [it for it in members if curve.rated_w(it) > 0 and not health.is_lost(it)]
     running = [it for it in rated if health.is_asleep(it, silent_ms=silent_ms, now=now) is False]
-    ages = [(now - it.changed_at) // SLOT_MS for it in rated if it.changed_at]
+    # A slot that was begun counts: otherwise a change could not be taken back within its quarter of an hour.
+    ages = [max(-(-(now - it.changed_at) // SLOT_MS), 1) for it in rated if it.changed_at]
     return SeenMachines(
         group=name,
         count=len(rated),

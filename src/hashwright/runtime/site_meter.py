@@ -14,6 +14,7 @@ from hashwright.runtime.site_file import Gathered, SiteSetup
 
 METER_BYTES_MAX: Final = 64 * 2**20
 """Two months of readings every five seconds."""
+SLOTS_A_DAY: Final = 96
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +47,17 @@ def load_meter(path: Path) -> tuple[Meter, tuple[Finding, ...]]:
 
 
 def with_meter(
-    setup: SiteSetup, gathered: Gathered, meter: Meter, told: Mapping[int, float], *, now_ms: int
+    setup: SiteSetup,
+    gathered: Gathered,
+    meter: Meter,
+    told: Mapping[int, float],
+    *,
+    now_ms: int,
+    level: float | None = None,
 ) -> Metered:
-    """Return what is known with what the meter saw: it stands above what the site's file says."""
+    """Return what is known with what the meter saw: it stands above the site's file, a person's `level` above it."""
     month = month_so_far(meter, now_ms=now_ms, zone=setup.site.site.zone)
-    level = level_of(meter, now_ms=now_ms)
+    level = level_of(meter, now_ms=now_ms) if level is None else level
     known = gathered.known
     known = replace(
         known,
@@ -84,9 +91,17 @@ def _silence(setup: SiteSetup, meter: Meter, level: float | None) -> tuple[Findi
     )
 
 
-def month_bill(setup: SiteSetup, month: MonthSoFar, price: Decimal) -> Decimal | None:
+def told_slots(gathered: Gathered) -> dict[int, int]:
+    """Return what sun and wind are told to give in the next day [W by the slot's start in ms], where that is known."""
+    known = gathered.known
+    own = (known.sun_w + known.wind_w)[:SLOTS_A_DAY].tolist()
+    starts = known.price.grid.starts_ms()
+    return {at: round(watts) for at, watts in zip(starts, own, strict=False) if watts == watts}
+
+
+def month_bill(setup: SiteSetup, month: MonthSoFar, price: Decimal | None) -> float | None:
     """Return what the month costs so far under net metering [currency], at a price a kWh; None where there is none."""
-    if setup.net_metering is None:
+    if setup.net_metering is None or price is None or month.peak_kw is None:
         return None
     bill = net_metering_bill(
         bought_kwh=Decimal(str(month.bought_kwh)),
@@ -94,4 +109,4 @@ def month_bill(setup: SiteSetup, month: MonthSoFar, price: Decimal) -> Decimal |
         price=price,
         surplus_price=Decimal(str(setup.net_metering.surplus_price)),
     )
-    return bill + Decimal(str(setup.net_metering.fee)) * Decimal(str(min(month.sold_kwh, month.bought_kwh)))
+    return float(bill + Decimal(str(setup.net_metering.fee)) * Decimal(str(min(month.sold_kwh, month.bought_kwh))))

@@ -136,6 +136,7 @@ def test_a_plan_may_have_a_ramp_of_its_own():
     power_plan(story, ("all", 0.0, ()), stop_part=0.2)
     story.tick(3)
     assert len(story.commands) == 2
+    assert {it.would for it in story.state.devices.values()} == {""}, "a live fleet rehearses nothing"
 
 
 def test_each_plan_that_runs_out_is_told_once():
