@@ -1,5 +1,7 @@
 """The program itself as a process: `hw up` on a folder of its own, and the other commands against it."""
 
+import asyncio
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -11,6 +13,7 @@ import time
 from pathlib import Path
 
 from functional.warm import Warm, run_warm
+from hashwright.runtime.control import ask
 
 HW = [sys.executable, "-c", "from hashwright.cli.main import main; main()"]
 START_S = 30
@@ -46,7 +49,7 @@ class Program:
             assert self.process.poll() is None, self.log.read_text()[-3000:]
             assert time.monotonic() < deadline, "hw up is not ready: " + self.log.read_text()[-3000:]
             with contextlib.suppress(Exception):
-                status = self.json("status")
+                status = self.ask("status")
                 self.port = int(re.search(r":([0-9]+)$", status["listeners"][0]["url"])[1])
                 return self
             time.sleep(0.05)
@@ -59,6 +62,11 @@ class Program:
         )  # fmt: skip
         assert not check or done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
+
+    def ask(self, command, **arguments):
+        """Ask the running process, as `hw` does, without the start of a program each time."""
+        with concurrent.futures.ThreadPoolExecutor(1) as thread:  # the caller may have a loop of its own
+            return thread.submit(lambda: asyncio.run(ask(self.folder, command, **arguments))).result()
 
     def json(self, *arguments):
         return json.loads(self.run(*arguments, "--json").stdout)

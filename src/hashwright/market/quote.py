@@ -1,6 +1,7 @@
 """A clearing preview: what a buyer would pay, and a seller get, if nothing else changed. Estimates, never money."""
 
 import dataclasses
+from collections.abc import Collection
 
 from hashwright.market.book import Book
 from hashwright.market.matching import Ask, Bid
@@ -44,9 +45,14 @@ def quote_buy(state: MarketState, terms: Terms, bid: Bid, *, budget: int, now: i
     )
 
 
-def quote_sell(state: MarketState, terms: Terms, *, floor: int, rate_hs: float, now: int) -> SellQuote:
-    """Say what one more seller would earn now."""
+def quote_sell(
+    state: MarketState, terms: Terms, *, floor: int, rate_hs: float, now: int, leave_out: Collection[str] = ()
+) -> SellQuote:
+    """Say what one more seller would earn now; what the accounts of `leave_out` sell already is taken as gone."""
     book = book_of(state, terms.algorithm, now=now)
+    for machine in state.machines.values() if leave_out else ():
+        if machine.account in leave_out:
+            book.drop_ask(machine.session)
     book.put_ask(Ask(NEW_ASK, floor, rate_hs, now))
     pieces = book.clear().pieces.get(NEW_ASK, ())
     gross = sum(state.orders[id_].price * rate for id_, rate in pieces) * DAY_S / terms.scale

@@ -6,7 +6,8 @@ accepted share, committed is what the books hold.
 
 import asyncio
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hashwright.errors import OperatorError
@@ -14,7 +15,7 @@ from hashwright.market import contract, fraud
 from hashwright.market.delivery import rate_of
 from hashwright.market.matching import Bid
 from hashwright.market.quote import quote_buy, quote_sell
-from hashwright.market.records import MarketState, Order, Terms
+from hashwright.market.records import DAY_S, MarketState, Order, Terms
 from hashwright.market.steering import book_of
 from hashwright.money import decimal_text
 from hashwright.runtime.market_settings import (
@@ -165,6 +166,72 @@ def _buy(state: MarketState, terms: Terms, arguments: Mapping[str, Any], now: in
         "spent_after_s": found.spent_after_s,
         "full_price": None if found.full_price is None else decimal_text(found.full_price, terms.exponent),
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SellerQuote:
+    """What hash power would earn on a market now, after its fee: an estimate, true at `at_ms`.
+
+    `minor_per_hash` [minor units of `currency`] is the mean over `matched_hs` [H/s], which is all that orders want of
+    it; 0 where none do. `coin` is the one of the market's pool.
+    """
+
+    algorithm: str
+    coin: str
+    currency: str
+    exponent: int
+    minor_per_hash: float
+    matched_hs: float
+    orders: tuple[str, ...]
+    at_ms: int
+
+    @property
+    def coins_per_hash(self) -> float:
+        """Return the same in coins."""
+        return self.minor_per_hash / 10.0**self.exponent
+
+
+def seller_quote(
+    app: "Hashwright", algorithm: str, rate_hs: float, *, floor: int = 0, leave_out: Collection[str] = ()
+) -> SellerQuote | None:
+    """Say what `rate_hs` [H/s] would earn if it came up for sale now; None where the algorithm has no market.
+
+    The depth of the book counts: the best order takes up to its limit, the next one what is left. Sellers who stand
+    there already with the same floor or a lower one are served first, but for the accounts of `leave_out`: name those
+    whose machines are in `rate_hs`.
+
+    Args:
+        app: the running program.
+        algorithm: what is hashed.
+        rate_hs: how much of it.
+        floor: the lowest price that is taken [minor units a price unit].
+        leave_out: accounts whose machines are part of `rate_hs` already.
+    """
+    state, now = app.market.state, app.clock.now()
+    terms = state.terms.get(algorithm)
+    if terms is None:
+        return None
+    sold_hs, income_day = 0.0, 0.0
+    orders: tuple[str, ...] = ()
+    if rate_hs > 0 and not app.kernel.engines.market_fault:
+        found = quote_sell(state, terms, floor=floor, rate_hs=rate_hs, now=now, leave_out=leave_out)
+        sold_hs, income_day, orders = found.sold_hs, found.income_day, tuple(id_ for id_, _ in found.pieces)
+    return SellerQuote(
+        algorithm=algorithm,
+        coin=_coin_of(app, terms.books),
+        currency=terms.currency,
+        exponent=terms.exponent,
+        minor_per_hash=income_day / (sold_hs * DAY_S) if sold_hs > 0 else 0.0,
+        matched_hs=sold_hs,
+        orders=orders,
+        at_ms=now,
+    )
+
+
+def _coin_of(app: "Hashwright", books: str) -> str:
+    """Return the coin of an own pool; an empty string once it is gone."""
+    destination = app.kernel.pool.destinations.get(books)
+    return "" if destination is None else destination.settings.coin
 
 
 async def history(app: "Hashwright", account: str, order: str) -> dict[str, Any]:
