@@ -176,9 +176,12 @@ def finding_documents(findings: Iterable[Finding]) -> "list[FindingDocument]":
 
 
 def ticker_of(key: str) -> str:
-    """Return a coin's ticker."""
+    """Return a coin's ticker; money of a state is its own."""
     from hashwright import registry
+    from hashwright.economics.market import MONIES
 
+    if key in MONIES:
+        return key
     return str(registry.load("coins", key).COIN.ticker)
 
 
