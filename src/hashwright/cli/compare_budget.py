@@ -264,7 +264,8 @@ class Asked:
             terminal.line(f"{it.name}: {it.what}. Custody: {it.custody}.")
         if self.currency != "USD" and self.given["rate"] is None:
             fact = self.facts.facts[self.currency, "price_usd"]
-            source = f"{market.source_text(fact)}; {market.iso(fact.at_ms)[:10]}, {market.age_words(fact.age_ms(self.now))} old"
+            day, age = market.iso(fact.at_ms)[:10], market.age_words(fact.age_ms(self.now))
+            source = f"{market.source_text(fact)}; {day}, {age} old"
             terminal.note(f"1 {self.currency} = {self.rate:.4g} USD ({source}). Say yours: --rate")
             if fact.is_snapshot:
                 terminal.note("       A newer one: hw admin data fetch frankfurter")
