@@ -30,7 +30,9 @@ CUTS = 5
 @click.option("--hardware", metavar="LIST", help="Machines of the catalogue; default: an even rig for experiments.")
 @click.option("--power-price", metavar="USD", help="Price of power in USD a kWh; for --hardware only.")
 @click.option("--pass-through", metavar="SHARE", default="0%", show_default=True, help="What pools pass on of DOGE.")
-@click.option("--hold", metavar="RULE", default="sell", show_default=True, help="Coins: sell, keep, cover, or 40%.")
+@click.option(
+    "--hold", metavar="RULE", default="sell", show_default=True, help="Coins: sell, keep, cover, 40%, or btc=keep,..."
+)
 @click.option(
     "--hold-days", type=click.FloatRange(0.1, 365), default=7.0, show_default=True, help="A move lasts so long."
 )
@@ -90,12 +92,12 @@ class Asked:
 
     def __init__(self, terminal: Terminal, given: dict[str, Any]) -> None:
         from hashwright import registry
-        from hashwright.economics.hold import rule_of
+        from hashwright.economics.hold import rules_of
 
         self.terminal, self.given = terminal, given
         self.names: tuple[str, ...] = given["policies"] or registry.names("policies")
         self.policies: list[Policy] = [registry.load("policies", name).POLICY() for name in self.names]
-        self.hold = rule_of(given["hold"])
+        self.hold = rules_of(given["hold"])
         self.rules = self._rules()
         self.power_price: float | None = None
         self.table = self._table()

@@ -180,8 +180,8 @@ def with_fees(changes: Changes, ratios: Sequence[float | None]) -> Changes:
     return dataclasses.replace(changes, fees=changes.fees * np.array(factors))
 
 
-def what_if(world: World, *, price: float = 1.0, difficulty: float = 1.0) -> World:
-    """Return the same world from other prices and difficulties, as factors."""
+def what_if(world: World, *, price: float = 1.0, difficulty: float = 1.0, coin: str = "") -> World:
+    """Return the same world from other prices and difficulties, as factors; with `coin` of that one only."""
     starts = tuple(
         dataclasses.replace(
             start,
@@ -189,6 +189,8 @@ def what_if(world: World, *, price: float = 1.0, difficulty: float = 1.0) -> Wor
             work_hashes=start.work_hashes * difficulty,
             hashrate_hs=start.hashrate_hs * difficulty,
         )
+        if coin in ("", start.coin)
+        else start
         for start in world.starts
     )
     return dataclasses.replace(world, starts=starts)
