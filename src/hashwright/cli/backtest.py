@@ -12,6 +12,7 @@ from hashwright.cli.terminal import Table, Terminal
 
 if TYPE_CHECKING:
     from hashwright.cli.documents_plan import BacktestDocument, DayDocument, LookAheadDocument, RunDocument
+    from hashwright.errors import Finding
     from hashwright.planner.backtest import Run
     from hashwright.planner.decide import Policy, Rules
     from hashwright.planner.history import History
@@ -100,6 +101,11 @@ class Asked:
         self.hold = rules_of(given["hold"])
         self.rules = self._rules()
         self.power_price: float | None = None
+        if given["power_price"]:
+            market.read_power_price(given["power_price"])  # a mistake is told before a history is looked for
+            if not given["hardware"]:
+                words = "--power-price goes with --hardware: the even rig's power costs half of a dollar a day."
+                raise click.UsageError(words, click.get_current_context(silent=True))
         self.table = self._table()
         self.history = self._history()
 
@@ -223,10 +229,11 @@ class Asked:
             findings=market.finding_documents((*history.findings, *self._table_findings())),
         )
 
-    def _table_findings(self) -> Any:  # noqa: ANN401 (findings)
-        """Keep what concerns these coins; holes inside of the span are told by the history itself."""
-        coins = self.history.coins
-        return [it for it in self.table.findings if it.code != "HW-806" and any(coin in it.place for coin in coins)]
+    def _table_findings(self) -> "list[Finding]":
+        """Return what is wrong with the lines and coins of this history; its holes are told by the walk itself."""
+        others = set(self.table.coins) - set(self.history.coins)
+        found = [it for it in self.table.findings if it.code != "HW-806"]
+        return [it for it in found if it.place.rpartition(", ")[2] not in others]
 
     def _look_ahead(self) -> "list[LookAheadDocument]":
         import numpy as np
@@ -334,8 +341,7 @@ def show(terminal: Terminal, document: "BacktestDocument") -> None:
     if computed:
         terminal.note(f"Days whose network numbers were computed, not observed: {', '.join(computed)}.")
     terminal.note(f"Machines: {document.machines}. Mined coins: {document.hold_rule}. Source: {document.source}.")
-    for finding in document.findings[: market.FINDINGS_SHOWN]:
-        terminal.note(f"{finding.code} {finding.place}: {finding.message}")
+    market.tell_documents(terminal, document.findings)
     terminal.note("The past is one path of many, and nobody's prices moved because these machines did.")
 
 

@@ -274,6 +274,7 @@ class Asked:
         if document.is_changes_made:
             terminal.note("No history: scenarios are drawn from published statistics. With one: --data FOLDER")
         market.tell_old(terminal, self.facts, [self.coin.key], self.now)
+        market.tell_documents(terminal, document.findings)
         terminal.note("No advice: scenarios are not forecasts, and taxes are not in them.")
 
 

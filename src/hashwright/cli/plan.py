@@ -481,5 +481,4 @@ def _show_notes(terminal: Terminal, document: "PlanDocument") -> None:
         terminal.note(
             f"HW-819 Old facts: up to {market.age_words(round(max(ages) * 1000))}. Newer: hw admin data fetch"
         )
-    for it in document.findings[: market.FINDINGS_SHOWN]:
-        terminal.note(f"{it.code} {it.place}: {it.message}")
+    market.tell_documents(terminal, document.findings)
