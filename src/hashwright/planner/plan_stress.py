@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from hashwright.economics.changes import FloatArray
 from hashwright.economics.scenarios import World, simulate
 from hashwright.economics.watchers import Totals
 from hashwright.planner.plan import Outcome, Plan, Wish, group_name, mining_entries
@@ -62,35 +63,38 @@ def _walk(
     prepared: Prepared, wish: Wish, chosen: list[Outcome], name: str, world: World, rng: np.random.Generator
 ) -> Stress:
     """Walk the chosen ways through a world."""
+    return _stress_of(name, *_walked(prepared, wish, chosen, world, rng))
+
+
+def _walked(
+    prepared: Prepared, wish: Wish, chosen: list[Outcome], world: World, rng: np.random.Generator
+) -> tuple[FloatArray, dict[str, float], float]:
+    """Return what is left in each scenario, what each venue pays on average, and the part of days on [USD]."""
     entries = mining_entries(dataclasses.replace(prepared, world=world), wish)
     keys = [f"{group_name(it.group)}: {it.coin.ticker} at {it.venue.name}" for it in entries]
     totals = Totals(world.starts, [it.earner for it in entries], wish.scenarios)
     simulate(world, days=wish.horizon_days, paths=wish.scenarios, rng=rng, watchers=[totals])
-    value, on = np.zeros(wish.scenarios), 0.0
+    value, on, paid = np.zeros(wish.scenarios), 0.0, dict.fromkeys((it.venue for it in chosen), 0.0)
     for outcome in chosen:
         at = keys.index(outcome.key)
         value += totals.value_usd[at] * outcome.weight
         on += float(totals.days_on[at].mean()) / wish.horizon_days * outcome.weight
+        paid[outcome.venue] += float(totals.revenue_usd[at].mean()) * outcome.weight
     weight = sum(it.weight for it in chosen)
-    return Stress(
-        name=name,
-        mean_usd=float(value.mean()),
-        p5_usd=float(np.percentile(value, 5)),
-        days_on_share=on / weight if weight else 0.0,
-    )
+    return value, paid, on / weight if weight else 0.0
+
+
+def _stress_of(name: str, value: FloatArray, _paid: dict[str, float], on: float) -> Stress:
+    return Stress(name=name, mean_usd=float(value.mean()), p5_usd=float(np.percentile(value, 5)), days_on_share=on)
 
 
 def _failed_pool(prepared: Prepared, wish: Wish, chosen: list[Outcome], rng: np.random.Generator) -> Stress:
-    """Let the pool that holds most fail and keep a week of work; the machines go on elsewhere at the same terms."""
-    a_day: dict[str, float] = {}
-    for it in chosen:
-        a_day[it.venue] = a_day.get(it.venue, 0.0) + max(it.now_usd_day + it.cost_usd_day, 0.0) * it.weight
-    venue = max(a_day, key=lambda name: a_day[name])
+    """Let the pool that pays most fail and keep a week of work; the machines go on elsewhere at the same terms."""
+    value, paid, on = _walked(prepared, wish, chosen, prepared.world, rng)
+    venue = max(paid, key=lambda name: paid[name])
     days = min(KEPT_DAYS, wish.horizon_days)
     name = f"{venue} fails and keeps {days} day{'' if days == 1 else 's'} of work"
-    whole = _walk(prepared, wish, chosen, name, prepared.world, rng)
-    lost = a_day[venue] * days
-    return dataclasses.replace(whole, mean_usd=whole.mean_usd - lost, p5_usd=whole.p5_usd - lost)
+    return _stress_of(name, value - paid[venue] * days / wish.horizon_days, paid, on)
 
 
 def turning_points(plan: Plan) -> tuple[str, ...]:
