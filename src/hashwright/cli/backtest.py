@@ -326,11 +326,11 @@ def show(terminal: Terminal, document: "BacktestDocument") -> None:
         terminal.document(msgspec.to_builtins(document))
         return
     head, *rest = verdict(document)
-    terminal.draw(Text(head, style="bold"))
+    terminal.draw(Text(head, style="bold red" if " lost " in head else "bold"))
     for line in rest:
         terminal.line(line)
     terminal.line()
-    terminal.table(run_table(document))
+    terminal.table(run_table(document, is_narrow=terminal.is_narrow))
     _show_chart(terminal, document)
     for it in document.look_ahead:
         text = f"{it.policy}: {len(it.cuts)} cuts, decisions before them"
@@ -345,7 +345,11 @@ def show(terminal: Terminal, document: "BacktestDocument") -> None:
     terminal.note("The past is one path of many, and nobody's prices moved because these machines did.")
 
 
-def run_table(document: "BacktestDocument") -> Table:
+NARROW_HEADS = ("policy", "profit USD", "of possible", "drawdown", "moves")
+"""What fits in one line a run on a narrow screen; the rest is in `--json`."""
+
+
+def run_table(document: "BacktestDocument", *, is_narrow: bool = False) -> Table:
     """Show every run: policies first, then what anybody could have done."""
     usd = market.usd_text
     rows = tuple(
@@ -361,7 +365,9 @@ def run_table(document: "BacktestDocument") -> Table:
         for it in document.runs
     )
     heads = ("policy", "profit USD", "of possible", "drawdown", "bad week", "moves", "hours off")
-    return Table(heads=heads, rows=rows, right=frozenset(heads[1:]))
+    kept = [at for at, head in enumerate(heads) if not is_narrow or head in NARROW_HEADS]
+    shown = tuple(heads[at] for at in kept)
+    return Table(heads=shown, rows=tuple(tuple(row[at] for at in kept) for row in rows), right=frozenset(shown[1:]))
 
 
 def _show_chart(terminal: Terminal, document: "BacktestDocument") -> None:
@@ -378,7 +384,9 @@ def _show_chart(terminal: Terminal, document: "BacktestDocument") -> None:
     for it in (run for run in document.runs if run.name != "buy the coin"):
         if not it.is_baseline or it.name in ("idle", "perfect foresight"):
             every = max(len(it.sum_by_day_usd) // 200, 1)
-            plotext.plot(it.sum_by_day_usd[::every], label=it.name)
+            sums = it.sum_by_day_usd[::every]
+            plotext.plot([day * every for day in range(len(sums))], sums, label=it.name)
+    plotext.xlabel("days")
     plotext.title(f"sum of profits [USD], {document.first_day} to {document.last_day}")
     terminal.line()
     terminal.draw(Text.from_ansi(plotext.build()))
