@@ -237,10 +237,18 @@ def _rows_table(found: "HoldReport", rows: "list[Row]") -> Table:
     code = found.quote.code
     heads = (
         *("period", "coin", "rule", "mined", f"worth [{code}]", "rule sells", f"for [{code}]", "really sold"),
-        *(f"for [{code}] ", f"power bill [{code}]"),
+        *(f"for [{code}] ", "spent or taken", f"power bill [{code}]"),
     )
-    cells = tuple(tuple(_quiet(cell) for cell in cells_of(it, found.quote)[:-1]) for it in rows)
-    return Table(heads=heads, rows=cells, right=frozenset(heads[3:]), empty="Nothing was mined or sold in these days.")
+    # most never take coins out but by a sale: a column of dashes helps nobody
+    kept = [at for at, head in enumerate(heads) if head != "spent or taken" or any(it.taken for it in rows)]
+    cells = [cells_of(it, found.quote) for it in rows]
+    shown = tuple(heads[at] for at in kept)
+    return Table(
+        heads=shown,
+        rows=tuple(tuple(_quiet(row[at]) for at in kept) for row in cells),
+        right=frozenset(shown[3:]),
+        empty="Nothing was mined or sold in these days.",
+    )
 
 
 def _quiet(cell: str) -> str:

@@ -21,7 +21,7 @@ By = Literal["day", "month"]
 NO_RULE: Final = "no rule"
 HEADS: Final = (
     *("period", "coin", "rule", "mined", "mined_worth", "rule_sells", "rule_worth", "sold", "received"),
-    *("power_bill", "currency"),
+    *("spent_or_taken", "power_bill", "currency"),
 )
 
 
@@ -38,6 +38,7 @@ class Row:
     worth: int | None = 0
     sold: int = 0
     received: int = 0
+    taken: int = 0
     bill: int = 0
 
 
@@ -136,6 +137,7 @@ def _row(period: str, steps: Sequence[Step], bill: int) -> Row:
         worth=_sum(it.worth for it in steps),
         sold=sum(it.sold for it in steps),
         received=sum(it.received for it in steps),
+        taken=sum(it.taken for it in steps),
         bill=bill,
     )
 
@@ -217,5 +219,5 @@ def cells_of(row: Row, quote: Currency) -> tuple[str, ...]:
     return (
         *(row.period, "" if coin is None else coin.code, row.rule),
         *(coins(row.mined), money(row.mined_worth), coins(row.advised), money(row.worth)),
-        *(coins(row.sold), money(row.received), money(row.bill), quote.code),
+        *(coins(row.sold), money(row.received), coins(row.taken), money(row.bill), quote.code),
     )

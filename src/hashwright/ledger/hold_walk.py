@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from hashwright.ledger.accounts import CONVERSION, MEMBERS, RESERVES
+from hashwright.ledger.accounts import CONVERSION, MEMBERS, OWNER, RESERVES
 from hashwright.ledger.entries import Entry
 from hashwright.ledger.hold import WHOLE_BP, HoldRule, rule_at
-from hashwright.ledger.lots import SALE
+from hashwright.ledger.lots import RESERVE_MOVED, SALE
 from hashwright.ledger.prices import Valuer
 from hashwright.money import Amount, Currency, apportion
 
@@ -35,6 +35,7 @@ class Step:
     """What one entry meant for one coin [minor units]. `worth` and `mined_worth` are None where no price was measured.
 
     `worth` is of `advised`, `mined_worth` of `mined`, `received` what a real sale brought [minor units of the quote].
+    `taken` are coins that were spent on costs, or that the owner took out.
     """
 
     at_ms: int
@@ -45,6 +46,17 @@ class Step:
     advised: int = 0
     worth: int | None = 0
     sold: int = 0
+    received: int = 0
+    taken: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Moved:
+    """What one entry moved, by coin [minor units]; `received` in the quote."""
+
+    mined: Mapping[str, int] = field(default_factory=dict)
+    sold: Mapping[str, int] = field(default_factory=dict)
+    taken: Mapping[str, int] = field(default_factory=dict)
     received: int = 0
 
 
@@ -123,19 +135,20 @@ class _Walker:
     def take(self, entry: Entry) -> None:
         """Let one entry happen, and ask each rule."""
         self._turn(entry.at_ms)
-        mined, sold, received = self._post(entry)
-        for code, minor in mined.items():
+        moved = self._post(entry)
+        self._turn(entry.at_ms)  # a coin that was just seen for the first time
+        for code, minor in moved.mined.items():
             self.coins[code].mined += minor
             self.coins[code].era_mined += minor
-        for code, minor in sold.items():
+        for code, minor in moved.sold.items():
             self.coins[code].sold += minor
             self.coins[code].era_sold += minor
-        self._advise(entry.at_ms, mined, sold, received)
+        self._advise(entry.at_ms, moved)
 
     def finish(self, now_ms: int) -> None:
         """Ask each rule once more, at the prices of now."""
         self._turn(now_ms)
-        self._advise(now_ms, {}, {}, 0)
+        self._advise(now_ms, _Moved())
 
     def _turn(self, at_ms: int) -> None:
         """Begin rules whose time has come."""
@@ -150,26 +163,22 @@ class _Walker:
     def _covering(self) -> list[Coin]:
         return [it for it in self.coins.values() if it.rule is not None and it.rule.kind == "cover"]
 
-    def _post(self, entry: Entry) -> tuple[dict[str, int], dict[str, int], int]:
-        mined: dict[str, int] = {}
-        sold: dict[str, int] = {}
+    def _post(self, entry: Entry) -> _Moved:
+        """Let each posting count; return what was mined, sold and taken."""
+        sums: dict[str, dict[str, int]] = {"mined": {}, "sold": {}, "taken": {}}
         received = 0
-        quote = self.valuer.quote
         for it in entry.postings:
             account, currency, minor = it.account, it.amount.currency, it.amount.minor
             if account.startswith(ENERGY) and not self._is_coin(currency):
                 self._book(entry.at_ms, currency, minor)
-            if currency == quote:
-                received += -minor if entry.kind == SALE and account == CONVERSION else 0
+            if currency == self.valuer.quote and entry.kind == SALE and account == CONVERSION:
+                received -= minor
             elif self._is_coin(currency):
-                coin = self.coin(currency)
-                self._hold(coin, account, minor)
-                if account.startswith(MINED):
-                    mined[currency.code] = mined.get(currency.code, 0) - minor
-                elif entry.kind == SALE and account == CONVERSION:
-                    sold[currency.code] = sold.get(currency.code, 0) + minor
-        self._turn(entry.at_ms)  # a coin that was just seen for the first time
-        return mined, sold, received
+                self._hold(self.coin(currency), account, minor)
+                what, moved = _meaning(entry.kind, account, minor)
+                if what:
+                    sums[what][currency.code] = sums[what].get(currency.code, 0) + moved
+        return _Moved(mined=sums["mined"], sold=sums["sold"], taken=sums["taken"], received=received)
 
     def _is_coin(self, currency: Currency) -> bool:
         return currency != self.valuer.quote and currency.exponent > self.valuer.quote.exponent
@@ -190,27 +199,29 @@ class _Walker:
             self.bill.booked += minor
             self.bill.open = max(self.bill.open + minor, 0)
 
-    def _advise(self, at_ms: int, mined: Mapping[str, int], sold: Mapping[str, int], received: int) -> None:
+    def _advise(self, at_ms: int, moved: _Moved) -> None:
         advised = {code: self._share(coin) for code, coin in self.coins.items()}
         worths: dict[str, int] = {}
         for code, (minor, worth) in self._cover(at_ms).items():
             advised[code], worths[code] = minor, worth
         for code, coin in self.coins.items():
-            minor = advised[code]
+            minor, mined = advised[code], moved.mined.get(code, 0)
             coin.advised += minor
             coin.era_advised += minor
-            if minor or mined.get(code) or sold.get(code):
+            sold, taken = moved.sold.get(code, 0), moved.taken.get(code, 0)
+            if minor or mined or sold or taken:
                 self.steps.append(
                     Step(
                         at_ms=at_ms,
                         currency=coin.currency,
                         rule=coin.rule,
-                        mined=mined.get(code, 0),
-                        mined_worth=self._worth(coin, mined.get(code, 0), at_ms),
+                        mined=mined,
+                        mined_worth=self._worth(coin, mined, at_ms),
                         advised=minor,
                         worth=worths[code] if code in worths else self._worth(coin, minor, at_ms),
-                        sold=sold.get(code, 0),
-                        received=received if code in sold else 0,
+                        sold=sold,
+                        received=moved.received if code in moved.sold else 0,
+                        taken=taken,
                     )
                 )
 
@@ -246,6 +257,16 @@ class _Walker:
             self.bill.covered += worth
             found[coin.currency.code] = (minor, worth)
         return found
+
+
+def _meaning(kind: str, account: str, minor: int) -> tuple[str, int]:
+    """Say what a posting of coins means for their owner, and how much of it."""
+    if account.startswith(MINED):
+        return "mined", -minor
+    if kind == SALE and account == CONVERSION:
+        return "sold", minor
+    is_out = account == OWNER or account.startswith("expense:")
+    return ("taken", minor) if is_out and minor > 0 and kind != RESERVE_MOVED else ("", 0)
 
 
 def _coins_for(money: Amount, price: Decimal, currency: Currency) -> int:

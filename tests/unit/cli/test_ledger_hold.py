@@ -6,8 +6,10 @@ import json
 import time
 from decimal import Decimal
 
+import msgspec
 import pytest
 
+from hashwright.cli.documents_books import HoldDocument
 from hashwright.ledger import accounts
 from hashwright.ledger.entries import entry_of
 from hashwright.ledger.prices import PriceSeen
@@ -77,6 +79,7 @@ def test_a_rule_is_set_shown_and_changed(capsys, folder):
     now = ask(capsys, folder, "hold", form="--plain")
     assert now.out.startswith("Sell no BTC now. The rule: sell 50%.\n"), "a rule counts from its time on"
     document = json.loads(ask(capsys, folder, "hold").out)
+    msgspec.convert(document, HoldDocument, strict=True)
     assert [it["rule"] for it in document["rules"]] == ["sell 50%"]
     assert len(document["periods"]) == 10
 
@@ -89,6 +92,7 @@ def test_a_rule_can_be_tried_on_the_past_and_a_sale_counts_against_it(capsys, fo
     assert ask(capsys, folder, *words, form="--plain").out == "Booked: hw ledger explain sale:ocean:order%201\n"
     assert json.loads(ask(capsys, folder, *words).out)["is_new"] is False
     document = json.loads(ask(capsys, folder, "hold", "--try", "cover").out)
+    assert msgspec.convert(document, HoldDocument, strict=True).coins[0].price.value == "90000"
     (coin,) = document["coins"]
     assert (coin["sell_now"], coin["really"]["brought"], coin["really"]["lots_sold_from"]) == ("0.00014444", "27.00", 1)
     assert document["power_bill"] == {"booked": "40.00", "covered": "40.00", "open": "0.00"}

@@ -161,6 +161,21 @@ def test_an_income_taken_back_lowers_what_is_still_to_be_sold():
     assert [it.advised for it in found.rows] == [50, 0, 10], "half of 120 in all"
 
 
+def test_coins_that_went_otherwise_stand_beside_sales():
+    """A withdrawal of 20 with a network fee of 1: both are gone, and neither is a sale."""
+    out = entry_of(
+        "w",
+        "withdrawn",
+        NOON + DAY,
+        (accounts.OWNER, ltc(20)),
+        (accounts.network_fee("w"), ltc(1)),
+        (accounts.wallet("w"), ltc(-21)),
+    )
+    found = go([mined(0, 100), out, mined(2, 10)], [share(100)])
+    assert [(it.advised, it.sold, it.taken) for it in found.rows] == [(100, 0, 0), (0, 0, 21), (0, 0, 0)]
+    assert found.standings[0].sell == 89, "what is not there any more cannot be sold"
+
+
 def test_a_bill_in_other_money_is_named_and_left_out():
     dollars = Amount(500, Currency("USD", 2))
     other = entry_of(
@@ -201,7 +216,7 @@ def test_csv_has_every_number_of_the_period():
     found = go([mined(0, 10**8), bill(0, 1_000), sold(0, 10_000_000, 850)], [COVER])
     head, row, *_ = export_hold(found)
     assert head.startswith("period,coin,rule,mined")
-    cells = "2026-09-22,LTC,cover the power bill,1.00000000,80.00,0.12500000,10.00,0.10000000,8.50,10.00,EUR"
+    cells = "2026-09-22,LTC,cover the power bill,1.00000000,80.00,0.12500000,10.00,0.10000000,8.50,0.00000000,10.00,EUR"
     assert row == cells
 
 
