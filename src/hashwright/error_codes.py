@@ -260,6 +260,12 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-649": _code("Payout scheme changed", "A new era began; nothing earned was rewritten.", "hw pool scheme POOL."),
     "HW-650": _code("Block lost after it matured", "A deep reorganisation; the pool bears it.", "hw ledger explain."),
     "HW-651": _code("Cost not booked", "It is not complete, or stands there otherwise.", "hw ledger cost --help."),
+    "HW-652": _code(
+        "No rule for mined coins", "It is keep, cover, or share with a part.", "hw ledger hold set --help."
+    ),
+    "HW-653": _code(
+        "Sale not booked", "The upstream sent less, or it stands there otherwise.", "hw ledger sale --help."
+    ),
     # 7xx: settings, commands, plug-ins, this computer
     "HW-701": _code("Settings not usable", "A value is wrong, or a key is unknown.", "Each problem names its place."),
     "HW-702": _code("Secret not found", "The file, variable or credential is missing.", "Name an existing one."),
