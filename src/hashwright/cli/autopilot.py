@@ -50,6 +50,9 @@ def autopilot() -> None:
 @click.option(
     "--may-sleep", "sleep_groups", multiple=True, metavar="GROUP", help="Fleet group that may rest ('-': none)."
 )
+@click.option(
+    "--learn-drift", "learn_days", type=int, metavar="DAYS", help="Days that a coin's drift is learned from. [0]"
+)
 @click.option("--sell-as", metavar="ACCOUNT", help="Whose machines may be sold on the own market ('-': nobody's).")
 @click.option(
     "--sell-floor", "sell_floor_usd_ph_day", type=float, metavar="USD", help="Least to sell for, a PH/s and day."

@@ -79,6 +79,8 @@ def _reasons(seen: dict[str, Any], thought: dict[str, Any] | None) -> list[str]:
     paper = seen.get("paper")
     if paper is not None:
         found.append(f"On paper it has: {_parts_text(paper)}.")
+    if thought.get("drift"):
+        found.append(f"By the drift of days before: {_factors_text(thought['drift'])}.")
     return found + [f"{way['destination']}: {_factors_text(way['factors'])}" for way in seen["ways"] if _is_cut(way)]
 
 
@@ -92,7 +94,7 @@ def _is_cut(way: dict[str, Any]) -> bool:
 
 def _factors_text(factors: dict[str, float]) -> str:
     cut = [f"{name} x{factor:.3f}" for name, factor in factors.items() if abs(factor - 1) > 0.0005]
-    return "what it promises, times " + ", ".join(cut)
+    return "what is promised, times " + ", ".join(cut)
 
 
 def _became(outcome: dict[str, Any]) -> str:
@@ -177,7 +179,7 @@ def _show_pools(terminal: Terminal, pools: list[dict[str, Any]]) -> None:
 
 
 def _show_forecasts(terminal: Terminal, forecasts: list[dict[str, Any]]) -> None:
-    heads = ("coin", "pairs of days", "drift a day", "spread a day", "of it price", "factor")
+    heads = ("coin", "pairs of days", "drift a day", "spread a day", "of it price", "factor if used")
     rows = tuple(
         (
             it["coin"],

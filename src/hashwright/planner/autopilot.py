@@ -35,6 +35,8 @@ MARKET: Final = "own market"
 PH: Final = 1e15
 DAY_S: Final = 86_400
 HOUR_MS: Final = 3_600_000
+AHEAD_MAX_MS: Final = 300_000
+"""Clocks differ by a little; what is further ahead is not believed."""
 POINTS: Final = 10_000
 """Routes are written in hundredths of a percent."""
 ALIKE_POINTS: Final = 50
@@ -71,7 +73,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """What the owner allows: `step` is the largest part of all work that one turn moves, 0 to 1.
 
     A move of all work costs `move_usd` and `move_minutes` of the power bill; `budget_usd_day` bounds what moves may
-    cost in 24 hours. `may_sleep`: machines may be put to sleep. None is no limit.
+    cost in 24 hours. `may_sleep`: machines may be put to sleep. `learn_days`: from how many days the drift of what each
+    way is worth is learned. None is no limit.
     """
 
     policy: str = "best_hashprice"
@@ -85,6 +88,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     move_minutes: float = 0.0
     temperature_max_c: float | None = None
     may_sleep: bool = False
+    learn_days: int = 0
 
 
 class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -124,7 +128,8 @@ class Thought(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     `worth` is what each way would earn if it had all work [USD/day, before power]; `idle` the part that should rest.
     `weights` are the exact parts, of the market and of rest too. `verdict` says whether anything moves; `second` is the
-    best of the ways not chosen, and `second_usd_day` how much less it gives a day. `bound` are limits that bind.
+    best of the ways not chosen, and `second_usd_day` how much less it gives a day. `bound` are limits that bind,
+    `drift` is what the learned drift multiplied the worth of ways with.
     """
 
     parts: dict[str, int]
@@ -142,6 +147,7 @@ class Thought(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     second_usd_day: float = 0.0
     moved_usd: float = 0.0
     bound: tuple[str, ...] = ()
+    drift: dict[str, float] = {}
 
     @property
     def gain_usd_day(self) -> float:
@@ -173,7 +179,7 @@ def think(seen: Seen) -> Thought:
     decided, bound = _cooled(seen, snapshot, decision)
     weights = {way.key: float(weight) for way, weight in zip(layout.ways, decided, strict=True)}
     worth = {way.key: float(usd) for way, usd in zip(layout.ways[:-1], snapshot.newest[:-1], strict=True)}
-    profit = snapshot.newest - layout.costs
+    profit = decision.profit_usd_day
     reason = decision.reasons[0]
     return Thought(
         parts=parts_of({name: part for name, part in weights.items() if name not in (IDLE, MARKET)}),
@@ -191,7 +197,18 @@ def think(seen: Seen) -> Thought:
         second_usd_day=reason.second_usd_day,
         moved_usd=float((decided - snapshot.held).clip(0) @ layout.moves),
         bound=bound,
+        drift=_drifts(snapshot),
     )
+
+
+def _drifts(snapshot: "Snapshot") -> dict[str, float]:
+    """Return what the learned drift multiplied each way's worth with; nothing where none is learned."""
+    from hashwright.planner.decide import drift_factors
+
+    if not snapshot.rules.learn_days:
+        return {}
+    ways = zip(snapshot.layout.ways, drift_factors(snapshot), strict=True)
+    return {way.key: float(factor) for way, factor in ways if factor != 1.0}
 
 
 def parts_of(weights: dict[str, float]) -> dict[str, int]:
@@ -228,6 +245,8 @@ def _problem(way: SeenWay, seen: Seen) -> str:
     if seen.at_ms - way.price_at_ms > seen.limits.price_age_max_ms:
         minutes = (seen.at_ms - way.price_at_ms) // 60_000
         return f"HW-401 the price of {way.coin} is {minutes:,} min old"
+    if way.price_at_ms - seen.at_ms > AHEAD_MAX_MS:
+        return f"the price of {way.coin} is from a time to come: look at the clock"
     worth = usd_ph_day(way)
     if worth is not None and worth < way.floor_usd_ph_day:
         return f"it pays {worth:,.2f} USD/PH/day, below your floor of {way.floor_usd_ph_day:,.2f}"
@@ -249,6 +268,7 @@ def _snapshot(seen: Seen, usable: tuple[SeenWay, ...]) -> "Snapshot":
         step_cap=limits.step,
         dwell_ms=limits.dwell_ms,
         budget_usd_day=NO_LIMIT if limits.budget_usd_day is None else limits.budget_usd_day,
+        learn_days=limits.learn_days,
     )
     changed = {} if seen.changed_ms is None else {GROUP: seen.changed_ms}
     return Snapshot(

@@ -12,12 +12,13 @@ moved stays for `dwell_ms`, and moves cost at most `budget_usd_day` in a day. `D
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hashwright.economics.realised import DRIFT_MAX, PRIOR_PAIRS
 from hashwright.planner.series import DAY_MS
 
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -87,6 +88,8 @@ class Rules:
     """How long a group stays as it was put."""
     budget_usd_day: float = NO_LIMIT
     """What moves may cost within any 24 hours."""
+    learn_days: int = 0
+    """From how many days the drift of each way's worth is learned (`economics.realised`); 0: it is expected to stay."""
 
 
 DEFAULT_RULES: Final = Rules()
@@ -215,6 +218,8 @@ class Decision:
     moved_usd: float
     expected_usd_day: float
     """Expected profit after power."""
+    profit_usd_day: FloatArray
+    """What the policy expects each way to leave a day, if the whole group does it."""
     bound: tuple[str, ...] = ()
     """The owner's limits that held it back, in words."""
 
@@ -226,6 +231,10 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         ValueError: the policy's weights are no shares of each group.
     """
     layout, rules = snapshot.layout, snapshot.rules
+    if rules.learn_days:
+        rows = snapshot.revenue_usd_day.copy()
+        rows[-1] *= drift_factors(snapshot)
+        snapshot = replace(snapshot, revenue_usd_day=rows)
     proposal = policy.propose(snapshot)
     profit = proposal.expected_usd_day - layout.costs
     weights = snapshot.held.copy()
@@ -258,8 +267,23 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         reasons=tuple(reasons),
         moved_usd=moved,
         expected_usd_day=float(weights @ profit),
+        profit_usd_day=profit,
         bound=tuple(bound),
     )
+
+
+def drift_factors(snapshot: Snapshot) -> FloatArray:
+    """Return what to multiply the newest worth of each way with for its mean over the holding time.
+
+    The same as `economics.realised.forecast_error` and its factor, for all ways at once.
+    """
+    rows = snapshot.revenue_usd_day[-snapshot.rules.learn_days - 1 :]
+    known = np.where(rows > 0, rows, np.nan)
+    steps = np.diff(np.log(known), axis=0)
+    pairs = np.isfinite(steps).sum(axis=0)
+    bias = np.nansum(steps, axis=0) / (pairs + PRIOR_PAIRS)
+    factors: FloatArray = np.exp(np.clip(bias * snapshot.rules.hold_days / 2, -DRIFT_MAX, DRIFT_MAX))
+    return factors
 
 
 def _allowed(

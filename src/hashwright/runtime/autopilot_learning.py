@@ -81,15 +81,13 @@ class Learning:
     machine: float = 1.0
     spans: Mapping[int, tuple[float, float, float | None]] = field(default_factory=dict)
 
-    def factors_of(self, destination: str, coin: str, *, fee: float, days: float) -> dict[str, float]:
-        """Return what a promise of a destination is multiplied by: fee, accepted, credited, forecast."""
+    def factors_of(self, destination: str, *, fee: float) -> dict[str, float]:
+        """Return what a promise of a destination is multiplied by: fee, accepted, credited."""
         accepted, credited = self.accepted.get(destination), self.credited.get(destination)
-        forecast = self.forecasts.get(coin)
         return {
             "fee": 1.0 - fee,
             "accepted": 1.0 if accepted is None else min(accepted.factor, 1.0),
             "credited": 1.0 if credited is None else credited.factor,
-            "forecast": 1.0 if forecast is None else forecast.factor(days),
         }
 
 

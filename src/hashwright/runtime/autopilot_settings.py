@@ -50,6 +50,7 @@ class AutopilotSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     sleep_groups: tuple[str, ...] = ()
     sell_as: str = ""
     sell_floor_usd_ph_day: float = 0.0
+    learn_days: int = 0
 
     @property
     def limits(self) -> Limits:
@@ -64,6 +65,7 @@ class AutopilotSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
             budget_usd_day=self.budget_usd_day,
             move_minutes=self.move_minutes,
             temperature_max_c=self.temperature_max_c,
+            learn_days=self.learn_days,
             may_sleep=bool(self.sleep_groups) and self.mode == "live",
         )
 
@@ -89,6 +91,7 @@ def parse_autopilot(raw: Mapping[str, Any]) -> AutopilotSettings:
         "budget_usd_day": (settings.budget_usd_day or 0, 0, 1e9),
         "move_minutes": (settings.move_minutes, 0, 1440),
         "temperature_max_c": (settings.temperature_max_c or 60, 30, 120),
+        "learn_days": (settings.learn_days, 0, 30),
         "sell_floor_usd_ph_day": (settings.sell_floor_usd_ph_day, 0, 1e6),
     }
     findings = [

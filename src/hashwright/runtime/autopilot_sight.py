@@ -13,7 +13,7 @@ from hashwright.chain.target import work_of_target
 from hashwright.economics.market import Market
 from hashwright.economics.reward import RewardPerHash, reward_per_hash
 from hashwright.errors import HashwrightError
-from hashwright.planner.autopilot import MARKET, Seen, SeenWay, usd_ph_day
+from hashwright.planner.autopilot import AHEAD_MAX_MS, MARKET, Seen, SeenWay, usd_ph_day
 from hashwright.pool.events import UpstreamSet
 from hashwright.pool.records import Destination
 from hashwright.routing.plan import shares_of
@@ -175,7 +175,7 @@ def _way(app: "Hashwright", name: str, settings: AutopilotSettings, market: Mark
     coin = destination.settings.coin
     price = market.fact(coin, "price_usd") if coin else None
     is_play = destination.settings.network != "main" and not settings.is_play_worth
-    factors = learning.factors_of(name, coin, fee=settings.fees_percent.get(name, 0.0) / 100, days=settings.hold_days)
+    factors = learning.factors_of(name, fee=settings.fees_percent.get(name, 0.0) / 100)
     net = 1.0
     for factor in factors.values():
         net *= factor
@@ -232,7 +232,7 @@ def _by_facts(coin: Coin, network: str, market: Market, now: int) -> tuple[float
 
     silent = "its job has not told what a hash is worth"
     difficulty = market.fact(coin.key, "difficulty")
-    if network != "main" or difficulty is None:
+    if network != "main" or difficulty is None or difficulty.at_ms > now + AHEAD_MAX_MS:
         return None, "", silent
     age_ms = now - difficulty.at_ms
     if age_ms > DAY_MS:
