@@ -6,10 +6,10 @@ from hashwright.cli.terminal import Table, Terminal
 
 DAY_S: Final = 86_400
 WORDS: Final = {
-    "rehearsed": "DRY RUN, nothing was changed",
+    "rehearsed": "DRY RUN",
     "asked": "waits for you",
-    "applied": "applied",
-    "kept": "nothing to change",
+    "applied": "done",
+    "kept": "stays",
     "failed": "no decision",
 }
 IDLE: Final = "idle"
@@ -78,7 +78,7 @@ def _reasons(seen: dict[str, Any], thought: dict[str, Any] | None) -> list[str]:
     found += [f"Left out: {line}" for line in thought["left_out"]]
     paper = seen.get("paper")
     if paper is not None:
-        found.append(f"On paper it has: {_parts_text(paper)}.")
+        found.append(f"On paper it had: {_parts_text(paper)}.")
     if thought.get("drift"):
         found.append(f"By the drift of days before: {_factors_text(thought['drift'])}.")
     return found + [f"{way['destination']}: {_factors_text(way['factors'])}" for way in seen["ways"] if _is_cut(way)]
@@ -100,11 +100,11 @@ def _factors_text(factors: dict[str, float]) -> str:
 def _became(outcome: dict[str, Any]) -> str:
     minutes = outcome["seconds"] / 60
     text = (
-        f"Its time of {minutes:,.0f} min: expected {outcome['expected_usd']:,.4g} USD,"
-        f" shares were worth {outcome['earned_usd']:,.4g} (estimated, before power)"
+        f"Its time of {minutes:,.0f} min: expected {outcome['expected_usd']:,.4f} USD,"
+        f" shares were worth {outcome['earned_usd']:,.4f} (estimated, before power)"
     )
     paper = outcome.get("paper_earned_usd")
-    return text + ("." if paper is None else f"; as it would have had it: {paper:,.4g}.")
+    return text + ("." if paper is None else f"; on the paper route {paper:,.4f}.")
 
 
 # ---------------------------------------------------------------- many decisions
@@ -128,7 +128,7 @@ def show_decisions(terminal: Terminal, found: list[dict[str, Any]]) -> None:
         )
         for it in found
     )
-    heads = ("number", "at (UTC)", "algorithm", "what became of it", "gain USD/day", "expected USD", "earned USD",
+    heads = ("number", "at (UTC)", "algorithm", "decision", "gain USD/day", "expected USD", "earned USD",
              "on paper USD", "note")  # fmt: skip
     empty = "No decision is kept. hw autopilot set sha256d"
     terminal.table(Table(heads=heads, rows=rows, right=frozenset(heads[4:8]), empty=empty))
@@ -179,7 +179,7 @@ def _show_pools(terminal: Terminal, pools: list[dict[str, Any]]) -> None:
 
 
 def _show_forecasts(terminal: Terminal, forecasts: list[dict[str, Any]]) -> None:
-    heads = ("coin", "pairs of days", "drift a day", "spread a day", "of it price", "factor if used")
+    heads = ("coin", "pairs of days", "drift a day", "spread a day", "spread of price", "factor if used")
     rows = tuple(
         (
             it["coin"],
@@ -224,5 +224,9 @@ def _show_days(terminal: Terminal, days: list[dict[str, Any]]) -> None:
     )
     empty = "No decision's time is over yet: the next turn closes it."
     terminal.table(Table(heads=heads, rows=rows, right=frozenset(heads[1:]), empty=empty))
+    on_paper = [it for it in days if it["paper_earned_usd_est"] is not None]
+    if on_paper:
+        earned, paper = (sum(it[name] for it in on_paper) for name in ("earned_usd_est", "paper_earned_usd_est"))
+        terminal.line(f"A dry run: it would have earned {paper - earned:+,.4f} USD beside what was earned (estimated).")
     if rows:
         terminal.note("USD are estimated, after fees and before power; what pools credited stands in hw ledger.")

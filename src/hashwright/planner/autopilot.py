@@ -361,14 +361,21 @@ def became(seen: Seen, thought: Thought, mode: Mode) -> tuple[State, str]:
     if not (thought.parts or thought.weights):
         return "kept", thought.why
     if not is_change(seen, thought):
-        return "kept", thought.bound[0] if thought.bound else "what is done is good"
+        good = "what is done is good" if seen.paper is None else "what it has on paper is good"
+        return "kept", thought.bound[0] if thought.bound else good
     match mode:
         case "dry-run":
-            return "rehearsed", "DRY RUN: nothing was changed"
+            return "rehearsed", f"it would have {parts_text(thought)}"
         case "advise":
             return "asked", "a person is asked"
         case "live":
             return "applied", f"expected {thought.gain_usd_day:+.2f} USD a day beside what was done"
+
+
+def parts_text(thought: Thought) -> str:
+    """Return where machines would be, in words."""
+    weights = thought.weights or {name: part / POINTS for name, part in thought.parts.items()}
+    return ", ".join(f"{name} {part:.1%}" for name, part in weights.items() if part > 0)
 
 
 def is_change(seen: Seen, thought: Thought) -> bool:

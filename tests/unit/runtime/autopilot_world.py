@@ -11,7 +11,7 @@ from hashwright.clock import ManualClock
 from hashwright.planner.autopilot import DAY_S, PH, think
 from hashwright.pool.events import DestinationSet
 from hashwright.pool.records import Destination
-from hashwright.routing.records import Group
+from hashwright.routing.records import Account, Group, Health
 from hashwright.runtime.autopilot import AutopilotService
 from hashwright.runtime.autopilot_settings import parse_autopilot
 from hashwright.runtime.engines import Engines, step
@@ -123,6 +123,11 @@ class World:
         facts.append({"coin": coin, "field": field, "value": value, "at_ms": at, "known_at_ms": at,
                       "sources": ["test"]})  # fmt: skip
         file.write_text(json.dumps({"facts": facts}))
+
+    def route(self, name, algorithm="sha256d"):
+        """Let all machines that work, work for one destination."""
+        group = self.group(algorithm)
+        group.accounts = {name: Account(destination=name, state="ready", reason="", health=Health())}
 
     # ---------------------------------------------------------------- the autopilot
 

@@ -1,6 +1,8 @@
 """The autopilot's turns over a real store and engines: limits, paper, events, alerts, sale, rest, several at once."""
 
 import asyncio
+import json
+import pathlib
 from types import SimpleNamespace
 
 import msgspec
@@ -217,6 +219,7 @@ def work(world, name, *, hashes, worker="kai.r1", minutes=0):
     accumulator.add(at, CreditWork(worker, name, (2**256 // hashes - 1).to_bytes(32, "big"), "accepted"))
     world.seq = getattr(world, "seq", 0) + 1
     world.writer.submit(batch_with(world.seq, at, accumulator.take()))
+    world.writer.transact(lambda _: None).result(5)  # it is committed before what follows is read
 
 
 def test_a_decision_is_held_against_the_shares_of_its_time(world):
@@ -503,3 +506,26 @@ def test_a_memory_counts_only_the_last_day():
     memory = Memory(moves=[(0, 5.0), (DAY_MS, 2.0)])
     assert memory.spent_usd(DAY_MS + 1) == 2.0
     assert memory.moves == [(DAY_MS, 2.0)]
+
+
+FIRST_FORM = json.loads((pathlib.Path(__file__).parents[2] / "vectors" / "autopilot_decisions_first.json").read_text())
+
+
+@pytest.mark.parametrize("case", FIRST_FORM["decisions"], ids=lambda case: case["case"])
+def test_decisions_of_the_first_form_are_read_listed_and_thought_again(world, case):
+    """Rows that an earlier program kept: what it did not know of has a default that means what was before it."""
+    row = decisions.DecisionRow(
+        id=0, at_ms=case["seen"]["at_ms"], algorithm="sha256d", mode="dry-run", state="kept", note="",
+        seen=json.dumps(case["seen"]), thought=json.dumps(case["thought"]),
+    )  # fmt: skip
+    world.writer.transact(lambda connection: decisions.write(connection, row) and None).result(5)
+    found = world.store.read_books(
+        lambda connection: autopilot_views.explained(connection, decisions.numbered(connection, 1))
+    )
+    is_the_same = case["case"] != "a mean of days"
+    assert found["is_repeated"] is is_the_same, "the first form valued a mean of days by its newest: that is told"
+    listed = world.store.read_books(lambda connection: autopilot_views.listed(connection))["decisions"]
+    assert listed[0]["cause"] == "the clock"
+    assert listed[0]["parts"] == case["thought"]["parts"]
+    turn(world.autopilot(), minutes=5)
+    assert len(rows(world)) == 2, "and the autopilot goes on from it"
