@@ -319,6 +319,14 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-772": _code("Mining loses money", "Every way of mining costs more power than it earns.", "Let machines rest."),
     "HW-773": _code("Advice waits for you", "The autopilot would change the route.", "hw autopilot apply NUMBER."),
     "HW-774": _code("No such decision", "None was kept of that time or number.", "hw autopilot decisions."),
+    "HW-775": _code("Decisions are made again", "The autopilot can think again.", "None."),
+    "HW-776": _code(
+        "Prices too old to decide by",
+        "The autopilot leaves destinations out for it.",
+        "hw admin data fetch, or --fetch.",
+    ),
+    "HW-777": _code("Prices are fresh again", "No destination is left out for its price.", "None."),
+    "HW-778": _code("Mining pays again", "The best way earns more than its power costs.", "None."),
     # 8xx: market data, economics, hardware
     "HW-801": _code("Unknown coin", "No coin of that name or ticker is known.", "Take one of those named."),
     "HW-802": _code("Unknown model", "No machine of that name is in the catalogue.", "hw compare hardware."),

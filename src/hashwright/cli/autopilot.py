@@ -5,24 +5,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
 
+from hashwright.cli.autopilot_views import show_decision, show_decisions, show_explained, show_learned
 from hashwright.cli.command import LazyGroup, pass_terminal, run_async
 from hashwright.cli.ledger import read_books
 from hashwright.cli.pool import ask_process
-from hashwright.cli.terminal import Table, Terminal
-from hashwright.errors import EXIT_NOTHING, OperatorError
+from hashwright.cli.terminal import Terminal
+from hashwright.errors import Unavailable
 
 if TYPE_CHECKING:
     from hashwright.store.connection import Connection
 
 DAY_MS: Final = 86_400_000
+NOBODY: Final = "-"
 MODES: Final = ("dry-run", "advise", "live")
-WORDS: Final = {
-    "rehearsed": "DRY RUN, nothing was changed",
-    "asked": "waits for you",
-    "applied": "applied",
-    "kept": "nothing to change",
-    "failed": "no decision",
-}
 
 
 @click.group(cls=LazyGroup, lazy={"power": "autopilot_power:power"})
@@ -47,16 +42,35 @@ def autopilot() -> None:
 @click.option("--price-age", "price_age_max_s", type=int, metavar="SECONDS", help="Oldest price it trusts. [3600]")
 @click.option("--fee", "fees", multiple=True, metavar="DEST=PERCENT", help="What a destination keeps.")
 @click.option("--fetch/--no-fetch", "is_fetching", default=None, help="Ask public price services. [no]")
+@click.option(
+    "--budget", "budget_usd_day", type=float, metavar="USD", help="Most that moves may cost a day. [no limit]"
+)
+@click.option("--move-minutes", type=float, metavar="MINUTES", help="Power bill that a move of all work costs. [0]")
+@click.option("--temperature", "temperature_max_c", type=float, metavar="C", help="No machine is woken above it.")
+@click.option(
+    "--may-sleep", "sleep_groups", multiple=True, metavar="GROUP", help="Fleet group that may rest ('-': none)."
+)
+@click.option(
+    "--learn-drift", "learn_days", type=int, metavar="DAYS", help="Days that a coin's drift is learned from. [0]"
+)
+@click.option("--sell-as", metavar="ACCOUNT", help="Whose machines may be sold on the own market ('-': nobody's).")
+@click.option(
+    "--sell-floor", "sell_floor_usd_ph_day", type=float, metavar="USD", help="Least to sell for, a PH/s and day."
+)
 @click.option("--play-worth/--no-play-worth", "is_play_worth", default=None, help="Value test coins like real ones.")
 @pass_terminal
 def set_(terminal: Terminal, /, algorithm: str, fees: tuple[str, ...], **flags: Any) -> None:  # noqa: ANN401
     """Set the autopilot of one algorithm; what you do not name stays as it was.
 
-    Example: hw autopilot set sha256d --mode live --step 10
+    Example: hw autopilot set sha256d --mode live --step 10 --may-sleep cellar
     """
-    settings = {"algorithm": algorithm} | {name: value for name, value in flags.items() if value is not None}
+    settings = {"algorithm": algorithm} | {name: value for name, value in flags.items() if value not in (None, ())}
     if fees:
         settings["fees_percent"] = dict(map(_read_fee, fees))
+    if settings.get("sleep_groups") == (NOBODY,):
+        settings["sleep_groups"] = ()
+    if settings.get("sell_as") == NOBODY:
+        settings["sell_as"] = ""
     folder = terminal.load_config().data_dir
     state = run_async(ask_process(folder, "autopilot-set", settings=settings))
     if terminal.is_json:
@@ -165,42 +179,29 @@ def apply(terminal: Terminal, number: int) -> None:
 
 @autopilot.command()
 @click.option("--days", type=click.IntRange(1, 365), default=1, show_default=True, help="How many days back.")
+@click.option("--algorithm", default="", metavar="NAME", help="Only those of one algorithm.")
 @pass_terminal
-def decisions(terminal: Terminal, days: int) -> None:
-    """List decisions, newest first, and what following them was expected to change.
+def decisions(terminal: Terminal, days: int, algorithm: str) -> None:
+    """List decisions, newest first: what each expected of its time, and what the shares of that time were worth.
 
     Example: hw autopilot decisions --days 7
     """
 
     def ask(connection: "Connection") -> list[dict[str, Any]]:
-        from hashwright.runtime.autopilot import document_of
+        from hashwright.runtime import autopilot_views as views
         from hashwright.store import decisions as rows
 
-        newest = rows.newest(connection)
+        newest = [row for row in rows.newest(connection) if algorithm in ("", row.algorithm)]
         since = newest[0].at_ms - days * DAY_MS if newest else 0
-        return [document_of(row) for row in newest if row.at_ms >= since]
-
-    from hashwright.cli.overview import time_text
+        shown = [row for row in newest if row.at_ms >= since]
+        found = views.outcomes_of(connection, shown)
+        return [views.document_of(row, found.get(row.id)) for row in shown]
 
     found = read_books(terminal, ask)
     if terminal.is_json:
         terminal.document({"decisions": found})
         return
-    cells = tuple(
-        (
-            str(it["number"]),
-            time_text(it["at_ms"])[:16].replace("T", " "),
-            it["algorithm"],
-            WORDS[it["state"]],
-            _gain(it["thought"]),
-            it["note"],
-        )
-        for it in found
-    )
-    heads = ("number", "at (UTC)", "algorithm", "what became of it", "USD a day (estimated)", "")
-    terminal.table(Table(heads=heads, rows=cells, empty="No decision is kept. hw autopilot set sha256d"))
-    if found:
-        terminal.note("See what one knew and why: hw autopilot explain NUMBER")
+    show_decisions(terminal, found)
 
 
 @autopilot.command()
@@ -214,46 +215,29 @@ def explain(terminal: Terminal, which: str, algorithm: str) -> None:
 
     Example: hw autopilot explain 12
     """
-
-    def ask(connection: "Connection") -> dict[str, Any]:
-        return explained(connection, which, algorithm)
-
-    found = read_books(terminal, ask)
+    found = explained(terminal, which, algorithm)
     if terminal.is_json:
         terminal.document(found)
-        return
-    show_decision(terminal, found)
-    if found["is_repeated"] is None:
-        terminal.note("There was no thought to think again.")
-    elif found["is_repeated"]:
-        terminal.tick("ok", "Thought again from what it knew: the same answer.")
     else:
-        terminal.tick("failed", "Thought again from what it knew, the answer differs: the program has changed since.")
+        show_explained(terminal, found)
 
 
-def explained(connection: "Connection", which: str, algorithm: str) -> dict[str, Any]:
+def explained(terminal: Terminal, which: str, algorithm: str) -> dict[str, Any]:
     """Return a kept decision with its thought repeated.
 
     Raises:
         OperatorError: there is none of that number or time (HW-774).
     """
-    import msgspec
+    number = int(which) if which.isdecimal() else None
+    at_ms = _moment(which) if number is None else 0
 
-    from hashwright.planner.autopilot import Seen, think
-    from hashwright.runtime.autopilot import document_of
-    from hashwright.store import decisions as rows
+    def ask(connection: "Connection") -> dict[str, Any]:
+        from hashwright.runtime import autopilot_views as views
 
-    row = rows.numbered(connection, int(which)) if which.isdecimal() else rows.at(connection, algorithm, _moment(which))
-    if row is None:
-        error = OperatorError(f"No decision of {algorithm} is kept for {which}.", code="HW-774")
-        error.exit_code = EXIT_NOTHING
-        raise error
-    document = document_of(row)
-    is_repeated = None
-    if document["thought"] is not None:
-        again = think(msgspec.json.decode(row.seen, type=Seen))
-        is_repeated = msgspec.json.decode(msgspec.json.encode(again)) == document["thought"]
-    return document | {"is_repeated": is_repeated}
+        return views.explained(connection, views.found_row(connection, number, algorithm=algorithm, at_ms=at_ms))
+
+    found: dict[str, Any] = read_books(terminal, ask)
+    return found
 
 
 def _moment(text: str) -> int:
@@ -264,38 +248,38 @@ def _moment(text: str) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
-def show_decision(terminal: Terminal, document: dict[str, Any]) -> None:
-    """Show a decision: loss first, then what each way is worth, then why."""
-    seen, thought = document["seen"], document["thought"]
-    power = seen["efficiency_j_th"] * seen["hashrate_hs"] / 1e15 * 24 * seen["power_price_usd_kwh"]
-    if thought is not None and thought["is_loss"]:
-        best = max(thought["worth"].values())
-        terminal.line(
-            f"MINING LOSES {power - best:,.2f} USD a day (estimated): the best way earns {best:,.2f},"
-            f" power costs {power:,.2f}."
-        )
-    worth = {} if thought is None else thought["worth"]
-    parts = {} if thought is None else thought["parts"]
-    cells = tuple(
-        (
-            way["destination"],
-            way["coin"] or "unknown",
-            "unknown" if way["destination"] not in worth else f"{worth[way['destination']]:,.2f}",
-            f"{seen['held'].get(way['destination'], 0.0):.1%}",
-            f"{parts[way['destination']] / 100:.1f} %" if way["destination"] in parts else "-",
-            way["price_source"] or "no price",
-        )
-        for way in seen["ways"]
-    )
-    heads = ("destination", "coin", "USD a day with all work (estimated)", "has now", "should have", "price")
-    right = frozenset(heads[2:5])
-    terminal.table(Table(heads=heads, rows=cells, right=right, empty="There is no destination of this algorithm."))
-    terminal.line(f"Decision {document['number']}: {WORDS[document['state']]}. {document['note']}")
-    for line in () if thought is None else (*thought["reasons"], *thought["left_out"]):
-        terminal.note(line)
+@autopilot.command()
+@pass_terminal
+def learned(terminal: Terminal) -> None:
+    """Show how much of what was expected became real: by pool, by forecast, by machine and by day.
+
+    The factors multiply what is expected of each destination; docs/autopilot.md has the formula.
+
+    Example: hw autopilot learned
+    """
+    import time
+
+    folder, now = terminal.load_config().data_dir, int(time.time() * 1000)
+    try:
+        found = run_async(ask_process(folder, "autopilot-learned"))["autopilots"]
+    except Unavailable:
+        terminal.note("Nothing runs here; this is from the database.")
+        found = _learned_offline(terminal, now)
+    if terminal.is_json:
+        terminal.document({"autopilots": found})
+    else:
+        show_learned(terminal, found)
 
 
-def _gain(thought: dict[str, Any] | None) -> str:
-    if thought is None or not thought["parts"]:
-        return "-"
-    return f"{thought['expected_usd_day'] - thought['held_usd_day']:+,.2f}"
+def _learned_offline(terminal: Terminal, now: int) -> list[dict[str, Any]]:
+    """Learn from the database alone, while nothing runs."""
+    from hashwright.runtime.autopilot_settings import KIND
+    from hashwright.runtime.autopilot_views import learned_of_all
+    from hashwright.runtime.opening import open_store
+
+    store = open_store(terminal.load_config().data_dir, readonly=True)
+    try:
+        stored = store.settings(KIND)
+        return store.read_books(lambda connection: learned_of_all(connection, stored, now=now))
+    finally:
+        store.close()

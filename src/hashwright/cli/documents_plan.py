@@ -75,7 +75,7 @@ class SpreadDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, f
 
 
 class PlanDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """`hw plan --json`; `hw plan --explain` shows such a document again."""
+    """`hw plan --json`."""
 
     verdict: list[str]
     loses: bool
@@ -112,6 +112,14 @@ class PlanDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     what_if: str
     facts: list[FactDocument]
     findings: list[FindingDocument]
+
+
+class ExplainDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """`hw plan --explain TIME --json`: what was planned and decided by then."""
+
+    plan: PlanDocument | None
+    decisions: list[dict[str, object]]
+    """The last decision of each autopilot by then, as `hw autopilot explain --json` gives it."""
 
 
 class RunDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -242,6 +250,7 @@ class AuditDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fr
 
 DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "hw plan": PlanDocument,
+    "hw plan --explain": ExplainDocument,
     "hw backtest": BacktestDocument,
     "hw compare": CompareDocument,
     "hw audit": AuditDocument,

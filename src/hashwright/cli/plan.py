@@ -45,7 +45,9 @@ PARTS = {"energy": "energy:energy"}
 @click.option("--price-drift", metavar="PERCENT", help="Drift of prices a year, such as +20%; default 0.")
 @click.option("--growth", metavar="FACTOR", help="Growth of difficulty a year, such as 2x; default: as the past says.")
 @click.option("--what-if", "changes", multiple=True, metavar="CHANGE", help="price=+20%, difficulty=-10%, power=0.10.")
-@click.option("--explain", "explain", metavar="TIME", help="Show the plan of a time again: now, 14:00, 2026-11-28.")
+@click.option(
+    "--explain", "explain", metavar="TIME", help="Show what was planned and decided by then: now, 14:00, 2026-11-28."
+)
 @click.option(
     "--scenarios", type=click.IntRange(100, 20_000), default=2000, show_default=True, help="How many are drawn."
 )
@@ -68,8 +70,9 @@ def plan(context: click.Context, terminal: Terminal, /, **given: Any) -> None:  
     import msgspec
 
     if given["explain"]:
-        document = _stored(terminal, given["explain"])
-        show(terminal, document)
+        from hashwright.cli.plan_explain import explain
+
+        explain(terminal, given["explain"], now_ms=market.now_ms(), stored=_stored, show=show)
         return
     asked = Asked(terminal, given)
     document = asked.document()

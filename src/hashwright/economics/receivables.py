@@ -6,7 +6,8 @@ credited beside what our accepted work was worth.
 
 A factor near 1 is honest. A pool that pays by luck (PPLNS) swings around it, which is why little evidence moves it
 little: it is (credited + k * prior) / (expected + k * prior), older days counting less by half every `HALF_LIFE_DAYS`,
-with a prior of `PRIOR_DAYS` average days at 1.
+with a prior of `PRIOR_DAYS` average days at 1. An average day is one of 24 hours of evidence: a first hour without a
+credit moves the factor by two percent.
 """
 
 from collections.abc import Sequence
@@ -26,11 +27,15 @@ Exposure = Literal["none", "within", "over"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayOfUpstream:
-    """One day at an upstream [minor units]: what our accepted work was worth, and what the upstream credited."""
+    """One day at an upstream [minor units]: what our accepted work was worth, and what the upstream credited.
+
+    `hours` is the time between the readings that it is made of.
+    """
 
     age_days: int
     expected: int
     credited: int
+    hours: float = 24.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +59,7 @@ def realisation(days: Sequence[DayOfUpstream]) -> Realisation:
     expected, credited = sum(it.expected for it in known), sum(it.credited for it in known)
     if not expected:
         return Realisation(factor=1.0, days=0, expected=expected, credited=credited)
-    prior = Fraction(expected * PRIOR_DAYS, len(known))
+    prior = Fraction(expected * PRIOR_DAYS) * 24 / max(Fraction(sum(it.hours for it in known)), Fraction(1, 60))
     weights = [Fraction(1 / 2 ** (it.age_days / HALF_LIFE_DAYS)) for it in known]
     top = sum((it.credited * weight for it, weight in zip(known, weights, strict=True)), prior)
     bottom = sum((it.expected * weight for it, weight in zip(known, weights, strict=True)), prior)

@@ -9,6 +9,7 @@ each day, nothing at all, the power money put into the coin, and the bound that 
 programme that knew all days (Viterbi's recursion, moves paid).
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashwright.economics.hold import SELL_EVERY, HoldRules, sold_part
-from hashwright.planner.decide import DEFAULT_RULES, Decision, FloatArray, Policy, Rules, Snapshot, decide
+from hashwright.planner.decide import (
+    DEFAULT_RULES,
+    NO_PAST,
+    Decision,
+    FloatArray,
+    Past,
+    Policy,
+    Rules,
+    Snapshot,
+    decide,
+)
 from hashwright.planner.history import History
 from hashwright.planner.series import DAY_MS
 
@@ -40,6 +51,8 @@ class Run:
     hours_off: float
     weights: FloatArray
     decisions: tuple[Decision, ...] = ()
+    past: Past = NO_PAST
+    """What the day after would have to know of these."""
 
     @property
     def total_usd(self) -> float:
@@ -88,8 +101,10 @@ def walk(
     moved = np.zeros(days)
     moves = 0
     decisions = []
+    past = NO_PAST
     for day in range(WARM_UP_DAYS, days):
-        decision = decide(snapshot_at(history, day, held, rules), policy)
+        decision = decide(snapshot_at(history, day, held, rules, past=past), policy)
+        past = past.after(decision)
         moves += sum(reason.verdict == "moved" for reason in decision.reasons)
         moved[day] = decision.moved_usd
         held = decision.weights
@@ -97,10 +112,11 @@ def walk(
         decisions.append(decision)
         if progress is not None and day % 50 == 0:
             progress(day / days)
-    return _run(history, weights, moved, (name, policy.title), hold=hold, moves=moves, decisions=tuple(decisions))
+    run = _run(history, weights, moved, (name, policy.title), hold=hold, moves=moves, decisions=tuple(decisions))
+    return dataclasses.replace(run, past=past)
 
 
-def snapshot_at(history: History, day: int, held: FloatArray, rules: Rules) -> Snapshot:
+def snapshot_at(history: History, day: int, held: FloatArray, rules: Rules, *, past: Past = NO_PAST) -> Snapshot:
     """Return what was known on the morning of a day: all days before it."""
     return Snapshot(
         now_ms=(history.first_day + day) * DAY_MS,
@@ -108,6 +124,7 @@ def snapshot_at(history: History, day: int, held: FloatArray, rules: Rules) -> S
         revenue_usd_day=history.revenue_usd_day[:day],
         held=held,
         rules=rules,
+        past=past,
     )
 
 
@@ -281,8 +298,9 @@ def look_ahead(
     for cut in cuts:
         again = np.empty((cut + 1, len(history.layout.ways)))
         short = history.cut(cut)
-        again[:cut] = walk(short, policy, name=name, rules=rules).weights
-        again[cut] = decide(snapshot_at(short, cut, again[cut - 1], rules), policy).weights
+        walked = walk(short, policy, name=name, rules=rules)
+        again[:cut] = walked.weights
+        again[cut] = decide(snapshot_at(short, cut, again[cut - 1], rules, past=walked.past), policy).weights
         changed = np.flatnonzero((whole.weights[: cut + 1] != again).any(axis=1))
         if len(changed):
             found.append(LookAhead(policy=name, cut=cut, day=history.first_day + int(changed[0])))

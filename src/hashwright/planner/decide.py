@@ -6,21 +6,26 @@ snapshot gives the same decision, which is how a backtest can be believed and a 
 A policy proposes; this file judges each proposed move, group by group, by one rule for all policies: move only if the
 expected gain over the holding time exceeds the cost of moving and a margin; and never more than `step_cap` of a group
 at once, because everybody who jumps at the best price at once ends it (Bissias, Levine, Thibodeau 2019).
+
+The owner's limits are judged here as well, so that a backtest rests and saves as the live autopilot does: a group that
+moved stays for `dwell_ms`, and moves cost at most `budget_usd_day` in a day. `Decision.bound` names those that bind.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hashwright.economics.realised import DRIFT_MAX, PRIOR_PAIRS
 from hashwright.planner.series import DAY_MS
 
 FloatArray: TypeAlias = NDArray[np.float64]
-WayKind = Literal["mine", "idle"]
-Verdict = Literal["moved", "stays", "too-little-gain", "no-better"]
+WayKind = Literal["mine", "sell", "idle"]
+Verdict = Literal["moved", "stays", "too-little-gain", "no-better", "rests", "no-budget"]
 ALIKE: Final = 1e-9
+NO_LIMIT: Final = float("inf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +41,8 @@ class Way:
     """Power, while the whole group does this."""
     move_usd: float = 0.0
     """What moving the whole group here costs: lost minutes, warm-up, wear."""
+    width: float = 1.0
+    """The largest part of the group that it takes: an order on a market wants so much and no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,9 @@ class Layout:
     ways: tuple[Way, ...]
     costs: FloatArray = field(init=False)
     moves: FloatArray = field(init=False)
+    widths: FloatArray = field(init=False)
+    is_wide: bool = field(init=False)
+    """Every way takes a whole group."""
     idle: NDArray[np.bool_] = field(init=False)
     groups: tuple[tuple[str, NDArray[np.intp]], ...] = field(init=False)
 
@@ -52,6 +62,8 @@ class Layout:
         put = object.__setattr__
         put(self, "costs", np.array([way.cost_usd_day for way in self.ways], np.float64))
         put(self, "moves", np.array([way.move_usd for way in self.ways], np.float64))
+        put(self, "widths", np.array([way.width for way in self.ways], np.float64))
+        put(self, "is_wide", all(way.width >= 1 for way in self.ways))
         put(self, "idle", np.array([way.kind == "idle" for way in self.ways]))
         names = dict.fromkeys(way.group for way in self.ways)
         place = [(name, np.array([i for i, way in enumerate(self.ways) if way.group == name])) for name in names]
@@ -72,9 +84,38 @@ class Rules:
     """The largest part of a group that moves in one step."""
     venue_caps: tuple[tuple[str, float], ...] = ()
     risk: float = 0.5
+    dwell_ms: int = 0
+    """How long a group stays as it was put."""
+    budget_usd_day: float = NO_LIMIT
+    """What moves may cost within any 24 hours."""
+    learn_days: int = 0
+    """From how many days the drift of each way's worth is learned (`economics.realised`); 0: it is expected to stay."""
 
 
 DEFAULT_RULES: Final = Rules()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What was done before: when each group moved last [ms], and what moves of the last day cost, with their times."""
+
+    changed_ms: Mapping[str, int] = field(default_factory=dict)
+    spent: tuple[tuple[int, float], ...] = ()
+
+    def spent_usd(self, now_ms: int) -> float:
+        """Return what moves of the last 24 hours cost."""
+        return sum(usd for at_ms, usd in self.spent if at_ms > now_ms - DAY_MS)
+
+    def after(self, decision: "Decision") -> "Past":
+        """Return the same with a decision that was carried out."""
+        now_ms = decision.now_ms
+        moved = {reason.group: now_ms for reason in decision.reasons if reason.verdict == "moved"}
+        kept = tuple(it for it in self.spent if it[0] > now_ms - DAY_MS)
+        spent = ((now_ms, decision.moved_usd),) if decision.moved_usd else ()
+        return Past(changed_ms={**self.changed_ms, **moved}, spent=(*kept, *spent))
+
+
+NO_PAST: Final = Past()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +132,7 @@ class Snapshot:
     rules: Rules = DEFAULT_RULES
     scenarios_usd: FloatArray | None = None
     """Where a plan has drawn them: what each way earns over the horizon in each scenario, (scenarios, ways)."""
+    past: Past = NO_PAST
 
     @property
     def newest(self) -> FloatArray:
@@ -157,6 +199,10 @@ class Reason:
                 )
             case "no-better":
                 return f"{self.group}: stays at {held}; nothing is expected to give more"
+            case "rests":
+                return f"{self.group}: stays at {held} for now; {wanted} would gain {self.gain_usd:.2f} USD"
+            case "no-budget":
+                return f"{self.group}: stays at {held}; the day's budget for moves is spent"
             case "stays":
                 return f"{self.group}: stays at {held}"
 
@@ -172,6 +218,10 @@ class Decision:
     moved_usd: float
     expected_usd_day: float
     """Expected profit after power."""
+    profit_usd_day: FloatArray
+    """What the policy expects each way to leave a day, if the whole group does it."""
+    bound: tuple[str, ...] = ()
+    """The owner's limits that held it back, in words."""
 
 
 def decide(snapshot: Snapshot, policy: Policy) -> Decision:
@@ -181,10 +231,16 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         ValueError: the policy's weights are no shares of each group.
     """
     layout, rules = snapshot.layout, snapshot.rules
+    if rules.learn_days:
+        rows = snapshot.revenue_usd_day.copy()
+        rows[-1] *= drift_factors(snapshot)
+        snapshot = replace(snapshot, revenue_usd_day=rows)
     proposal = policy.propose(snapshot)
     profit = proposal.expected_usd_day - layout.costs
     weights = snapshot.held.copy()
-    reasons = []
+    reasons: list[Reason] = []
+    bound: list[str] = []
+    left_usd = rules.budget_usd_day - snapshot.past.spent_usd(snapshot.now_ms)
     for group, places in layout.groups:
         wanted, held = proposal.weights[places], snapshot.held[places]
         if abs(wanted.sum() - 1) > 1e-6 or wanted.min() < -ALIKE:
@@ -198,8 +254,10 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         pays = proposal.is_forced or gain > cost + rules.margin_usd
         verdict: Verdict = "moved" if pays else "too-little-gain" if gain > 0 else "no-better"
         if pays:
-            part = min(1.0, rules.step_cap / max(float(np.clip(step, 0, None).sum()), ALIKE))
+            part, verdict, words = _allowed(snapshot, group, float(np.clip(step, 0, None).sum()), cost, left_usd)
             weights[places] = held + part * step
+            left_usd -= part * cost
+            bound += [f"{group}: {words}"] if words else []
         reasons.append(_reason(layout, group, places, wanted, held, profit, (verdict, gain, cost)))
     moved = float(np.clip(weights - snapshot.held, 0, None) @ layout.moves)
     return Decision(
@@ -209,7 +267,41 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         reasons=tuple(reasons),
         moved_usd=moved,
         expected_usd_day=float(weights @ profit),
+        profit_usd_day=profit,
+        bound=tuple(bound),
     )
+
+
+def drift_factors(snapshot: Snapshot) -> FloatArray:
+    """Return what to multiply the newest worth of each way with for its mean over the holding time.
+
+    The same as `economics.realised.forecast_error` and its factor, for all ways at once.
+    """
+    rows = snapshot.revenue_usd_day[-snapshot.rules.learn_days - 1 :]
+    known = np.where(rows > 0, rows, np.nan)
+    steps = np.diff(np.log(known), axis=0)
+    pairs = np.isfinite(steps).sum(axis=0)
+    bias = np.nansum(steps, axis=0) / (pairs + PRIOR_PAIRS)
+    factors: FloatArray = np.exp(np.clip(bias * snapshot.rules.hold_days / 2, -DRIFT_MAX, DRIFT_MAX))
+    return factors
+
+
+def _allowed(
+    snapshot: Snapshot, group: str, moving: float, cost_usd: float, left_usd: float
+) -> tuple[float, Verdict, str]:
+    """Return which part of a wished move the owner's limits allow now, and which limit holds it back."""
+    rules, now_ms = snapshot.rules, snapshot.now_ms
+    changed_ms = snapshot.past.changed_ms.get(group)
+    if changed_ms is not None and now_ms - changed_ms < rules.dwell_ms:
+        left_s = (changed_ms + rules.dwell_ms - now_ms) / 1000
+        return 0.0, "rests", f"the last change stays for another {left_s:.0f} s"
+    part, words = 1.0, ""
+    if moving > rules.step_cap + ALIKE:
+        part, words = rules.step_cap / moving, f"at most {rules.step_cap:.0%} of all work moves in one step"
+    if part * cost_usd > left_usd:
+        part = max(left_usd, 0.0) / cost_usd
+        words = f"moves may cost {rules.budget_usd_day:.2f} USD a day, {max(left_usd, 0.0):.2f} of it are left"
+    return (part, "moved", words) if part > ALIKE else (0.0, "no-budget", words)
 
 
 def _reason(  # noqa: PLR0913 (one line of arithmetic, once)
@@ -240,12 +332,23 @@ def _reason(  # noqa: PLR0913 (one line of arithmetic, once)
 
 
 def best_of_groups(layout: Layout, value: FloatArray, *, may_idle: bool = True) -> FloatArray:
-    """Return weights that give each group its best way; without `may_idle`, its best way of mining."""
+    """Return weights that give each group its best way, up to its width; without `may_idle`, its best of mining."""
     usable = value if may_idle else np.where(layout.idle, -np.inf, value)
     weights = np.zeros(len(value))
     for _, places in layout.groups:
-        weights[places[int(usable[places].argmax())]] = 1.0
+        if layout.is_wide:
+            weights[places[int(usable[places].argmax())]] = 1.0
+        else:
+            _fill(weights, places[np.argsort(-usable[places], kind="stable")], layout.widths)
     return weights
+
+
+def _fill(weights: FloatArray, best_first: NDArray[np.intp], widths: FloatArray) -> None:
+    """Give the best way as much of the group as it takes, and the next one what is left."""
+    left = 1.0
+    for place in best_first:
+        weights[place] = min(left, float(widths[place]))
+        left -= float(weights[place])
 
 
 def mean_of_days(rows: FloatArray, days: int) -> FloatArray:

@@ -1,17 +1,18 @@
 """The autopilot in the running program: every few minutes observe, decide, keep, and act as far as its owner lets it.
 
-    observe   what each destination's newest job is worth, prices with their age, the route, the work of the last hour
+    observe   what each destination's newest job is worth, prices with their age, the route, orders, the work of late
     decide    `planner.autopilot.think`, in a process of its own: whatever it does, no machine waits for it
     keep      what was seen, what was thought and what became of it: one row, which never changes
     act       dry-run: nothing. advise: a person is asked. live: the route is set, within the owner's limits
+    learn     what became of the decision before, now that its time is over
 
-A turn that cannot be thought changes nothing and says so (HW-770). A pause stops all of them at once: the kill switch.
+A turn comes by the clock, or early, when something changed that it rests on (`autopilot_signs`). A turn that cannot be
+thought changes nothing and says so (HW-770). A pause stops all of them at once: the kill switch.
 """
 
 import asyncio
 import contextlib
 import multiprocessing
-from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -19,23 +20,31 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from hashwright.errors import HashwrightError, OperatorError, StaleInput
-from hashwright.planner.autopilot import POINTS, Seen, Thought, think
-from hashwright.runtime import route_commands
+from hashwright.planner.autopilot import Seen, State, Thought, became, paper_after, think
+from hashwright.runtime.autopilot_acts import AUTHOR, carry_out, let_rest
+from hashwright.runtime.autopilot_claims import claims_of
+from hashwright.runtime.autopilot_learning import close_span
 from hashwright.runtime.autopilot_settings import KIND, AutopilotSettings, parse_autopilot
-from hashwright.runtime.autopilot_sight import look
+from hashwright.runtime.autopilot_sight import DAY_MS, Memory, look
+from hashwright.runtime.autopilot_signs import EarlyTurns, PriceFile, signs_of
 from hashwright.runtime.payouts import LiveBooks
-from hashwright.runtime.route_settings import ROUTE_KIND
 from hashwright.signals import Alert
-from hashwright.store import decisions
+from hashwright.store import decisions, outcomes
+from hashwright.store.connection import Connection
 from hashwright.store.decisions import DecisionRow
 
 if TYPE_CHECKING:
     from hashwright.runtime.wiring import Hashwright
 
 THINK_S: Final = 30.0
-AUTHOR: Final = "autopilot"
-ALIKE_POINTS: Final = 50
-"""A route that differs by less than half a percent is the same route."""
+CHECK_S: Final = 1.0
+"""How often it is looked whether something changed."""
+RECOVERED: Final = {
+    "HW-770": ("HW-775", "Decisions are made again."),
+    "HW-772": ("HW-778", "Mining earns more than its power again."),
+    "HW-776": ("HW-777", "Every price is fresh again."),
+}
+"""What is told when the trouble of a code is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,81 +97,133 @@ class Thinker:
 class AutopilotService:
     """Turns for one algorithm, for as long as the program runs."""
 
-    def __init__(self, app: "Hashwright", settings: AutopilotSettings, thinker: Thinker) -> None:
+    def __init__(
+        self, app: "Hashwright", settings: AutopilotSettings, thinker: Thinker, *, memory: Memory | None = None
+    ) -> None:
         self.settings = settings
         self.problem = ""
         self.last: Turn | None = None
+        self.memory = memory
+        self.early = EarlyTurns()
         self._app = app
         self._thinker = thinker
-        self._told: set[str] = set()
-        self._changed_at = -(10**15)
+        self._told: dict[str, str] = {}
+        self._prices = PriceFile(app.config.data_dir)
         self._turn = asyncio.Lock()
 
-    async def run(self) -> None:
-        """Take a turn every few minutes, for ever."""
-        while True:
-            await self.turn()
-            await asyncio.sleep(self.settings.every_s)
+    def follow(self, before: "AutopilotService") -> None:
+        """Take over what a service with other settings knew: what it told, and where its paper route stood.
 
-    async def turn(self) -> Turn | None:
+        The owner's word frees it from the rest after a change; what was spent today stays spent.
+        """
+        self._told = before._told
+        self.last = before.last
+        if before.memory is not None and before.settings.mode == self.settings.mode:
+            self.memory = replace(before.memory, changed_ms=None)
+
+    async def run(self) -> None:
+        """Take a turn every few minutes, or when something changed, for ever."""
+        cause = "the start"
+        while True:
+            await self.turn(cause)
+            cause = await self._next_cause()
+
+    async def _next_cause(self) -> str:
+        """Wait for the next turn, and say why it is due."""
+        began = self._app.clock.monotonic()
+        while True:
+            left_s = began + self.settings.every_s - self._app.clock.monotonic()
+            if left_s <= 0:
+                return "the clock"
+            await asyncio.sleep(min(CHECK_S, left_s))
+            cause = "" if self.settings.is_paused else self._early_cause()
+            if cause:
+                return cause
+
+    def _early_cause(self) -> str:
+        signs = signs_of(self._app, self.settings, self._prices)
+        return self.early.cause(signs, now=self._app.clock.now())
+
+    async def turn(self, cause: str = "a person") -> Turn | None:
         """Take one turn; None while it is paused."""
         async with self._turn:
             if self.settings.is_paused:
                 return None
-            seen = await look(self._app, self.settings)
+            memory = await self._remembered()
+            signs = signs_of(self._app, self.settings, self._prices)
+            seen = await look(self._app, self.settings, memory, cause=cause)
+            self.early.took(signs, now=seen.at_ms)
             try:
                 thought = await self._thinker.think(seen)
             except StaleInput as error:
                 self.problem = error.message
-                self._tell(
-                    "HW-770", is_so=True, text=f"{self.settings.algorithm}: {error.message} Nothing was changed."
-                )
+                words = f"{self.settings.algorithm}: {error.message} Nothing was changed."
+                self._tell("HW-770", is_so=True, text=words)
                 return await self._keep(seen, None, "failed", error.message)
             self.problem = ""
-            self._tell("HW-770", is_so=False)
-            self._tell("HW-772", is_so=thought.is_loss, text=_loss_text(seen, thought))
-            return await self._act(seen, thought)
+            self._tell_all(seen, thought)
+            return await self._act(seen, thought, memory)
 
     async def apply(self, row: DecisionRow) -> None:
-        """Set the route that a kept decision asked for.
+        """Do what a kept decision asked for.
 
         Raises:
             OperatorError: it asks for nothing.
         """
-        thought = msgspec.json.decode(row.thought, type=Thought)
-        if not thought.parts:
+        thought = msgspec.json.decode(row.thought, type=Thought | None)
+        if thought is None or not thought.parts:
             raise OperatorError(f"Decision {row.id} changes nothing.", code="HW-774")
-        await self._set_route(thought)
-        seen = msgspec.json.decode(row.seen, type=Seen)
-        await self._keep(seen, thought, "applied", f"decision {row.id}, by hand")
+        async with self._turn:
+            seen = msgspec.structs.replace(msgspec.json.decode(row.seen, type=Seen), at_ms=self._app.clock.now())
+            await carry_out(self._app, self.settings, seen, thought)
+            self._moved(await self._remembered(), seen, thought)
+            await self._keep(seen, thought, "applied", f"decision {row.id}, by hand")
 
-    async def _act(self, seen: Seen, thought: Thought) -> Turn:
-        if not thought.parts or _alike(thought.parts, seen.held):
-            return await self._keep(seen, thought, "kept", thought.why if not thought.parts else "the route is good")
-        left_s = self.settings.dwell_s - (seen.at_ms - self._changed_at) / 1000
-        match self.settings.mode:
-            case "dry-run":
-                return await self._keep(seen, thought, "rehearsed", "DRY RUN: nothing was changed")
-            case "advise":
-                turn = await self._keep(seen, thought, "asked", "a person is asked")
-                self._tell("HW-773", is_so=True, text=f"hw autopilot apply {turn.row.id}: {_gain_text(thought)}")
-                return turn
-            case "live" if left_s > 0:
-                return await self._keep(seen, thought, "kept", f"the last change stays for another {left_s:.0f} s")
-            case "live":
-                await self._set_route(thought)
-                self._changed_at = seen.at_ms
-                return await self._keep(seen, thought, "applied", _gain_text(thought))
+    async def _remembered(self) -> Memory:
+        """Return the memory; after a start it is read from the decisions of this mode."""
+        if self.memory is None:
+            memory, settings, now = Memory(), self.settings, self._app.clock.now()
 
-    async def _set_route(self, thought: Thought) -> None:
-        """Set the parts; fall-backs and the safe destination stay as the owner set them."""
-        before = self._app.store.settings(ROUTE_KIND).get(self.settings.algorithm, {})
-        targets = [f"{name}={part}" for name, part in sorted(thought.parts.items())]
-        raw = {"algorithm": self.settings.algorithm, "targets": targets, "author": AUTHOR}
-        kept = {name: before[name] for name in ("fallbacks", "safe") if name in before}
-        await route_commands.change_route(self._app, raw | kept)
+            def ask(connection: Connection) -> tuple[list[DecisionRow], DecisionRow | None]:
+                acted = decisions.acted(connection, settings.algorithm, settings.mode, now - DAY_MS)
+                return acted, decisions.at(connection, settings.algorithm, now)
 
-    async def _keep(self, seen: Seen, thought: Thought | None, state: str, note: str) -> Turn:
+            acted, last = await LiveBooks(self._app).read(ask)
+            for row in acted:
+                memory.changed_ms = row.at_ms
+                memory.moves.append((row.at_ms, msgspec.json.decode(row.thought, type=Thought).moved_usd))
+            if last is not None and last.mode == settings.mode == "dry-run" and last.thought != "null":
+                seen = msgspec.json.decode(last.seen, type=Seen)
+                memory.paper = paper_after(seen, msgspec.json.decode(last.thought, type=Thought))
+            self.memory = memory
+        return self.memory
+
+    async def _act(self, seen: Seen, thought: Thought, memory: Memory) -> Turn:
+        mode = self.settings.mode
+        state, note = became(seen, thought, mode)
+        done = ""
+        if state == "applied":
+            done = await carry_out(self._app, self.settings, seen, thought)
+        elif mode == "live":
+            done = let_rest(self._app, self.settings, thought)  # it runs out where nobody says it again
+        if state in ("applied", "rehearsed"):
+            self._moved(memory, seen, thought)
+        if mode == "dry-run":
+            memory.paper = paper_after(seen, thought)
+        turn = await self._keep(seen, thought, state, f"{note}; {done}" if done else note)
+        wanted = f"{sorted(thought.parts.items())}" if state == "asked" else ""
+        if wanted and self._told.get("HW-773") != wanted:
+            gain = f"expected {thought.gain_usd_day:+.2f} USD a day beside what is done"
+            self._warn("HW-773", f"hw autopilot apply {turn.row.id}: {gain}")
+        self._told["HW-773"] = wanted
+        return turn
+
+    def _moved(self, memory: Memory, seen: Seen, thought: Thought) -> None:
+        memory.changed_ms = seen.at_ms
+        memory.moves.append((seen.at_ms, thought.moved_usd))
+
+    async def _keep(self, seen: Seen, thought: Thought | None, state: State | str, note: str) -> Turn:
+        """Write the turn, and what became of the one before."""
         row = DecisionRow(
             id=0,
             at_ms=seen.at_ms,
@@ -173,30 +234,49 @@ class AutopilotService:
             thought=msgspec.json.encode(thought).decode(),
             note=note[:500],
         )
-        number = await LiveBooks(self._app).write(lambda connection: decisions.write(connection, row))
-        self.last = Turn(row=replace(row, id=number), thought=thought)
+        books, claims = LiveBooks(self._app), claims_of(self._app, seen.algorithm)
+        before = await books.read(lambda connection: decisions.at(connection, seen.algorithm, seen.at_ms))
+        closed = (
+            None
+            if before is None
+            else await books.read(lambda connection: close_span(connection, before, seen, claims))
+        )
+
+        def write(connection: Connection) -> int:
+            if closed is not None:
+                outcomes.write(connection, closed)
+            return decisions.write(connection, row)
+
+        self.last = Turn(row=replace(row, id=await books.write(write)), thought=thought)
         return self.last
 
+    # ---------------------------------------------------------------- telling
+
+    def _tell_all(self, seen: Seen, thought: Thought) -> None:
+        self._tell("HW-770", is_so=False)
+        if thought.worth:
+            self._tell("HW-772", is_so=thought.is_loss, text=_loss_text(seen, thought))
+        stale = [it for it in thought.left_out if "HW-401" in it or ": no price of" in it]
+        text = f"{seen.algorithm}: nothing is decided by it: {'; '.join(stale)}. hw admin data fetch, or --fetch"
+        self._tell("HW-776", is_so=bool(stale), text=text)
+
     def _tell(self, code: str, *, is_so: bool, text: str = "") -> None:
-        """Tell a person once when something begins."""
-        if is_so and (code not in self._told or code == "HW-773"):
-            self._app.warn(Alert(level="warning", code=code, text=text[:500]))
-        (self._told.add if is_so else self._told.discard)(code)
+        """Tell a person once when something begins, and once when it is over."""
+        if is_so and code not in self._told:
+            self._told[code] = text
+            self._warn(code, text)
+        elif not is_so and self._told.pop(code, None) is not None:
+            over, words = RECOVERED[code]
+            self._app.warn(Alert(level="info", code=over, text=f"{self.settings.algorithm}: {words}"))
 
-
-def _alike(parts: Mapping[str, int], held: Mapping[str, float]) -> bool:
-    names = set(parts) | set(held)
-    return all(abs(parts.get(name, 0) - held.get(name, 0.0) * POINTS) < ALIKE_POINTS for name in names)
-
-
-def _gain_text(thought: Thought) -> str:
-    return f"expected {thought.gain_usd_day:+.2f} USD a day beside the present route"
+    def _warn(self, code: str, text: str) -> None:
+        self._app.warn(Alert(level="warning", code=code, text=text[:500]))
 
 
 def _loss_text(seen: Seen, thought: Thought) -> str:
     best = max(thought.worth.values(), default=0.0)
     return (
-        f"Mining {seen.algorithm} loses {seen.power_usd_day - best:.2f} USD a day: the best way earns {best:.2f},"
+        f"{seen.algorithm}: mining loses {seen.power_usd_day - best:.2f} USD a day: the best way earns {best:.2f},"
         f" power costs {seen.power_usd_day:.2f}."
     )
 
@@ -207,6 +287,9 @@ def _loss_text(seen: Seen, thought: Thought) -> str:
 def start(app: "Hashwright", settings: AutopilotSettings) -> AutopilotService:
     """Start, or start anew, the autopilot of an algorithm."""
     service = AutopilotService(app, settings, app.thinker)
+    before = app.autopilots.get(settings.algorithm)
+    if before is not None:
+        service.follow(before)
     app.autopilots[settings.algorithm] = service
     app.supervisor.start(f"autopilot {settings.algorithm}", service.run)
     return service
@@ -221,77 +304,10 @@ def start_all(app: "Hashwright") -> None:
             app.warn(Alert(level="warning", code="HW-771", text=f"The autopilot of {name} is off: {error}"[:500]))
 
 
-def commands(app: "Hashwright") -> dict[str, Callable[[Mapping[str, Any]], Any]]:
-    """Return the commands of the autopilot for the control socket."""
+def state_of(service: AutopilotService) -> dict[str, Any]:
+    """Return how an autopilot is set, what hinders it, and its last turn."""
+    from hashwright.runtime.autopilot_views import document_of
 
-    async def setup(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        return await _setup(app, arguments["settings"])
-
-    async def pause(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        is_paused = bool(arguments["is_paused"])
-        for name, service in list(app.autopilots.items()):
-            document = msgspec.to_builtins(service.settings) | {"is_paused": is_paused}
-            service.settings = parse_autopilot(document)
-            await _store(app, name, document)
-        power = await app.power.pause(is_paused=is_paused)
-        return {"is_paused": is_paused, "algorithms": sorted(app.autopilots), "power": power}
-
-    async def remove(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        name = str(arguments["algorithm"])
-        _service(app, name)
-        app.supervisor.stop_service(f"autopilot {name}")
-        del app.autopilots[name]
-        await asyncio.wrap_future(app.writer.delete_setting(KIND, name))
-        return {"removed": name}
-
-    async def turn(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        service = _service(app, str(arguments["algorithm"]))
-        await service.turn()
-        return _state(service)
-
-    async def apply(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        number = int(arguments["number"])
-        row = await LiveBooks(app).read(lambda connection: decisions.numbered(connection, number))
-        if row is None:
-            raise OperatorError(f"There is no decision {number}.", code="HW-774")
-        await _service(app, row.algorithm).apply(row)
-        return {"applied": number, "algorithm": row.algorithm}
-
-    async def status(_: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        return [_state(service) for _, service in sorted(app.autopilots.items())]
-
-    return {
-        "autopilot-set": setup,
-        "autopilot-pause": pause,
-        "autopilot-remove": remove,
-        "autopilot-turn": turn,
-        "autopilot-apply": apply,
-        "autopilot-status": status,
-    }
-
-
-async def _setup(app: "Hashwright", raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Set what is named; the rest stays as it was."""
-    before = app.store.settings(KIND).get(str(raw.get("algorithm")), {})
-    document = {**before, **raw}
-    settings = parse_autopilot(document)
-    await _store(app, settings.algorithm, document)
-    return _state(start(app, settings))
-
-
-async def _store(app: "Hashwright", name: str, document: Mapping[str, Any]) -> None:
-    await asyncio.wrap_future(app.writer.put_setting(KIND, name, dict(document), now=app.clock.now()))
-
-
-def _service(app: "Hashwright", name: str) -> AutopilotService:
-    if name not in app.autopilots:
-        raise OperatorError(
-            f"There is no autopilot for {name!r}.", code="HW-771", hint=f"hw autopilot set {name or 'sha256d'}"
-        )
-    return app.autopilots[name]
-
-
-def _state(service: AutopilotService) -> dict[str, Any]:
     last = service.last
     return {
         "settings": msgspec.to_builtins(service.settings) | {"mode": service.settings.mode},
@@ -300,15 +316,4 @@ def _state(service: AutopilotService) -> dict[str, Any]:
     }
 
 
-def document_of(row: DecisionRow) -> dict[str, Any]:
-    """Return a kept turn as a document; money in it is estimated USD a day."""
-    return {
-        "number": row.id,
-        "at_ms": row.at_ms,
-        "algorithm": row.algorithm,
-        "mode": row.mode,
-        "state": row.state,
-        "note": row.note,
-        "seen": msgspec.json.decode(row.seen),
-        "thought": msgspec.json.decode(row.thought),
-    }
+__all__ = ["AUTHOR", "AutopilotService", "Thinker", "Turn", "start", "start_all", "state_of"]

@@ -1,19 +1,20 @@
 """How the autopilot of one algorithm is set, as it is stored: what it may do, and what the owner knows of machines."""
 
+import re
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
 from hashwright import registry
 from hashwright.chain.proof import ALGORITHMS
 from hashwright.errors import ConfigError, Finding
-from hashwright.planner.autopilot import Limits
+from hashwright.planner.autopilot import Limits, Mode
 
 KIND: Final = "autopilot"
-Mode = Literal["dry-run", "advise", "live"]
 EVERY_MIN_S: Final = 10
 EVERY_MAX_S: Final = 86_400
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
 PRICE_MAX_USD_KWH: Final = 2.0
 """Dearer than any household pays: such a number is in cents."""
 
@@ -23,7 +24,9 @@ class AutopilotSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 
     `step_percent` is how much of all work may move in one turn, `dwell_s` how long a change is left alone.
     `fees_percent` are what destinations keep, where no account tells. `is_play_worth` values coins of test networks
-    like real ones, for rehearsals.
+    like real ones, for rehearsals. `budget_usd_day` bounds what moves may cost a day; a move of all work costs
+    `move_minutes` of the power bill. `sleep_groups` are the groups of the fleet that may be put to sleep, and nobody is
+    woken above `temperature_max_c`. Machines of `sell_as` may be sold on the own market, from `sell_floor_usd_ph_day`.
     """
 
     algorithm: str
@@ -41,6 +44,13 @@ class AutopilotSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     fees_percent: dict[str, float] = {}
     is_fetching: bool = False
     is_play_worth: bool = False
+    budget_usd_day: float | None = None
+    move_minutes: float = 0.0
+    temperature_max_c: float | None = None
+    sleep_groups: tuple[str, ...] = ()
+    sell_as: str = ""
+    sell_floor_usd_ph_day: float = 0.0
+    learn_days: int = 0
 
     @property
     def limits(self) -> Limits:
@@ -51,6 +61,12 @@ class AutopilotSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
             hold_days=self.hold_days,
             margin_usd=self.margin_usd,
             price_age_max_ms=self.price_age_max_s * 1000,
+            dwell_ms=self.dwell_s * 1000,
+            budget_usd_day=self.budget_usd_day,
+            move_minutes=self.move_minutes,
+            temperature_max_c=self.temperature_max_c,
+            learn_days=self.learn_days,
+            may_sleep=bool(self.sleep_groups) and self.mode == "live",
         )
 
 
@@ -72,6 +88,11 @@ def parse_autopilot(raw: Mapping[str, Any]) -> AutopilotSettings:
         "margin_usd": (settings.margin_usd, 0, 1e9),
         "efficiency_j_th": (settings.efficiency_j_th, 0, 1e12),
         "price_age_max_s": (settings.price_age_max_s, 60, 30 * 86_400),
+        "budget_usd_day": (settings.budget_usd_day or 0, 0, 1e9),
+        "move_minutes": (settings.move_minutes, 0, 1440),
+        "temperature_max_c": (settings.temperature_max_c or 60, 30, 120),
+        "learn_days": (settings.learn_days, 0, 30),
+        "sell_floor_usd_ph_day": (settings.sell_floor_usd_ph_day, 0, 1e6),
     }
     findings = [
         _finding(name, f"{value} is not between {low} and {high}")
@@ -91,6 +112,9 @@ def parse_autopilot(raw: Mapping[str, Any]) -> AutopilotSettings:
         for name, fee in settings.fees_percent.items()
         if not 0 <= fee < 100
     ]
+    named = [("sleep_groups", it) for it in settings.sleep_groups]
+    named += [("sell_as", settings.sell_as)] if settings.sell_as else []
+    findings += [_finding(name, f"{it[:40]!r} is no name") for name, it in named if not _NAME.fullmatch(it)]
     if findings:
         raise _refusal(findings)
     return settings

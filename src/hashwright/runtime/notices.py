@@ -15,7 +15,10 @@ from typing import Final, Literal
 
 Level = Literal["info", "warning", "critical", "recovered"]
 RANKS: Final[dict[str, int]] = {"info": 0, "warning": 1, "recovered": 1, "critical": 2}
-RECOVERS: Final = {"HW-407": "HW-414", "HW-441": "HW-440", "HW-646": "HW-645", "HW-765": "HW-764"}
+RECOVERS: Final = {
+    "HW-407": "HW-414", "HW-441": "HW-440", "HW-646": "HW-645", "HW-765": "HW-764",
+    "HW-775": "HW-770", "HW-777": "HW-776", "HW-778": "HW-772",
+}  # fmt: skip
 """Which code says that the trouble of another is over."""
 HOLD_MS: Final = 60_000
 TOGETHER: Final = 5

@@ -32,6 +32,8 @@ TICK_S: Final = 5.0
 SEND_S: Final = 60.0
 ALERTS_AT_ONCE: Final = 200
 TRIES: Final = 3
+OF_ALGORITHM: Final = frozenset(("HW-770", "HW-772", "HW-775", "HW-776", "HW-777", "HW-778"))
+"""Alerts of the autopilot that begin with the algorithm that they are about."""
 MINUTES: Final = 1440
 
 
@@ -163,6 +165,8 @@ def _told(row: AlertRecord, names: list[str]) -> Told:
     if row.code in ("HW-764", "HW-765"):
         is_one = row.text.startswith("Machine ")
         subject = row.text.split(" ")[1] if is_one else "machines"
+    if row.code in OF_ALGORITHM:
+        subject = row.text.partition(":")[0]
     level = row.level if row.level in ("info", "warning", "critical") else "warning"
     return Told(at_ms=row.at_ms, level=level, code=row.code, text=row.text, subject=subject)  # type: ignore[arg-type]
 

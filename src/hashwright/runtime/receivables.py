@@ -37,6 +37,7 @@ KIND: Final = "account"
 TICK_S: Final = 600.0
 """Pools ask for no more than a request in some seconds; a balance changes with blocks."""
 MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
 LEARN_DAYS: Final = 60
 FEE_MAX_PERCENT: Final = 20.0
@@ -189,14 +190,19 @@ def days_of(connection: Connection, upstream: str, *, now: int) -> list[DayOfUps
     """Sum readings by day: what work was worth, and what the upstream credited."""
     found = rows.readings_since(connection, upstream, now - LEARN_DAYS * DAY_MS)
     sums: dict[int, list[int]] = {}
+    spans: dict[int, int] = {}
     for before, reading in itertools.pairwise(found):
         if before.credited is None or reading.credited is None:
             continue
         day = sums.setdefault(reading.read_ms // DAY_MS, [0, 0])
         day[0] += reading.expected
         day[1] += max(0, reading.credited - before.credited)
+        spans[reading.read_ms // DAY_MS] = spans.get(reading.read_ms // DAY_MS, 0) + reading.read_ms - before.read_ms
     today = now // DAY_MS
-    return [DayOfUpstream(age_days=today - day, expected=it[0], credited=it[1]) for day, it in sums.items()]
+    return [
+        DayOfUpstream(age_days=today - day, expected=it[0], credited=it[1], hours=spans[day] / HOUR_MS)
+        for day, it in sums.items()
+    ]
 
 
 def realisations(connection: Connection, upstreams: Mapping[str, Any], *, now: int) -> dict[str, Realisation]:

@@ -26,6 +26,7 @@ from hashwright.pool.events import BlockAnswered, ChannelClosed, DestinationRemo
 from hashwright.routing.events import PlanFailed
 from hashwright.runtime import (
     autopilot,
+    autopilot_commands,
     commands,
     destinations,
     fleet_commands,
@@ -293,7 +294,8 @@ class Hashwright:
         verbs = commands.table(self) | route_commands.table(self) | payouts.commands(self)
         verbs |= market_commands.table(self)
         verbs |= reconcile.commands(self) | receivables.commands(self) | schemes.commands(self)
-        verbs |= autopilot.commands(self) | fleet_commands.commands(self) | power_commands.commands(self.power)
+        verbs |= autopilot_commands.table(self) | fleet_commands.commands(self)
+        verbs |= power_commands.commands(self.power)
         verbs |= notifier.commands(self, notifier.start_all(self))
         self._control = ControlServer(socket_path(self.config.data_dir), verbs)
         await self._control.start()

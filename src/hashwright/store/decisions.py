@@ -51,6 +51,27 @@ def newest(connection: Connection, *, since_ms: int = 0, limit: int = 1000) -> l
     return _read(connection, "at_ms >= ? ORDER BY at_ms DESC, id DESC LIMIT ?", (since_ms, limit))
 
 
+def page(
+    connection: Connection, *, algorithm: str = "", before: int | None = None, limit: int = 100
+) -> list[DecisionRow]:
+    """Read turns, newest first, older than the one with number `before`; of all algorithms where none is named."""
+    condition = "(algorithm = ? OR ? = '') AND id < ? ORDER BY id DESC LIMIT ?"
+    return _read(connection, condition, (algorithm, algorithm, 2**62 if before is None else before, limit))
+
+
+def algorithms(connection: Connection) -> list[str]:
+    """List the algorithms that decisions are kept of."""
+    if not migrations.has_decisions(connection):
+        return []
+    return [row[0] for row in connection.execute("SELECT DISTINCT algorithm FROM decision ORDER BY algorithm")]
+
+
+def acted(connection: Connection, algorithm: str, mode: str, since_ms: int) -> list[DecisionRow]:
+    """Read the turns of a mode since a moment that changed something, or would have, oldest first."""
+    condition = "algorithm = ? AND mode = ? AND at_ms >= ? AND state IN ('applied', 'rehearsed') ORDER BY id"
+    return _read(connection, condition, (algorithm, mode, since_ms))
+
+
 def _one(connection: Connection, condition: str, values: tuple[object, ...]) -> DecisionRow | None:
     found = _read(connection, condition, values)
     return found[0] if found else None

@@ -1,9 +1,11 @@
 """`hw plan`, `backtest`, `audit`, `compare --budget`: as a person and a program meet them, offline and fresh."""
 
+import asyncio
 import gzip
 import json
 import re
 import time
+from datetime import UTC, datetime
 
 import msgspec
 import numpy as np
@@ -15,6 +17,7 @@ from hashwright.cli.main import run
 from hashwright.errors import OperatorError
 from hashwright.store.hold import set_rule
 from hashwright.store.sqlite import SqliteStore
+from unit.runtime.autopilot_world import START_MS, World
 
 FAST = ("--scenarios", "200")
 
@@ -152,6 +155,29 @@ def test_a_plan_is_explained_later(ask):
     assert "Why:" in out
     code, _, err = ask("plan", "--explain", "2020-01-01")
     assert "The first stored one is from" in err
+
+
+def test_decisions_of_the_autopilot_are_explained_by_the_same_command(ask, tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    world = World(folder)
+    try:
+        world.price("bitcoin", 50_000.0)
+        world.destination("near", usd_ph_day=50.0)
+        asyncio.run(world.autopilot(step_percent=100.0).turn("the clock"))
+    finally:
+        world.close()
+    moment = datetime.fromtimestamp(START_MS / 1000, UTC).isoformat()
+    code, out, err = ask("plan", "--explain", moment)
+    assert code == 0
+    assert "The autopilot of sha256d (dry-run) by then:" in out
+    assert "the same answer" in out
+    assert "No plan was made before" in err, "what is missing is said"
+    code, out, _ = ask("plan", "--explain", moment, "--json")
+    found = msgspec.json.decode(out, type=records.ExplainDocument)
+    assert found.plan is None
+    assert [it["algorithm"] for it in found.decisions] == ["sha256d"]
+    assert ask("plan", "--explain", "2020-01-01")[0] != 0
 
 
 def test_venues_have_caps_and_the_plan_says_that_one_binds(ask):

@@ -37,6 +37,8 @@ def test_without_evidence_a_promise_is_believed():
     assert realisation([]).factor == 1.0
     assert realisation([day(0, 0, 0)]).factor == 1.0
     assert not realisation([day(0, 1_000, 0)]).is_short, "one day is no verdict"
+    hour = DayOfUpstream(age_days=0, expected=1_000, credited=0, hours=1.0)
+    assert realisation([hour]).factor == pytest.approx(48 / 49), "and an hour says nearly nothing"
 
 
 def test_a_pool_that_pays_half_is_found_out():

@@ -74,6 +74,7 @@ def _columns(snapshot: Snapshot, days: float) -> tuple[Column, ...]:
             venue=way.venue,
             spend_usd=way.cost_usd_day * days,
             exposure=1.0 if way.venue else 0.0,
+            width=way.width,
             held=float(held[place]),
             move_usd=way.move_usd,
         )

@@ -16,7 +16,7 @@ def upgrade() -> None:
     metadata = sa.MetaData()
     decision_schema.add_decisions(metadata)
     metadata.create_all(op.get_bind(), checkfirst=False)
-    dialect.create_triggers(op.get_bind(), decision_schema.TRIGGERS)
+    dialect.create_triggers(op.get_bind(), decision_schema.DECISION_TRIGGERS)
 
 
 def downgrade() -> None:

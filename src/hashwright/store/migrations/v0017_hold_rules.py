@@ -6,7 +6,7 @@ from alembic import op
 from hashwright.store import dialect, hold
 
 revision = "0017"
-down_revision = "0014"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 

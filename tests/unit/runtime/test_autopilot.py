@@ -1,0 +1,531 @@
+"""The autopilot's turns over a real store and engines: limits, paper, events, alerts, sale, rest, several at once."""
+
+import asyncio
+import json
+import pathlib
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+
+from hashwright import registry
+from hashwright.errors import OperatorError, StaleInput
+from hashwright.fleet.events import DeviceSet, PowerPlan, RulesSet
+from hashwright.market.events import SaleSet
+from hashwright.market.records import Terms
+from hashwright.planner.autopilot import IDLE, MARKET
+from hashwright.runtime import autopilot_market, autopilot_views
+from hashwright.runtime.autopilot_sight import Memory, destinations_of
+from hashwright.runtime.autopilot_signs import PriceFile, signs_of
+from hashwright.runtime.market_views import SellerQuote
+from hashwright.signals import CreditWork
+from hashwright.store import decisions, outcomes
+from unit.runtime.autopilot_world import DAY_MS, MINUTE_MS, World
+
+HOUR_MS = 60 * MINUTE_MS
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = World(tmp_path)
+    world.price("bitcoin", 50_000.0)
+    world.destination("near", usd_ph_day=50.0)
+    world.destination("far", usd_ph_day=60.0)
+    yield world
+    world.close()
+
+
+def turn(service, *, minutes=0, cause="the clock"):
+    """Let time pass, say the same price again, take a turn, and return its row and its thought."""
+    world = service._app
+    world.clock.advance(minutes * MINUTE_MS)
+    for coin, usd in world.prices.items():
+        world.price(coin, usd)
+    found = asyncio.run(service.turn(cause))
+    return found.row, found.thought
+
+
+def rows(world):
+    return world.store.read_books(lambda connection: decisions.newest(connection))[::-1]
+
+
+def states(world):
+    return [row.state for row in rows(world)]
+
+
+# ---------------------------------------------------------------- on paper
+
+
+def test_a_dry_run_follows_a_route_on_paper_step_by_step(world):
+    service = world.autopilot(step_percent=40.0, dwell_s=0)
+    found = [turn(service, minutes=5) for _ in range(4)]
+    assert [thought.weights["far"] for _, thought in found] == pytest.approx([0.4, 0.8, 1.0, 1.0])
+    assert states(world) == ["rehearsed", "rehearsed", "rehearsed", "kept"]
+    assert world.handled == [], "and nothing was done"
+
+
+def test_a_dry_run_goes_on_where_it_was_after_a_restart(world):
+    turn(world.autopilot(step_percent=40.0, dwell_s=0))
+    world.autopilots.clear()  # the process ended
+    _, thought = turn(world.autopilot(step_percent=40.0, dwell_s=0), minutes=5)
+    assert thought.weights["far"] == pytest.approx(0.8)
+
+
+def test_other_settings_keep_the_paper_and_another_mode_ends_it(world):
+    turn(world.autopilot(step_percent=40.0, dwell_s=0))
+    _, thought = turn(world.autopilot(step_percent=10.0, dwell_s=0), minutes=5)
+    assert thought.weights["far"] == pytest.approx(0.5)
+    world.autopilot(mode="advise")
+    assert world.autopilots["sha256d"].memory is None
+
+
+# ---------------------------------------------------------------- limits, each named when it binds
+
+
+def test_the_step_is_named_when_it_binds(world):
+    _, thought = turn(world.autopilot(step_percent=40.0))
+    assert thought.bound == ("at most 40% of all work moves in one step",)
+
+
+def test_the_rest_after_a_change_binds_in_a_dry_run_too_and_over_a_restart(world):
+    service = world.autopilot(step_percent=40.0, dwell_s=1800)
+    turn(service)
+    row, thought = turn(service, minutes=10)
+    assert (row.state, thought.verdict) == ("kept", "rests")
+    assert thought.bound == ("the last change stays for another 1200 s",)
+    assert row.note == thought.bound[0]
+    world.autopilots.clear()
+    again = world.autopilot(step_percent=40.0, dwell_s=1800)
+    assert turn(again, minutes=10)[1].bound == ("the last change stays for another 600 s",)
+    assert turn(again, minutes=10)[0].state == "rehearsed"
+
+
+def test_the_owner_s_word_ends_the_rest(world):
+    turn(world.autopilot(step_percent=40.0, dwell_s=1800))
+    assert turn(world.autopilot(step_percent=50.0, dwell_s=1800), minutes=1)[0].state == "rehearsed"
+
+
+def test_the_budget_of_a_day_binds_and_comes_back(world):
+    """Power is 10 USD a day, so a move of all costs 5 USD at 720 minutes of it; 3 USD a day are allowed."""
+    limits = {"efficiency_j_th": 20.0, "power_price_usd_kwh": 10 / 480, "move_minutes": 720.0, "hold_days": 10.0}
+    service = world.autopilot(step_percent=40.0, dwell_s=0, budget_usd_day=3.0, **limits)
+    _, first = turn(service)
+    assert first.moved_usd == pytest.approx(2.0)
+    _, second = turn(service, minutes=5)
+    assert second.moved_usd == pytest.approx(1.0), "what is left of three"
+    assert second.bound == ("moves may cost 3.00 USD a day, 1.00 of it are left",)
+    row, third = turn(service, minutes=5)
+    assert (row.state, third.verdict, third.moved_usd) == ("kept", "no-budget", 0.0)
+    _, next_day = turn(service, minutes=24 * 60)
+    assert next_day.moved_usd == pytest.approx(2.0)
+
+
+def test_old_prices_decide_nothing_and_are_told_once_and_when_they_are_fresh_again(world):
+    service = world.autopilot()
+    turn(service)
+    world.prices.clear()
+    turn(service, minutes=90)
+    turn(service, minutes=5)
+    assert rows(world)[-1].state == "kept"
+    world.prices["bitcoin"] = 50_000.0
+    turn(service, minutes=5)
+    assert world.codes() == ["HW-776", "HW-777"]
+    assert "the price of bitcoin is 90 min old" in world.alerts[0].text
+
+
+# ---------------------------------------------------------------- alerts
+
+
+def test_a_failed_plan_is_told_once_and_when_it_is_over(world):
+    service = world.autopilot()
+    world.thinker.problem = StaleInput("No decision came within 30 s.", code="HW-770")
+    turn(service)
+    turn(service, minutes=5)
+    assert states(world) == ["failed", "failed"]
+    world.thinker.problem = None
+    turn(service, minutes=5)
+    assert world.codes() == ["HW-770", "HW-775"]
+    assert world.alerts[0].text.startswith("sha256d: ")
+
+
+def test_a_loss_is_told_first_and_its_end(world):
+    service = world.autopilot(efficiency_j_th=100.0, power_price_usd_kwh=0.10)  # 240 USD a day
+    turn(service)
+    turn(service, minutes=5)
+    world.destination("far", usd_ph_day=300.0)
+    turn(service, minutes=5)
+    assert world.codes() == ["HW-772", "HW-778"]
+    assert "mining loses 180.00 USD a day" in world.alerts[0].text
+
+
+def test_the_same_advice_is_given_once(world):
+    service = world.autopilot(mode="advise", step_percent=100.0)
+    turn(service)
+    turn(service, minutes=5)
+    assert states(world) == ["asked", "asked"]
+    assert world.codes() == ["HW-773"]
+    world.destination("near", usd_ph_day=90.0)
+    turn(service, minutes=5)
+    assert world.codes() == ["HW-773", "HW-773"]
+
+
+def test_advice_without_a_change_cannot_be_applied(world):
+    service = world.autopilot(mode="advise")
+    world.thinker.problem = StaleInput("broken", code="HW-770")
+    row, _ = turn(service)
+    with pytest.raises(OperatorError, match="changes nothing"):
+        asyncio.run(service.apply(row))
+
+
+def test_a_paused_one_takes_no_turn(world):
+    service = world.autopilot(is_paused=True)
+    assert asyncio.run(service.turn("the clock")) is None
+    assert rows(world) == []
+
+
+# ---------------------------------------------------------------- events
+
+
+def test_what_a_turn_rests_on_brings_the_next_one_early(world):
+    service = world.autopilot()
+    turn(service)
+    prices = PriceFile(world.config.data_dir)
+
+    def cause(seconds):
+        world.clock.advance(seconds * 1000)
+        return service.early.cause(signs_of(world, service.settings, prices), now=world.clock.now())
+
+    assert cause(60) == ""
+    world.destination("far", usd_ph_day=60.0, state="down")
+    assert cause(1) == ""
+    assert cause(2) == "the state of far"
+    turn(service)
+    world.price("bitcoin", 51_000.0)
+    assert [cause(1), cause(1), cause(1)] == ["", "", ""], "not within half a minute of the last turn"
+    assert cause(30) == "the price of bitcoin"
+    row, _ = turn(service, cause=cause(1))
+    assert autopilot_views.brief_of(row)["cause"] == "the price of bitcoin"
+
+
+# ---------------------------------------------------------------- what became of it
+
+
+def work(world, name, *, hashes, worker="kai.r1", minutes=0):
+    """Book shares of a worker at a destination, as the kernel does."""
+    from hashwright.store.projections import Accumulator
+    from unit.store.making import batch_with
+
+    accumulator, at = Accumulator(), world.clock.now() + minutes * MINUTE_MS
+    accumulator.add(at, CreditWork(worker, name, (2**256 // hashes - 1).to_bytes(32, "big"), "accepted"))
+    world.seq = getattr(world, "seq", 0) + 1
+    world.writer.submit(batch_with(world.seq, at, accumulator.take()))
+    world.writer.transact(lambda _: None).result(5)  # it is committed before what follows is read
+
+
+def test_a_decision_is_held_against_the_shares_of_its_time(world):
+    service = world.autopilot(step_percent=100.0, dwell_s=0)
+    first, _ = turn(service)
+    for minute in range(5):
+        work(world, "near", hashes=10**15 * 60, minutes=minute)  # 1 PH/s, at the worse of the two
+    turn(service, minutes=5)
+    found = world.store.read_books(lambda connection: outcomes.since(connection, 0))
+    assert [it.decision for it in found] == [1], "the second one's time is not over"
+    outcome = msgspec.json.decode(found[0].body)
+    day = 5 / 1440
+    assert outcome["seconds"] == 300
+    assert outcome["earned_usd"] == pytest.approx(50.0 * day, rel=1e-6)
+    assert outcome["paper_earned_usd"] == pytest.approx(60.0 * day, rel=1e-6), "the paper route was at the better one"
+    listed = world.store.read_books(lambda connection: autopilot_views.listed(connection))
+    assert [it["span_earned_usd_est"] for it in listed["decisions"]] == [None, pytest.approx(50.0 * day, rel=1e-6)]
+    assert first.id == 1
+
+
+def test_a_span_across_a_stop_is_not_judged(world):
+    service = world.autopilot()
+    turn(service)
+    turn(service, minutes=7 * 60)
+    assert world.store.read_books(lambda connection: outcomes.since(connection, 0)) == []
+
+
+def test_what_an_upstream_rejects_lowers_what_is_expected_of_it(world):
+    """A day on which far took only half of the work: it is expected to keep (1/2 + 2) / 3 of its promise."""
+    from hashwright.runtime.autopilot_learning import Outcome, WayOutcome
+
+    way = WayOutcome(
+        destination="far", coin="bitcoin", part=1.0, expected_work=1.0, proven_work=1.0, expected_usd=1.0,
+        earned_usd=0.5, accepted_work=0.5, returned_work=1.0,
+    )  # fmt: skip
+    body = Outcome(seconds=86_400, ways=(way,), expected_usd=1.0, earned_usd=0.5)
+    now = world.clock.now()
+    row = outcomes.OutcomeRow(decision=1, algorithm="sha256d", at_ms=now - DAY_MS, until_ms=now,
+                              body=msgspec.json.encode(body).decode())  # fmt: skip
+    world.writer.transact(lambda connection: outcomes.write(connection, row)).result(5)
+    service = world.autopilot(step_percent=100.0)
+    _, thought = turn(service)
+    assert thought.worth["far"] == pytest.approx(60 * 2.5 / 3, rel=1e-6)
+    document = world.store.read_books(
+        lambda connection: autopilot_views.learned(connection, service.settings, ["far"], now=world.clock.now())
+    )
+    assert document["pools"][0]["accepted_factor"] == pytest.approx(2.5 / 3, rel=1e-5)
+    assert document["days"][0]["earned_usd_est"] == 0.5
+
+
+# ---------------------------------------------------------------- selling
+
+
+TERMS = Terms(algorithm="sha256d", books="near", currency="BTC", exponent=8, unit=12, fee_ppm=100_000)
+
+
+@pytest.fixture
+def market(world, monkeypatch):
+    """A market whose orders pay so many dollars a PH/s and day for a part of the work."""
+    offer = SimpleNamespace(usd=0.0, matched=0.0)
+    world.market.state.terms["sha256d"] = TERMS
+
+    def quote(app, algorithm, rate_hs, *, floor=0, leave_out=()):
+        coins = offer.usd / (1e15 * 86_400) / 50_000.0
+        return SellerQuote(
+            algorithm=algorithm, coin="bitcoin", currency="BTC", exponent=8, minor_per_hash=coins * 1e8,
+            matched_hs=min(offer.matched, rate_hs), orders=("order-1",), at_ms=app.clock.now(),
+        )  # fmt: skip
+
+    monkeypatch.setattr(autopilot_market, "seller_quote", quote)
+    monkeypatch.setattr(autopilot_market, "rate_of", lambda machine, *, now: machine.rate_hs)
+    world.market.state.machines[1] = SimpleNamespace(
+        account="kai", algorithm="sha256d", destination="near", bound="", rate_hs=5e14
+    )
+    return offer
+
+
+def test_an_order_that_pays_more_gets_as_much_as_it_wants(world, market):
+    market.usd, market.matched = 80.0, 3e14
+    service = world.autopilot(step_percent=100.0, sell_as="kai")
+    _, thought = turn(service)
+    assert thought.weights == pytest.approx({"near": 0.0, "far": 0.7, MARKET: 0.3, IDLE: 0.0})
+    assert thought.parts == {"far": 10_000}, "the route is for what is not sold"
+
+
+@pytest.mark.parametrize(
+    ("settings", "offer", "words"),
+    [
+        ({}, (80.0, 3e14), "you named no account"),
+        ({"sell_as": "lea"}, (80.0, 3e14), "no machine of lea works here now"),
+        ({"sell_as": "kai"}, (0.0, 0.0), "no order wants hash power now"),
+        (
+            {"sell_as": "kai", "sell_floor_usd_ph_day": 90.0},
+            (80.0, 3e14),
+            "it pays 80.00 USD/PH/day, below your floor of 90.00",
+        ),
+    ],
+)
+def test_a_sale_that_is_not_allowed_or_not_wanted_is_left_out_in_words(world, market, settings, offer, words):
+    market.usd, market.matched = offer
+    _, thought = turn(world.autopilot(step_percent=100.0, **settings))
+    assert any(line.startswith(f"{MARKET}: ") and words in line for line in thought.left_out)
+    assert thought.weights["far"] == 1.0
+
+
+def test_live_it_sells_from_what_the_best_pool_pays_and_ends_when_no_order_pays_more(world, market, monkeypatch):
+    async def set_route(*_):
+        return None
+
+    monkeypatch.setattr("hashwright.runtime.autopilot_acts.set_route", set_route)
+    market.usd, market.matched = 80.0, 3e14
+    service = world.autopilot(mode="live", step_percent=100.0, dwell_s=0, sell_as="kai")
+    row, _ = turn(service)
+    sale = next(event for event in world.handled if isinstance(event, SaleSet))
+    minor = 60.0 / (1e15 * 86_400 * 50_000.0) * 1e8 / 0.9 * TERMS.scale
+    assert sale == SaleSet("kai", "sha256d", -int(-minor // 1), True), "60 USD at the pool, and the market's fee on top"
+    assert "kai sells from" in row.note
+    market.usd = 40.0
+    turn(service, minutes=5)
+    assert [event.is_on for event in world.handled if isinstance(event, SaleSet)] == [True, False]
+
+
+# ---------------------------------------------------------------- rest
+
+
+@pytest.fixture
+def cellar(world, monkeypatch):
+    async def set_route(*_):
+        return None
+
+    monkeypatch.setattr("hashwright.runtime.autopilot_acts.set_route", set_route)
+    for number in range(4):
+        world.handle(DeviceSet(f"m{number}", "axeos", group="cellar", rated_w=1000.0, rated_hs=2.5e14))
+    world.handle(RulesSet(is_live=True))
+    world.handled.clear()
+    return {"mode": "live", "efficiency_j_th": 100.0, "power_price_usd_kwh": 0.10, "dwell_s": 0,
+            "sleep_groups": ("cellar",)}  # fmt: skip
+
+
+def plans(world):
+    return [event for event in world.handled if isinstance(event, PowerPlan)]
+
+
+def test_without_permission_nothing_rests(world, cellar):
+    turn(world.autopilot(**cellar | {"sleep_groups": ()}))
+    assert plans(world) == []
+
+
+def test_with_permission_a_group_rests_step_by_step_when_everything_loses_and_wakes_when_it_pays(world, cellar):
+    service = world.autopilot(step_percent=50.0, **cellar)
+    row, thought = turn(service)
+    assert thought.is_loss
+    assert thought.idle == pytest.approx(0.5)
+    assert [(slot.group, slot.power_w) for slot in plans(world)[0].slots] == [("cellar", 2000.0)]
+    assert plans(world)[0].author == "autopilot"
+    assert "50% of cellar rest" in row.note
+
+    for name in ("m2", "m3"):  # they obeyed
+        world.engines.fleet.devices[name].is_asleep_by_us = True
+    world.group("sha256d").total_hs = 5e14
+    _, thought = turn(service, minutes=5)
+    assert thought.idle == pytest.approx(1.0)
+    assert plans(world)[-1].slots[0].power_w == 0.0
+
+    for device in world.engines.fleet.devices.values():
+        device.is_asleep_by_us = True
+    world.group("sha256d").total_hs = 0.0
+    row, _ = turn(service, minutes=5)
+    assert row.state == "kept", "nothing works, and that is what was wanted"
+    world.destination("far", usd_ph_day=400.0)
+    row, thought = turn(service, minutes=5)
+    assert thought.idle == pytest.approx(0.5)
+    assert plans(world)[-1].slots[0].power_w == 2000.0
+    assert row.state == "applied"
+
+
+def test_a_hot_place_is_not_woken(world, cellar):
+    service = world.autopilot(step_percent=100.0, temperature_max_c=80.0, **cellar)
+    for device in world.engines.fleet.devices.values():
+        device.is_asleep_by_us = True
+        device.reading = SimpleNamespace(temperature_c=84.0)
+    world.group("sha256d").total_hs = 0.0
+    world.destination("far", usd_ph_day=400.0)
+    row, thought = turn(service)
+    assert thought.idle == pytest.approx(1.0)
+    assert "no machine is woken: the hottest has 84 C, your limit is 80 C" in thought.bound
+    for device in world.engines.fleet.devices.values():
+        device.reading = SimpleNamespace(temperature_c=60.0)
+    row, thought = turn(service, minutes=5)
+    assert thought.idle == pytest.approx(0.0)
+    assert row.state == "applied"
+
+
+def test_another_plan_of_power_decides(world, cellar):
+    now = world.clock.now()
+    world.handle(PowerPlan("p", (), now + HOUR_MS, "the energy planner"))
+    row, _ = turn(world.autopilot(step_percent=100.0, **cellar))
+    assert "the power plan of the energy planner decides who rests" in row.note
+    assert len(plans(world)) == 1
+
+
+def test_a_plan_of_rest_is_renewed_before_it_runs_out_and_not_at_every_turn(world, cellar):
+    service = world.autopilot(step_percent=100.0, **cellar)
+    turn(service)
+    for device in world.engines.fleet.devices.values():
+        device.is_asleep_by_us = True
+    world.group("sha256d").total_hs = 0.0
+    for _ in range(48):  # four hours
+        turn(service, minutes=5)
+    assert len(plans(world)) == 2
+    assert {slot.power_w for plan in plans(world) for slot in plan.slots} == {0.0}
+
+
+# ---------------------------------------------------------------- other algorithms
+
+
+def test_several_algorithms_decide_each_for_itself(world):
+    world.price("litecoin", 80.0)
+    world.group("scrypt").total_hs = 1e12
+    world.destination("ltc1", usd_ph_day=9000.0, coin="litecoin", algorithm="scrypt")
+    world.destination("ltc2", usd_ph_day=8000.0, coin="litecoin", algorithm="scrypt")
+    sha, scrypt = world.autopilot(step_percent=100.0), world.autopilot(algorithm="scrypt", step_percent=100.0)
+    assert turn(sha)[1].parts == {"far": 10_000}
+    assert turn(scrypt)[1].parts == {"ltc1": 10_000}
+    assert {row.algorithm for row in rows(world)} == {"sha256d", "scrypt"}
+
+
+def test_randomx_is_worth_what_its_template_says_and_else_what_the_network_s_difficulty_says(world):
+    world.price("monero", 160.0)
+    world.group("randomx").total_hs = 1e6
+    world.destination("node", usd_ph_day=2e9, coin="monero", algorithm="randomx")
+    world.destination("pool", coin="monero", algorithm="randomx")
+    _, thought = turn(world.autopilot(algorithm="randomx", step_percent=100.0))
+    assert set(thought.worth) == {"node"}
+    assert any(line.startswith("pool: its job has not told") for line in thought.left_out)
+    world.fact("monero", "difficulty", "400e9")
+    row, thought = turn(world.autopilots["randomx"], minutes=5)
+    assert thought.worth["pool"] == pytest.approx(86_400 * 1e6 / 400e9 * 0.6 * 160, rel=0.05), "0.6 XMR a block"
+    way = next(it for it in msgspec.json.decode(row.seen)["ways"] if it["destination"] == "pool")
+    assert "the network's difficulty" in way["worth_source"]
+
+
+def test_a_coin_that_is_only_compared_is_never_a_destination(world):
+    compared = [registry.load("coins", key).COIN for key in registry.names("coins")]
+    compared = [coin for coin in compared if not coin.is_minable_here]
+    assert compared, "there are such coins"
+    for coin in compared:
+        world.destination(f"pool-{coin.key}", coin=coin.key, usd_ph_day=None)
+    assert destinations_of(world, "sha256d") == ["far", "near"]
+    _, thought = turn(world.autopilot(step_percent=100.0))
+    assert set(thought.weights) == {"far", "near", IDLE}
+
+
+# ---------------------------------------------------------------- reading
+
+
+def test_pages_of_decisions_join_without_a_gap(world):
+    service = world.autopilot()
+    for _ in range(7):
+        turn(service, minutes=5)
+    seen, before = [], None
+    while True:
+        page = world.store.read_books(
+            lambda connection, before=before: autopilot_views.listed(connection, before=before, limit=3)
+        )
+        seen += [it["number"] for it in page["decisions"]]
+        before = page["next"]
+        if before is None:
+            break
+    assert seen == [7, 6, 5, 4, 3, 2, 1]
+
+
+def test_every_kept_decision_is_thought_again_the_same(world):
+    service = world.autopilot(step_percent=30.0, dwell_s=0)
+    for price in (50_000.0, 51_000.0, 20_000.0):
+        world.prices["bitcoin"] = price
+        turn(service, minutes=5)
+    for row in rows(world):
+        found = world.store.read_books(lambda connection, row=row: autopilot_views.explained(connection, row))
+        assert found["is_repeated"] is True
+
+
+def test_a_memory_counts_only_the_last_day():
+    memory = Memory(moves=[(0, 5.0), (DAY_MS, 2.0)])
+    assert memory.spent_usd(DAY_MS + 1) == 2.0
+    assert memory.moves == [(DAY_MS, 2.0)]
+
+
+FIRST_FORM = json.loads((pathlib.Path(__file__).parents[2] / "vectors" / "autopilot_decisions_first.json").read_text())
+
+
+@pytest.mark.parametrize("case", FIRST_FORM["decisions"], ids=lambda case: case["case"])
+def test_decisions_of_the_first_form_are_read_listed_and_thought_again(world, case):
+    """Rows that an earlier program kept: what it did not know of has a default that means what was before it."""
+    row = decisions.DecisionRow(
+        id=0, at_ms=case["seen"]["at_ms"], algorithm="sha256d", mode="dry-run", state="kept", note="",
+        seen=json.dumps(case["seen"]), thought=json.dumps(case["thought"]),
+    )  # fmt: skip
+    world.writer.transact(lambda connection: decisions.write(connection, row) and None).result(5)
+    found = world.store.read_books(
+        lambda connection: autopilot_views.explained(connection, decisions.numbered(connection, 1))
+    )
+    is_the_same = case["case"] != "a mean of days"
+    assert found["is_repeated"] is is_the_same, "the first form valued a mean of days by its newest: that is told"
+    listed = world.store.read_books(lambda connection: autopilot_views.listed(connection))["decisions"]
+    assert listed[0]["cause"] == "the clock"
+    assert listed[0]["parts"] == case["thought"]["parts"]
+    turn(world.autopilot(), minutes=5)
+    assert len(rows(world)) == 2, "and the autopilot goes on from it"
