@@ -407,4 +407,12 @@ CODES: Final[dict[str, ErrorCode]] = {
     # 9xx: our own faults
     "HW-901": _code("Internal error", "A fault of ours; the event is marked and skipped.", "Report it."),
     "HW-902": _code("Protocol broken", "A peer broke the rules of the wire.", "None, unless it repeats."),
+    "HW-960": _code("A job of yours runs", "The Lab does one at a time for each person.", "Wait for it, or end it."),
+    "HW-961": _code("The Lab is busy", "It does two jobs at once for all.", "Try again in a minute."),
+    "HW-962": _code(
+        "Job took too long", "The Lab ends a job after two minutes.", "Ask less, or use `hw` in a terminal."
+    ),
+    "HW-963": _code("Job failed", "It ended without an answer: its bounds, or a fault.", "Ask less; else report it."),
+    "HW-964": _code("Not in the Lab", "A job asks nobody, and writes nothing.", "Use `hw` in a terminal."),
+    "HW-965": _code("No report", "The job has no answer, or not yet.", "Wait for it, or start it again."),
 }

@@ -19,12 +19,14 @@ from litestar.static_files import create_static_files_router
 import hashwright
 from hashwright.errors import HashwrightError
 from hashwright.web.api_books import BooksController
+from hashwright.web.api_lab import LabController
 from hashwright.web.api_mine import OwnController, PoolController, RouteController
 from hashwright.web.api_people import PeopleController
 from hashwright.web.api_session import SessionController
 from hashwright.web.api_view import ViewController
 from hashwright.web.books import DayBook
 from hashwright.web.context import Doorman, Site, site_of
+from hashwright.web.lab import Lab
 from hashwright.web.metrics import MetricsController
 from hashwright.web.problems import MEDIA_TYPE, Place, Problem, encoded, problem, problem_of
 from hashwright.web.shield import BODY_MAX, Shield
@@ -44,6 +46,7 @@ CONTROLLERS: Final = (
     PoolController,
     OwnController,
     BooksController,
+    LabController,
     PeopleController,
     MetricsController,
 )
@@ -75,7 +78,15 @@ def build(site: Site) -> Litestar:
         ),
         compression_config=CompressionConfig(backend="gzip", minimum_size=COMPRESS_FROM, gzip_compress_level=3),
         request_max_body_size=BODY_MAX,
-        state=State({"site": site, "deltas": Deltas(), "days": DayBook(), "proving": asyncio.Lock()}),
+        state=State(
+            {
+                "site": site,
+                "deltas": Deltas(),
+                "days": DayBook(),
+                "proving": asyncio.Lock(),
+                "lab": Lab(site.live.folder, clock=site.clock),
+            }
+        ),
         debug=False,
     )
 
