@@ -62,3 +62,9 @@ def _read(connection: Connection, condition: str, values: tuple[object, ...]) ->
     query = f"SELECT {COLUMNS} FROM decision WHERE {condition}"  # noqa: S608 (constants)
     names = COLUMNS.split(", ")
     return [DecisionRow(**dict(zip(names, row, strict=True))) for row in connection.execute(query, values)]
+
+
+def page(connection: Connection, *, before: int = 2**62, algorithm: str = "", limit: int = 100) -> list[DecisionRow]:
+    """Read turns before a number, newest first; of one algorithm where one is named."""
+    condition = "id < ? AND (? = '' OR algorithm = ?) ORDER BY id DESC LIMIT ?"
+    return _read(connection, condition, (before, algorithm, algorithm, limit))

@@ -22,7 +22,10 @@ from hashwright.web.api_books import BooksController
 from hashwright.web.api_lab import LabController
 from hashwright.web.api_mine import OwnController, PoolController, RouteController
 from hashwright.web.api_people import PeopleController
+from hashwright.web.api_plan import PlanController
+from hashwright.web.api_prices import PriceController
 from hashwright.web.api_session import SessionController
+from hashwright.web.api_steer import SteerController
 from hashwright.web.api_view import ViewController
 from hashwright.web.books import DayBook
 from hashwright.web.context import Doorman, Site, site_of
@@ -30,6 +33,7 @@ from hashwright.web.lab import Lab
 from hashwright.web.metrics import MetricsController
 from hashwright.web.problems import MEDIA_TYPE, Place, Problem, encoded, problem, problem_of
 from hashwright.web.shield import BODY_MAX, Shield
+from hashwright.web.steering import Helm
 from hashwright.web.stream import Deltas, StreamController
 
 log = structlog.get_logger()
@@ -47,6 +51,9 @@ CONTROLLERS: Final = (
     OwnController,
     BooksController,
     LabController,
+    PlanController,
+    SteerController,
+    PriceController,
     PeopleController,
     MetricsController,
 )
@@ -85,6 +92,7 @@ def build(site: Site) -> Litestar:
                 "days": DayBook(),
                 "proving": asyncio.Lock(),
                 "lab": Lab(site.live.folder, clock=site.clock),
+                "helm": Helm(site.live),
             }
         ),
         debug=False,
