@@ -175,6 +175,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/energy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The page Energy */
+        get: operations["readEnergy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -708,6 +725,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/power-autopilots/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Set its mode */
+        put: operations["setPowerAutopilot"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/power-autopilots/{name}/turns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Plan now */
+        post: operations["takePowerTurn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/power-decisions/{number}/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Apply a power plan */
+        post: operations["applyPowerDecision"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/prices": {
         parameters: {
             query?: never;
@@ -1063,6 +1131,12 @@ export interface components {
             at_ms: number;
             balances: components["schemas"]["Balance"][];
         };
+        /** Battery */
+        Battery: {
+            capacity_kwh: number;
+            level: number | null;
+            reserve_percent: number;
+        };
         /** Block */
         Block: {
             block_hash: string;
@@ -1223,14 +1297,89 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /** EnergyPage */
+        EnergyPage: {
+            at_ms: number;
+            fleet: components["schemas"]["FleetPower"] | null;
+            is_running: boolean;
+            missing: string[];
+            sites: components["schemas"]["EnergySite"][];
+        };
+        /** EnergyPlan */
+        EnergyPlan: {
+            at_ms: number;
+            battery: components["schemas"]["Battery"] | null;
+            battery_percent: (number | null)[];
+            bound: number | null;
+            break_even: {
+                [key: string]: number;
+            };
+            currency: string;
+            export_price: (number | null)[];
+            export_w: (number | null)[];
+            gain: number | null;
+            groups_w: {
+                [key: string]: number[];
+            };
+            import_w: (number | null)[];
+            left_out: string[];
+            limits: components["schemas"]["Limit"][];
+            machines: number;
+            note: string;
+            number: number;
+            own_w: (number | null)[];
+            price: (number | null)[];
+            rule: string;
+            state: string;
+            stretches: components["schemas"]["Stretch"][];
+            sun_w: (number | null)[];
+            times_s: number[];
+            told: string[];
+            totals: {
+                [key: string]: number;
+            };
+            value: number | null;
+            value_always: number | null;
+            value_off: number | null;
+            wind_w: (number | null)[];
+        };
+        /** EnergySite */
+        EnergySite: {
+            asks: number | null;
+            banner: string;
+            driven_by: string;
+            is_fleet_live: boolean;
+            /** @enum {string} */
+            mode: "DRY RUN" | "ADVISE" | "LIVE" | "PAUSED";
+            name: string;
+            next_ms: number | null;
+            plan: components["schemas"]["EnergyPlan"] | null;
+            title: string;
+        };
         /** EntryPage */
         EntryPage: {
             entries: components["schemas"]["BookEntry"][];
             next_cursor: string | null;
         };
+        /** FleetPower */
+        FleetPower: {
+            at_ms: number;
+            groups: components["schemas"]["GroupPower"][];
+            is_live: boolean;
+            oldest_ms: number | null;
+        };
         /** FollowLink */
         FollowLink: {
             token: string;
+        };
+        /** GroupPower */
+        GroupPower: {
+            estimated: number;
+            estimated_w: number;
+            group: string;
+            measured: number;
+            measured_w: number;
+            unknown: number;
         };
         /** History */
         History: {
@@ -1286,6 +1435,11 @@ export interface components {
         /** KeyList */
         KeyList: {
             keys: components["schemas"]["KeyDocument"][];
+        };
+        /** Limit */
+        Limit: {
+            name: string;
+            value_w: number;
         };
         /** LinkDocument */
         LinkDocument: {
@@ -1468,6 +1622,11 @@ export interface components {
             url: string;
             user: string;
         };
+        /** PowerWish */
+        PowerWish: {
+            /** @enum {string} */
+            mode: "dry-run" | "advise" | "live";
+        };
         /** Price */
         Price: {
             at_ms: number;
@@ -1496,6 +1655,7 @@ export interface components {
         /** Promise */
         Promise: {
             credited: string;
+            currency: string;
             days: number;
             destination: string;
             expected: string;
@@ -1612,6 +1772,19 @@ export interface components {
             plan: {
                 [key: string]: unknown;
             };
+        };
+        /** Stretch */
+        Stretch: {
+            battery_percent: number | null;
+            earns: number | null;
+            from_ms: number;
+            grid_kw: number;
+            machines: number;
+            machines_kw: number;
+            own_kw: number;
+            price: number | null;
+            reason: string;
+            to_ms: number;
         };
         /** Target */
         Target: {
@@ -2819,6 +2992,80 @@ export interface operations {
             };
             /** @description No program runs, or it does not answer. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readEnergy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnergyPage"];
+                };
+            };
+            /** @description The request was not understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server is not known by this name. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6500,6 +6747,382 @@ export interface operations {
             header?: never;
             path: {
                 pool: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answered"];
+                };
+            };
+            /** @description The request was not understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server is not known by this name. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not usable. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The running program is of another version. */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No program runs, or it does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setPowerAutopilot: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description A word of the caller's own. The same word and the same request: done once, same answer. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PowerWish"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answered"];
+                };
+            };
+            /** @description The request was not understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server is not known by this name. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not usable. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The running program is of another version. */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No program runs, or it does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takePowerTurn: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description A word of the caller's own. The same word and the same request: done once, same answer. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answered"];
+                };
+            };
+            /** @description The request was not understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server is not known by this name. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not usable. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The running program is of another version. */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No program runs, or it does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    applyPowerDecision: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description A word of the caller's own. The same word and the same request: done once, same answer. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                number: number;
             };
             cookie?: never;
         };

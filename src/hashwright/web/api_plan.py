@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -10,7 +11,10 @@ import structlog
 from litestar import Controller, get
 from litestar.params import FromPath, QueryParameter
 
+from hashwright import registry
+from hashwright.economics.receivables import Realisation
 from hashwright.errors import OperatorError
+from hashwright.money import Amount
 from hashwright.runtime.autopilot import document_of
 from hashwright.store import decisions as rows
 from hashwright.store.connection import Connection
@@ -47,13 +51,14 @@ class PlanOf(Document, frozen=True, kw_only=True):
 
 
 class Promise(Document, frozen=True, kw_only=True):
-    """What a destination made of what was expected of it [minor units, text]. `kept` is the learned part; 1: all."""
+    """What a destination made of what was expected of it. `kept` is the learned part that counts; 1 is all."""
 
     destination: str
     kept: float
     days: int
     expected: str
     credited: str
+    currency: str
     is_short: bool
 
 
@@ -113,18 +118,21 @@ class PlanController(Controller):
         steering = await helm.look()
         states = helm.states.get("route", [])
         store = site.live.store()
+        places = (site.live.picture.status or {}).get("destinations", ())
+        networks = {str(it["destination"]): str(it["network"]) for it in places}
         newest, promises = (
-            await asyncio.to_thread(store.read_tables, lambda it: _kept(it, site.clock.now())) if store else ([], ())
+            await asyncio.to_thread(store.read_tables, lambda it: _kept(it, networks, site.clock.now()))
+            if store
+            else ([], ())
         )
         plans = tuple(_plan_of(state) for state in states) if steering.is_running else _from_books(newest)
-        destinations = len((site.live.picture.status or {}).get("destinations", ()))
         page = PlanPage(
             at_ms=site.clock.now(),
             is_running=steering.is_running,
             plans=plans,
             promises=promises,
             stored=await asyncio.to_thread(stored_plan, site.live.folder),
-            missing=_missing(steering, destinations, is_empty=not plans),
+            missing=_missing(steering, len(places), is_empty=not plans),
         )
         return page if sees_money(request) else without_money(page)
 
@@ -184,27 +192,38 @@ async def read(request: AnyRequest, work: Any) -> Any:  # noqa: ANN401 (whatever
     return [] if store is None else await asyncio.to_thread(store.read_tables, work)
 
 
-def _kept(connection: Connection, now: int) -> tuple[list[rows.DecisionRow], tuple[Promise, ...]]:
+def _kept(
+    connection: Connection, networks: Mapping[str, str], now: int
+) -> tuple[list[rows.DecisionRow], tuple[Promise, ...]]:
     """Read the last decision of each algorithm, and what destinations made of what was expected of them."""
     from hashwright.runtime.receivables import realisations
 
     found: dict[str, rows.DecisionRow] = {}
     for row in rows.newest(connection, limit=100):
         found.setdefault(row.algorithm, row)
-    names = {way["destination"] for row in found.values() for way in json.loads(row.seen or "null")["ways"]}
-    promises = tuple(
-        Promise(
-            destination=name,
-            kept=it.factor,
-            days=it.days,
-            expected=str(it.expected),
-            credited=str(it.credited),
-            is_short=it.is_short,
-        )
-        for name, it in sorted(realisations(connection, dict.fromkeys(names), now=now).items())
-        if it.days
+    ways = [way for row in found.values() for way in (json.loads(row.seen or "null") or {}).get("ways", ())]
+    coins = {str(way["destination"]): str(way.get("coin") or "") for way in ways if isinstance(way, dict)}
+    learned = realisations(connection, dict.fromkeys(coins), now=now)
+    promises = (
+        _promise(name, it, coins[name], networks.get(name, "main")) for name, it in sorted(learned.items()) if it.days
     )
-    return list(found.values()), promises
+    return list(found.values()), tuple(it for it in promises if it is not None)
+
+
+def _promise(name: str, found: Realisation, coin: str, network: str) -> Promise | None:
+    """Return what a destination kept; None where its coin is not one of ours."""
+    if coin not in registry.names("coins"):
+        return None
+    currency = registry.load("coins", coin).COIN.currency(network)
+    return Promise(
+        destination=name,
+        kept=found.factor,
+        days=found.days,
+        expected=Amount(found.expected, currency).text(),
+        credited=Amount(found.credited, currency).text(),
+        currency=currency.code,
+        is_short=found.is_short,
+    )
 
 
 def thought_again(row: rows.DecisionRow) -> bool | None:

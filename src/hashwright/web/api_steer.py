@@ -1,7 +1,7 @@
 """The switch that every page has: how far autopilots may go. Each change is done once, and stands in the trail."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from litestar import Controller, Response, post, put
@@ -42,9 +42,9 @@ class SteerController(Controller):
         word = "pause" if data.is_paused else "go"
 
         async def work() -> Answered:
-            return Answered(result=await pause_all(request, is_paused=data.is_paused))
+            return Answered(result=await site_of(request).live.ask("autopilot-pause", is_paused=data.is_paused))
 
-        return await act(request, key, f"autopilots {word}", "all", work)
+        return await acted(request, key, f"autopilots {word}", "all", work)
 
     @put("/autopilots/{algorithm:str}", responses=ACTING, operation_id="setAutopilot", summary="Set an autopilot")
     async def set_autopilot(
@@ -57,7 +57,7 @@ class SteerController(Controller):
             settings = {"algorithm": algorithm[:32], **wish}
             return Answered(result=await site_of(request).live.ask("autopilot-set", settings=settings))
 
-        return await _acted(request, key, "set autopilot", f"{algorithm[:32]} {wish}", work)
+        return await acted(request, key, "set autopilot", f"{algorithm[:32]} {wish}", work)
 
     @post(
         "/autopilots/{algorithm:str}/turns",
@@ -74,7 +74,7 @@ class SteerController(Controller):
                 result=await site_of(request).live.ask("autopilot-turn", timeout_s=60.0, algorithm=algorithm[:32])
             )
 
-        return await _acted(request, key, "autopilot turn", algorithm[:32], work)
+        return await acted(request, key, "autopilot turn", algorithm[:32], work)
 
     @post(
         "/decisions/{number:int}/apply",
@@ -89,22 +89,10 @@ class SteerController(Controller):
         async def work() -> Answered:
             return Answered(result=await site_of(request).live.ask("autopilot-apply", number=number))
 
-        return await _acted(request, key, "apply decision", str(number)[:20], work)
+        return await acted(request, key, "apply decision", str(number)[:20], work)
 
 
-async def pause_all(request: AnyRequest, *, is_paused: bool) -> dict[str, Any]:
-    """Pause every kind of autopilot that the program has, or let them go on."""
-    live, helm = site_of(request).live, helm_of(request)
-    await helm.look()
-    result: dict[str, Any] = {"is_paused": is_paused}
-    result["route"] = await live.ask("autopilot-pause", is_paused=is_paused)
-    if helm.states.get("power"):
-        result["power"] = await live.ask("power-pause", is_paused=is_paused)
-    helm.forget()
-    return result
-
-
-async def _acted(
+async def acted(
     request: AnyRequest, key: str, action: str, target: str, work: Callable[[], Awaitable[Answered]]
 ) -> Response[Answered]:
     """Act once, and ask the autopilots anew."""

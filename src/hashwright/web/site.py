@@ -19,6 +19,7 @@ from litestar.static_files import create_static_files_router
 import hashwright
 from hashwright.errors import HashwrightError
 from hashwright.web.api_books import BooksController
+from hashwright.web.api_energy import EnergyController, PowerSteerController
 from hashwright.web.api_lab import LabController
 from hashwright.web.api_mine import OwnController, PoolController, RouteController
 from hashwright.web.api_people import PeopleController
@@ -29,6 +30,7 @@ from hashwright.web.api_steer import SteerController
 from hashwright.web.api_view import ViewController
 from hashwright.web.books import DayBook
 from hashwright.web.context import Doorman, Site, site_of
+from hashwright.web.energy import FleetWatch
 from hashwright.web.lab import Lab
 from hashwright.web.metrics import MetricsController
 from hashwright.web.problems import MEDIA_TYPE, Place, Problem, encoded, problem, problem_of
@@ -53,6 +55,8 @@ CONTROLLERS: Final = (
     LabController,
     PlanController,
     SteerController,
+    EnergyController,
+    PowerSteerController,
     PriceController,
     PeopleController,
     MetricsController,
@@ -93,6 +97,7 @@ def build(site: Site) -> Litestar:
                 "proving": asyncio.Lock(),
                 "lab": Lab(site.live.folder, clock=site.clock),
                 "helm": Helm(site.live),
+                "fleet_watch": FleetWatch(site.live),
             }
         ),
         debug=False,

@@ -91,5 +91,5 @@ def steer_of(kind: str, state: dict[str, Any]) -> Steer:
         mode=mode_of(settings),
         asks=asks,
         decided_ms=last.get("at_ms"),
-        problem=str(state.get("problem") or ""),
+        problem=str(state.get("problem") or state.get("banner") or ""),
     )
