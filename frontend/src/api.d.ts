@@ -1240,6 +1240,7 @@ export interface components {
         Decision: {
             algorithm: string;
             at_ms: number;
+            cause: string;
             expected_usd_day: number | null;
             held: {
                 [key: string]: number;
@@ -1436,6 +1437,27 @@ export interface components {
         KeyList: {
             keys: components["schemas"]["KeyDocument"][];
         };
+        /** Learned */
+        Learned: {
+            algorithm: string;
+            days: components["schemas"]["LearnedDay"][];
+            pools: components["schemas"]["LearnedPool"][];
+        };
+        /** LearnedDay */
+        LearnedDay: {
+            day: number;
+            earned_usd: number;
+            expected_usd: number;
+            paper_earned_usd: number | null;
+        };
+        /** LearnedPool */
+        LearnedPool: {
+            accepted: number;
+            accepted_days: number;
+            credited: number;
+            credited_days: number;
+            destination: string;
+        };
         /** Limit */
         Limit: {
             name: string;
@@ -1590,6 +1612,8 @@ export interface components {
             expected_usd_day: (number | null)[];
             held_usd_day: (number | null)[];
             numbers: number[];
+            span_earned_usd_day: (number | null)[];
+            span_expected_usd_day: (number | null)[];
             times_s: number[];
         };
         /** PlanOf */
@@ -1610,6 +1634,7 @@ export interface components {
         PlanPage: {
             at_ms: number;
             is_running: boolean;
+            learned: components["schemas"]["Learned"][];
             missing: string[];
             plans: components["schemas"]["PlanOf"][];
             promises: components["schemas"]["Promise"][];
@@ -1790,6 +1815,9 @@ export interface components {
         Target: {
             coin: string;
             destination: string;
+            factors: {
+                [key: string]: number;
+            };
             has: number;
             left_out: string;
             loss_usd_day: number | null;

@@ -7,10 +7,10 @@ import pytest
 
 from hashwright.errors import NotSupported, Unavailable
 from hashwright.planner.autopilot import Limits, Seen, SeenWay, think
-from hashwright.runtime.autopilot import document_of
 from hashwright.runtime.opening import open_store
 from hashwright.store import decisions as rows
 from hashwright.web import passwords
+from hashwright.web.plan import row_document as document_of
 from unit.web.world import NOW, World
 
 STEP = 0.25

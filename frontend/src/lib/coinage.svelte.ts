@@ -30,9 +30,9 @@ export async function readPrices(now: number): Promise<void> {
 
 export function dollars(value: number, signed = false): string {
   const size = Math.abs(value);
-  const [whole = "0", rest] = size.toFixed(size > 0 && size < 0.995 ? 4 : 2).split(".");
+  const [whole = "0", rest] = size.toFixed(size >= 99999.5 ? 0 : size > 0 && size < 0.995 ? 4 : 2).split(".");
   const sign = value < 0 ? "\u2212" : signed && size > 0 ? "+" : "";
-  return `${sign}${whole.replace(/\B(?=(\d{3})+$)/g, THIN)}.${rest}${THIN}USD`;
+  return `${sign}${whole.replace(/\B(?=(\d{3})+$)/g, THIN)}${rest ? `.${rest}` : ""}${THIN}USD`;
 }
 
 /** An amount of coins in dollars at the known price; null where dollars are not wanted, or no price is known. */

@@ -51,6 +51,20 @@ def newest(connection: Connection, *, since_ms: int = 0, limit: int = 1000) -> l
     return _read(connection, "at_ms >= ? ORDER BY at_ms DESC, id DESC LIMIT ?", (since_ms, limit))
 
 
+def page(
+    connection: Connection, *, algorithm: str = "", before: int | None = None, limit: int = 100
+) -> list[DecisionRow]:
+    """Read turns, newest first, older than the one with number `before`; of all algorithms where none is named."""
+    condition = "(algorithm = ? OR ? = '') AND id < ? ORDER BY id DESC LIMIT ?"
+    return _read(connection, condition, (algorithm, algorithm, 2**62 if before is None else before, limit))
+
+
+def acted(connection: Connection, algorithm: str, mode: str, since_ms: int) -> list[DecisionRow]:
+    """Read the turns of a mode since a moment that changed something, or would have, oldest first."""
+    condition = "algorithm = ? AND mode = ? AND at_ms >= ? AND state IN ('applied', 'rehearsed') ORDER BY id"
+    return _read(connection, condition, (algorithm, mode, since_ms))
+
+
 def _one(connection: Connection, condition: str, values: tuple[object, ...]) -> DecisionRow | None:
     found = _read(connection, condition, values)
     return found[0] if found else None
@@ -62,9 +76,3 @@ def _read(connection: Connection, condition: str, values: tuple[object, ...]) ->
     query = f"SELECT {COLUMNS} FROM decision WHERE {condition}"  # noqa: S608 (constants)
     names = COLUMNS.split(", ")
     return [DecisionRow(**dict(zip(names, row, strict=True))) for row in connection.execute(query, values)]
-
-
-def page(connection: Connection, *, before: int = 2**62, algorithm: str = "", limit: int = 100) -> list[DecisionRow]:
-    """Read turns before a number, newest first; of one algorithm where one is named."""
-    condition = "id < ? AND (? = '' OR algorithm = ?) ORDER BY id DESC LIMIT ?"
-    return _read(connection, condition, (before, algorithm, algorithm, limit))

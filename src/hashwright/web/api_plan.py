@@ -11,24 +11,23 @@ import structlog
 from litestar import Controller, get
 from litestar.params import FromPath, QueryParameter
 
-from hashwright import registry
-from hashwright.economics.receivables import Realisation
-from hashwright.errors import OperatorError
-from hashwright.money import Amount
-from hashwright.runtime.autopilot import document_of
+from hashwright.errors import HashwrightError, OperatorError
 from hashwright.store import decisions as rows
 from hashwright.store.connection import Connection
 from hashwright.web.api_view import Cursor, Limit
 from hashwright.web.context import AnyRequest, caller_of, needs, problems, site_of
 from hashwright.web.cursor import cursor_of, number_of
 from hashwright.web.documents import Document
-from hashwright.web.plan import Decision, DecisionDetail, PlanMode, decision_of, detail_of, mode_of
+from hashwright.web.learned import Learned, Promise, learned_of, promises_of
+from hashwright.web.plan import Decision, DecisionDetail, PlanMode, decision_of, detail_of, mode_of, row_document
 from hashwright.web.steering import Helm, Steering
 
 log = structlog.get_logger()
 
 HOURS_MAX: Final = 24 * 31
 POINTS_MAX: Final = 400
+BRIEFS_MAX: Final = 1000
+DAY_S: Final = 86_400
 STORED: Final = "plans"
 STORED_MAX: Final = 2 * 2**20
 Hours = Annotated[int, QueryParameter(name="hours", ge=1, le=HOURS_MAX)]
@@ -50,18 +49,6 @@ class PlanOf(Document, frozen=True, kw_only=True):
     last: DecisionDetail | None
 
 
-class Promise(Document, frozen=True, kw_only=True):
-    """What a destination made of what was expected of it. `kept` is the learned part that counts; 1 is all."""
-
-    destination: str
-    kept: float
-    days: int
-    expected: str
-    credited: str
-    currency: str
-    is_short: bool
-
-
 class StoredPlan(Document, frozen=True, kw_only=True):
     """The newest plan of `hw plan`: its own document, as `hw plan --json` writes it."""
 
@@ -76,6 +63,7 @@ class PlanPage(Document, frozen=True, kw_only=True):
     is_running: bool
     plans: tuple[PlanOf, ...]
     promises: tuple[Promise, ...]
+    learned: tuple[Learned, ...]
     stored: StoredPlan | None
     missing: tuple[str, ...]
 
@@ -88,7 +76,10 @@ class DecisionPage(Document, frozen=True, kw_only=True):
 
 
 class PlanHistory(Document, frozen=True, kw_only=True):
-    """Decisions over time: parts of work by destination, and money [USD/day, estimated] expected and held."""
+    """Decisions over time: parts of work by destination, and money [USD/day, estimated] expected and held.
+
+    `span_*` is before power: what was expected of the time until the next decision, and what its shares were worth.
+    """
 
     at_ms: int
     algorithm: str
@@ -97,6 +88,8 @@ class PlanHistory(Document, frozen=True, kw_only=True):
     destinations: dict[str, tuple[float, ...]]
     expected_usd_day: tuple[float | None, ...]
     held_usd_day: tuple[float | None, ...]
+    span_expected_usd_day: tuple[float | None, ...]
+    span_earned_usd_day: tuple[float | None, ...]
 
 
 class PlanController(Controller):
@@ -131,6 +124,7 @@ class PlanController(Controller):
             is_running=steering.is_running,
             plans=plans,
             promises=promises,
+            learned=await _learned(request) if steering.is_running and sees_money(request) else (),
             stored=await asyncio.to_thread(stored_plan, site.live.folder),
             missing=_missing(steering, len(places), is_empty=not plans),
         )
@@ -144,7 +138,7 @@ class PlanController(Controller):
         before = number_of(cursor, start=2**62)
         found = await read(request, lambda it: rows.page(it, before=before, algorithm=algorithm, limit=limit + 1))
         shown, more = found[:limit], len(found) > limit
-        lines = tuple(decision_of(document_of(row)) for row in shown)
+        lines = tuple(decision_of(row_document(row)) for row in shown)
         return DecisionPage(
             next_cursor=cursor_of(str(shown[-1].id)) if more else None,
             decisions=lines if sees_money(request) else tuple(map(_bare, lines)),
@@ -157,7 +151,7 @@ class PlanController(Controller):
         if row is None:
             raise OperatorError(f"No decision {number} is kept.", code="HW-748")
         repeated = await asyncio.to_thread(thought_again, row)
-        detail = detail_of(document_of(row), is_repeated=repeated)
+        detail = detail_of(row_document(row), is_repeated=repeated)
         return detail if sees_money(request) else _bare_detail(detail)
 
     @get("/plan/history", responses=problems(401, 403), operation_id="readPlanHistory", summary="Decisions over time")
@@ -168,6 +162,7 @@ class PlanController(Controller):
         found = await read(request, lambda it: rows.newest(it, since_ms=since, limit=20_000))
         mine = [row for row in reversed(found) if row.algorithm == algorithm]
         history = await asyncio.to_thread(history_of, mine, algorithm, now)
+        history = with_spans(history, await _briefs(request, algorithm))
         return history if sees_money(request) else _bare_history(history)
 
 
@@ -196,34 +191,12 @@ def _kept(
     connection: Connection, networks: Mapping[str, str], now: int
 ) -> tuple[list[rows.DecisionRow], tuple[Promise, ...]]:
     """Read the last decision of each algorithm, and what destinations made of what was expected of them."""
-    from hashwright.runtime.receivables import realisations
-
     found: dict[str, rows.DecisionRow] = {}
     for row in rows.newest(connection, limit=100):
         found.setdefault(row.algorithm, row)
     ways = [way for row in found.values() for way in (json.loads(row.seen or "null") or {}).get("ways", ())]
     coins = {str(way["destination"]): str(way.get("coin") or "") for way in ways if isinstance(way, dict)}
-    learned = realisations(connection, dict.fromkeys(coins), now=now)
-    promises = (
-        _promise(name, it, coins[name], networks.get(name, "main")) for name, it in sorted(learned.items()) if it.days
-    )
-    return list(found.values()), tuple(it for it in promises if it is not None)
-
-
-def _promise(name: str, found: Realisation, coin: str, network: str) -> Promise | None:
-    """Return what a destination kept; None where its coin is not one of ours."""
-    if coin not in registry.names("coins"):
-        return None
-    currency = registry.load("coins", coin).COIN.currency(network)
-    return Promise(
-        destination=name,
-        kept=found.factor,
-        days=found.days,
-        expected=Amount(found.expected, currency).text(),
-        credited=Amount(found.credited, currency).text(),
-        currency=currency.code,
-        is_short=found.is_short,
-    )
+    return list(found.values()), promises_of(connection, coins, networks, now=now)
 
 
 def thought_again(row: rows.DecisionRow) -> bool | None:
@@ -237,14 +210,16 @@ def thought_again(row: rows.DecisionRow) -> bool | None:
     except (msgspec.MsgspecError, ValueError, ArithmeticError, LookupError) as error:
         log.info("a decision cannot be thought again", number=row.id, error=str(error)[:200])
         return None
-    same: bool = json.loads(msgspec.json.encode(again)) == json.loads(row.thought)
-    return same
+    before, answer = json.loads(row.thought), json.loads(msgspec.json.encode(again))
+    return bool(
+        {name: answer.get(name) for name in before} == before
+    )  # what an older program did not say is not compared
 
 
 def history_of(found: list[rows.DecisionRow], algorithm: str, now: int) -> PlanHistory:
     """Return decisions over time, oldest first."""
     every = max(-(-len(found) // POINTS_MAX), 1)
-    lines = [decision_of(document_of(row)) for row in found[::-1][::every][::-1]]
+    lines = [decision_of(row_document(row)) for row in found[::-1][::every][::-1]]
     names = sorted({name for it in lines for name in (*it.parts, *it.held)})
     return PlanHistory(
         at_ms=now,
@@ -254,7 +229,48 @@ def history_of(found: list[rows.DecisionRow], algorithm: str, now: int) -> PlanH
         destinations={name: tuple(_part(it, name) for it in lines) for name in names},
         expected_usd_day=tuple(it.expected_usd_day for it in lines),
         held_usd_day=tuple(it.held_usd_day for it in lines),
+        span_expected_usd_day=(),
+        span_earned_usd_day=(),
     )
+
+
+async def _learned(request: AnyRequest) -> tuple[Learned, ...]:
+    """Ask what was learned; nothing where the program does not say."""
+    try:
+        answer = await site_of(request).live.ask("autopilot-learned", timeout_s=10.0)
+    except HashwrightError as error:
+        log.debug("what was learned is not told", code=error.code)
+        return ()
+    return tuple(map(learned_of, answer.get("autopilots", ()) if isinstance(answer, dict) else ()))
+
+
+async def _briefs(request: AnyRequest, algorithm: str) -> dict[int, dict[str, Any]]:
+    """Ask what became of decisions, by their numbers; nothing where the program does not run or does not know."""
+    arguments = {"algorithm": algorithm, "limit": BRIEFS_MAX}
+    try:
+        answer = await site_of(request).live.ask("autopilot-decisions", timeout_s=10.0, **arguments)
+    except HashwrightError as error:
+        log.debug("what became of decisions is not told", code=error.code)
+        return {}
+    return {int(it["number"]): it for it in answer.get("decisions", ())}
+
+
+def with_spans(history: PlanHistory, briefs: Mapping[int, Mapping[str, Any]]) -> PlanHistory:
+    """Add what was expected of the time of each decision and what it brought [USD/day]."""
+
+    def rates(name: str) -> tuple[float | None, ...]:
+        return tuple(_rate(briefs.get(number, {}), name) for number in history.numbers)
+
+    return msgspec.structs.replace(
+        history,
+        span_expected_usd_day=rates("span_expected_usd_est"),
+        span_earned_usd_day=rates("span_earned_usd_est"),
+    )
+
+
+def _rate(brief: Mapping[str, Any], name: str) -> float | None:
+    value, seconds = brief.get(name), brief.get("seconds")
+    return float(value) * DAY_S / float(seconds) if value is not None and seconds else None
 
 
 def _part(decision: Decision, name: str) -> float:
@@ -296,7 +312,7 @@ def _plan_of(state: dict[str, Any]) -> PlanOf:
 
 def _from_books(newest: list[rows.DecisionRow]) -> tuple[PlanOf, ...]:
     """Return the last decisions as history: no program runs, so nothing is decided now."""
-    documents = [document_of(row) for row in newest]
+    documents = [row_document(row) for row in newest]
     return tuple(
         msgspec.structs.replace(
             _plan_of({"settings": {"algorithm": it["algorithm"], "is_paused": True}, "last": it}), next_ms=None
@@ -348,4 +364,5 @@ def _bare_detail(detail: DecisionDetail) -> DecisionDetail:
 
 def _bare_history(history: PlanHistory) -> PlanHistory:
     nothing: tuple[None, ...] = (None,) * len(history.times_s)
-    return msgspec.structs.replace(history, expected_usd_day=nothing, held_usd_day=nothing)
+    names = ("expected_usd_day", "held_usd_day", "span_expected_usd_day", "span_earned_usd_day")
+    return msgspec.structs.replace(history, **dict.fromkeys(names, nothing))

@@ -4,9 +4,11 @@ A turn is read as JSON, not as today's records: rows of an older or newer progra
 not say is unknown, never nothing.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
+from hashwright.store.decisions import DecisionRow
 from hashwright.web.documents import Document
 
 PlanMode = Literal["DRY RUN", "ADVISE", "LIVE", "PAUSED"]
@@ -23,7 +25,7 @@ class Target(Document, frozen=True, kw_only=True):
     """A destination in a decision. `worth_usd_day`: what it would earn with all work, before power (estimated).
 
     `has` and `should` are parts of all work, 0 to 1; `should` is null where nothing moves. `left_out` says why it was
-    not compared. `loss_usd_day` is how much less than the best it would earn a day.
+    not compared. `factors` are what a promise was multiplied by. `loss_usd_day`: how much less than the best it earns.
     """
 
     destination: str
@@ -34,6 +36,7 @@ class Target(Document, frozen=True, kw_only=True):
     price_at_ms: int | None
     price_source: str
     net: float | None
+    factors: dict[str, float]
     has: float
     should: float | None
     left_out: str
@@ -49,6 +52,7 @@ class Decision(Document, frozen=True, kw_only=True):
     state: str
     note: str
     why: str
+    cause: str
     is_loss: bool
     expected_usd_day: float | None
     held_usd_day: float | None
@@ -88,6 +92,7 @@ def decision_of(row: Row) -> Decision:
         state=str(row["state"]),
         note=str(row["note"]),
         why=str(thought.get("why", "")),
+        cause=str(seen.get("cause") or ""),
         is_loss=bool(thought.get("is_loss")),
         expected_usd_day=_float(thought.get("expected_usd_day")) if thought.get("worth") else None,
         held_usd_day=_float(thought.get("held_usd_day")) if thought.get("worth") else None,
@@ -101,6 +106,10 @@ def detail_of(row: Row, *, settings: Row | None = None, is_repeated: bool | None
     thought, seen = row.get("thought") or {}, row.get("seen") or {}
     targets = targets_of(seen, thought)
     ranked = sorted((it for it in targets if it.worth_usd_day is not None), key=lambda it: it.loss_usd_day or 0.0)
+    second = str(thought.get("second") or "")
+    loss = _float(thought.get("second_usd_day")) if second else None
+    if not second and len(ranked) > 1:
+        second, loss = ranked[1].destination, ranked[1].loss_usd_day
     return DecisionDetail(
         decision=decision_of(row),
         targets=targets,
@@ -110,8 +119,8 @@ def detail_of(row: Row, *, settings: Row | None = None, is_repeated: bool | None
         hashrate_hs=_float(seen.get("hashrate_hs")) or 0.0,
         power_usd_day=power_of(seen),
         best=ranked[0].destination if ranked else "",
-        second=ranked[1].destination if len(ranked) > 1 else "",
-        second_loss_usd_day=ranked[1].loss_usd_day if len(ranked) > 1 else None,
+        second=second,
+        second_loss_usd_day=loss,
         is_repeated=is_repeated,
     )
 
@@ -119,7 +128,6 @@ def detail_of(row: Row, *, settings: Row | None = None, is_repeated: bool | None
 def targets_of(seen: Row, thought: Row) -> tuple[Target, ...]:
     """Return the destinations of a turn, the most worth first."""
     worth: Row = thought.get("worth") or {}
-    parts: Row = thought.get("parts") or {}
     held: Row = seen.get("held") or {}
     best = max((float(it) for it in worth.values()), default=0.0)
     said = [str(it).partition(": ") for it in thought.get("left_out") or ()]
@@ -134,8 +142,9 @@ def targets_of(seen: Row, thought: Row) -> tuple[Target, ...]:
             price_at_ms=int(way["price_at_ms"]) or None if way.get("price_at_ms") else None,
             price_source=str(way.get("price_source") or ""),
             net=_float(way.get("net")),
+            factors={name: it for name, it in _floats(way.get("factors")).items() if it != 1},
             has=float(held.get(way["destination"], 0.0)),
-            should=float(parts.get(way["destination"], 0)) / POINTS if parts else None,
+            should=_should(way, thought),
             left_out=why.get(str(way["destination"]), ""),
         )
         for way in seen.get("ways") or ()
@@ -144,8 +153,11 @@ def targets_of(seen: Row, thought: Row) -> tuple[Target, ...]:
 
 
 def binds_of(row: Row, targets: Sequence[Target], settings: Row) -> tuple[str, ...]:
-    """Say which limits of the owner hold the decision back."""
+    """Say which limits of the owner hold the decision back: the row's own words, or what its numbers say."""
     seen, thought = row.get("seen") or {}, row.get("thought") or {}
+    paused = ("The autopilot is paused: nothing is decided and nothing moves.",) if settings.get("is_paused") else ()
+    if "bound" in thought:
+        return (*map(str, thought["bound"]), *paused)
     limits: Row = seen.get("limits") or {}
     found: list[str] = []
     step = _float(limits.get("step"))
@@ -159,11 +171,9 @@ def binds_of(row: Row, targets: Sequence[Target], settings: Row) -> tuple[str, .
     if "too little" in str(thought.get("why")) or any("would gain" in str(it) for it in thought.get("reasons") or ()):
         margin = _float(limits.get("margin_usd")) or 0.0
         found.append(f"A move has to gain more than its cost and {margin:,.2f} USD over the holding time.")
-    if _float(thought.get("idle")):
+    if (_float(thought.get("idle")) or 0.0) >= CLOSE:
         found.append(f"{float(thought['idle']):.0%} of the work should rest: it costs more power than it earns.")
-    if settings.get("is_paused"):
-        found.append("The autopilot is paused: nothing is decided and nothing moves.")
-    return tuple(found)
+    return (*found, *paused)
 
 
 def power_of(seen: Row) -> float | None:
@@ -172,6 +182,28 @@ def power_of(seen: Row) -> float | None:
     if not price or not efficiency:
         return None
     return efficiency * (_float(seen.get("hashrate_hs")) or 0.0) / TH / 1000 * 24 * price
+
+
+def row_document(row: DecisionRow) -> dict[str, Any]:
+    """Return a kept turn as JSON."""
+    names = ("at_ms", "algorithm", "mode", "state", "note")
+    told = {"seen": json.loads(row.seen or "null"), "thought": json.loads(row.thought or "null")}
+    return {"number": row.id, **{name: getattr(row, name) for name in names}, **told}
+
+
+def _should(way: Row, thought: Row) -> float | None:
+    """Return the part of all work that a way should have; None where nothing moves."""
+    parts: Row = thought.get("parts") or {}
+    weights: Row = thought.get("weights") or {}
+    name = way["destination"]
+    if way.get("kind") == "market":
+        return _float(weights.get(name))
+    return float(parts.get(name, 0)) / POINTS if parts else None
+
+
+def _floats(values: object) -> dict[str, float]:
+    found = values if isinstance(values, dict) else {}
+    return {str(name): float(it) for name, it in found.items() if isinstance(it, int | float)}
 
 
 def _float(value: object) -> float | None:
