@@ -11,6 +11,7 @@ from hashwright.runtime.opening import open_store
 from hashwright.store import decisions as rows
 from hashwright.web import passwords
 from hashwright.web.plan import row_document as document_of
+from unit.web.power_state import FLEET, power_state
 from unit.web.world import NOW, World
 
 STEP = 0.25
@@ -44,15 +45,23 @@ class Program:
     """Answers on the control socket's place, with one autopilot."""
 
     def __init__(self):
-        self.asked, self.is_there, self.last = [], True, None
+        self.asked, self.is_there, self.last, self.power = [], True, None, None
+        self.told = {}
         self.settings = {"algorithm": "sha256d", "mode": "advise", "every_s": 300}
 
     async def ask(self, command, *, timeout_s=30.0, **arguments):
         if not self.is_there:
             raise Unavailable("No Hashwright runs.", code="HW-704")
         self.asked.append((command, arguments))
-        if command == "power-status":
-            raise NotSupported("There is no command power-status.", code="HW-703")
+        if command == "power-status" and self.power is not None:
+            return self.power
+        if command == "fleet-status":
+            rows = FLEET if self.power else []
+            return {"now": NOW, "total": len(rows), "is_live": False, "devices": rows[arguments["offset"] :][:2]}
+        if command in ("power-status", "autopilot-decisions", "autopilot-learned") and command not in self.told:
+            raise NotSupported(f"There is no command {command}.", code="HW-703")
+        if command in self.told:
+            return self.told[command]
         if command == "autopilot-status":
             return [{"settings": self.settings, "problem": "", "last": self.last}]
         return {"done": command}
@@ -181,6 +190,9 @@ ACTIONS = [
     ("PUT", "/api/v1/autopilots/sha256d", {"mode": "live"}, "autopilot-set"),
     ("POST", "/api/v1/autopilots/sha256d/turns", None, "autopilot-turn"),
     ("POST", "/api/v1/decisions/7/apply", None, "autopilot-apply"),
+    ("PUT", "/api/v1/power-autopilots/home", {"mode": "live"}, "power-set"),
+    ("POST", "/api/v1/power-autopilots/home/turns", None, "power-turn"),
+    ("POST", "/api/v1/power-decisions/31/apply", None, "power-apply"),
 ]
 
 
@@ -233,5 +245,52 @@ def test_prices_have_their_age_and_source(here):
         assert bitcoin["usd"] > 0
         assert bitcoin["at_ms"] < NOW
         assert bitcoin["sources"]
+
+    asyncio.run(work())
+
+
+def test_what_became_of_decisions_is_shown_a_day(here, books):
+    brief = {"number": 48, "seconds": 1800, "span_expected_usd_est": 2.0, "span_earned_usd_est": 1.5}
+    pools = {
+        "destination": "near", "accepted_factor": 0.99, "answered_days": 3.0, "credited_factor": 0.9,
+        "credited_days": 4,
+    }  # fmt: skip
+    days = {"day": 20_000, "expected_usd_est": 10.0, "earned_usd_est": 9.0, "paper_earned_usd_est": None}
+    here.program.told = {
+        "autopilot-decisions": {"decisions": [brief], "next": None},
+        "autopilot-learned": {"autopilots": [{"algorithm": "sha256d", "days": [days], "pools": [pools]}]},
+    }
+
+    async def work():
+        owner = await here.owner()
+        plot = (await owner.get("/api/v1/plan/history")).json()
+        assert (plot["span_expected_usd_day"][-1], plot["span_earned_usd_day"][-1]) == (96.0, 72.0)
+        assert set(plot["span_earned_usd_day"][:-1]) == {None}
+        (learned,) = (await owner.get("/api/v1/plan")).json()["learned"]
+        assert (learned["days"][0]["earned_usd"], learned["pools"][0]["credited"]) == (9.0, 0.9)
+        guest = await here.key("view")
+        assert (await guest.get("/api/v1/plan")).json()["learned"] == []
+
+    asyncio.run(work())
+
+
+def test_the_page_energy_has_sites_the_fleet_and_what_is_missing(here):
+    async def work():
+        owner = await here.owner()
+        empty = (await owner.get("/api/v1/energy")).json()
+        assert (empty["sites"], empty["fleet"], len(empty["missing"])) == ([], None, 2)
+        here.program.power = [power_state()]
+        here.clock.advance(10_000)
+        page = (await owner.get("/api/v1/energy")).json()
+        assert [it["name"] for it in page["sites"]] == ["home"]
+        assert sum(it["measured"] + it["estimated"] + it["unknown"] for it in page["fleet"]["groups"]) == len(FLEET)
+        assert page["missing"] == []
+        steers = (await owner.get("/api/v1/steering")).json()["steers"]
+        assert [(it["kind"], it["name"], it["mode"]) for it in steers] == [
+            ("route", "sha256d", "ADVISE"), ("power", "home", "ADVISE"),
+        ]  # fmt: skip
+        guest = (await (await here.key("view")).get("/api/v1/energy")).json()["sites"][0]["plan"]
+        assert (guest["gain"], guest["break_even"], guest["totals"]) == (None, {}, {"import_kwh": 5.0})
+        assert guest["stretches"][0]["earns"] is None
 
     asyncio.run(work())
