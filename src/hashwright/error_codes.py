@@ -432,4 +432,12 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-957": _code("No such power turn", "None was kept of that time or number.", "hw autopilot power turns."),
     "HW-958": _code("Fail-safe not heard", "A machine was to sleep at the end and said no.", "Cut its power."),
     "HW-959": _code("Fleet is not live", "A live plan is only rehearsed.", "hw fleet rules --live."),
+    "HW-960": _code("A job of yours runs", "The Lab does one at a time for each person.", "Wait for it, or end it."),
+    "HW-961": _code("The Lab is busy", "It does two jobs at once for all.", "Try again in a minute."),
+    "HW-962": _code(
+        "Job took too long", "The Lab ends a job after two minutes.", "Ask less, or use `hw` in a terminal."
+    ),
+    "HW-963": _code("Job failed", "It ended without an answer: its bounds, or a fault.", "Ask less; else report it."),
+    "HW-964": _code("Not in the Lab", "A job asks nobody, and writes nothing.", "Use `hw` in a terminal."),
+    "HW-965": _code("No report", "The job has no answer, or not yet.", "Wait for it, or start it again."),
 }

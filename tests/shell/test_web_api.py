@@ -14,6 +14,7 @@ from schemathesis.specs.openapi.checks import (
 
 from hashwright.errors import OperatorError, TimedOut, Unavailable
 from hashwright.web import passwords
+from hashwright.web.lab import Lab
 from unit.web.world import NOW, PASSWORD, World
 
 EXAMPLES = 5
@@ -46,6 +47,7 @@ def here(tmp_path, monkeypatch):
     world = World(tmp_path)
     world.program = Program()
     monkeypatch.setattr(world.site.live, "ask", world.program.ask)
+    world.app._app.state["lab"] = Lab(tmp_path, clock=world.clock, command=("/bin/echo", "{}"))
     yield world
     world.database.close()
 
