@@ -407,4 +407,9 @@ CODES: Final[dict[str, ErrorCode]] = {
     # 9xx: our own faults
     "HW-901": _code("Internal error", "A fault of ours; the event is marked and skipped.", "Report it."),
     "HW-902": _code("Protocol broken", "A peer broke the rules of the wire.", "None, unless it repeats."),
+    # 97x: copies of the dashboard, and what its pages ask
+    "HW-970": _code("Copy of web.sqlite is damaged", "It does not hold what such a copy must.", "Use another backup."),
+    "HW-971": _code("The web runs", "Its database is in use and cannot be replaced.", "Stop hw web first."),
+    "HW-972": _code("Buyer without account", "His name is no account of the market.", "Make an account without a dot."),
+    "HW-973": _code("Address of notices missing", "A new target needs one.", "Give its Apprise address."),
 }

@@ -19,12 +19,17 @@ from litestar.static_files import create_static_files_router
 import hashwright
 from hashwright.errors import HashwrightError
 from hashwright.web.api_books import BooksController
+from hashwright.web.api_care import CareController, NotifyController
+from hashwright.web.api_fleet import FleetController
+from hashwright.web.api_market import MarketController
 from hashwright.web.api_mine import OwnController, PoolController, RouteController
+from hashwright.web.api_now import NowController
 from hashwright.web.api_people import PeopleController
 from hashwright.web.api_session import SessionController
 from hashwright.web.api_view import ViewController
 from hashwright.web.books import DayBook
 from hashwright.web.context import Doorman, Site, site_of
+from hashwright.web.encoded import Kept
 from hashwright.web.metrics import MetricsController
 from hashwright.web.problems import MEDIA_TYPE, Place, Problem, encoded, problem, problem_of
 from hashwright.web.shield import BODY_MAX, Shield
@@ -39,6 +44,11 @@ NO_PAGE: Final = "The front end is not in this package. Build it: cd frontend &&
 CONTROLLERS: Final = (
     SessionController,
     ViewController,
+    FleetController,
+    NowController,
+    MarketController,
+    NotifyController,
+    CareController,
     StreamController,
     RouteController,
     PoolController,
@@ -73,9 +83,11 @@ def build(site: Site) -> Litestar:
             ),
             security=[{"key": []}, {"session": []}],
         ),
-        compression_config=CompressionConfig(backend="gzip", minimum_size=COMPRESS_FROM, gzip_compress_level=3),
+        compression_config=CompressionConfig(
+            backend="gzip", minimum_size=COMPRESS_FROM, gzip_compress_level=3, exclude_opt_key="is_packed"
+        ),
         request_max_body_size=BODY_MAX,
-        state=State({"site": site, "deltas": Deltas(), "days": DayBook(), "proving": asyncio.Lock()}),
+        state=State({"site": site, "deltas": Deltas(), "days": DayBook(), "proving": asyncio.Lock(), "kept": Kept()}),
         debug=False,
     )
 
