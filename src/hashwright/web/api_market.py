@@ -13,7 +13,7 @@ import msgspec
 from litestar import Controller, Response, get, post, put
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from hashwright.errors import HashwrightError, OperatorError
+from hashwright.errors import HashwrightError, OperatorError, Unavailable
 from hashwright.runtime.market_settings import KIND, check_account
 from hashwright.web import market_sight
 from hashwright.web.api_mine import ACTING, ASKING, Answered, command
@@ -110,8 +110,14 @@ class MarketController(Controller):
         stored = {} if store is None else await asyncio.to_thread(store.settings, KIND)
         books = []
         for algorithm in sorted(stored):
-            book = await site.live.ask("market-book", algorithm=algorithm)
-            settings = await site.live.ask("market-settings", algorithm=algorithm)
+            try:
+                book = await site.live.ask("market-book", algorithm=algorithm)
+                settings = await site.live.ask("market-settings", algorithm=algorithm)
+            except Unavailable:
+                raise
+            except HashwrightError as error:  # one that cannot run now does not hide the others
+                books.append({"algorithm": algorithm, "problem": str(error)})
+                continue
             books.append(market_sight.book_for(caller, account_of(caller), {**book, "terms": settings}))
         return Markets(at_ms=site.clock.now(), account=account_of(caller), books=tuple(books))
 
