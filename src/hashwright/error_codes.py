@@ -440,4 +440,9 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-963": _code("Job failed", "It ended without an answer: its bounds, or a fault.", "Ask less; else report it."),
     "HW-964": _code("Not in the Lab", "A job asks nobody, and writes nothing.", "Use `hw` in a terminal."),
     "HW-965": _code("No report", "The job has no answer, or not yet.", "Wait for it, or start it again."),
+    # 97x: copies of the dashboard, and what its pages ask
+    "HW-970": _code("Copy of web.sqlite is damaged", "It does not hold what such a copy must.", "Use another backup."),
+    "HW-971": _code("The web runs", "Its database is in use and cannot be replaced.", "Stop hw web first."),
+    "HW-972": _code("Buyer without account", "His name is no account of the market.", "Make an account without a dot."),
+    "HW-973": _code("Address of notices missing", "A new target needs one.", "Give its Apprise address."),
 }

@@ -171,6 +171,7 @@ def row_of(app: "Hashwright", name: str, now: int) -> dict[str, Any]:
         "faults": [] if reading is None else list(reading.faults),
         "age_ms": None if reading is None else now - reading.at,
         "rated_w": curve.rated_w(device) or None,
+        "rated_hs": curve.rated_hs(device) or None,
         "part": device.part,
         "wish": None if wish is None else {"mode": wish.mode, "part": wish.part, "author": wish.author},
         "until": None if device.override is None or device.override.until >= FOREVER_MS else device.override.until,
