@@ -49,6 +49,7 @@ class Machine:
     rated_w: float
     rated_hs: float
     model: str = "Simulated"
+    algorithm: str = "sha256d"
     password: str = ""
     token: str = ""
     part: float = 1.0

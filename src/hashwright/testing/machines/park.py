@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hashwright.errors import OperatorError
-from hashwright.testing.machines.mining import Worker
+from hashwright.testing.machines.mining import SLICE, Worker
 from hashwright.testing.machines.model import FAULTS, Fault, Kind, Machine, Pool
 from hashwright.testing.machines.servers import serve
 
@@ -40,8 +40,8 @@ RATINGS: dict[Kind, tuple[float, float, str]] = {
 MIX: tuple[Kind, ...] = ("cgminer", "whatsminer", "axeos", "antminer", "xmrig", "avalon", "cgminer", "braiins")
 SHARE_EVERY_S = 10.0
 SPARE_FILES = 200
-TINY = "d=2.5e-07"
-"""The difficulty that the machines ask for by their password: some thousand hashes a share."""
+TINY = {"sha256d": "d=2.5e-07", "scrypt": "d=0.0005"}
+"""The difficulty that the machines ask for by their password: some thousand hashes a share, of scrypt some thirty."""
 
 
 class Park:
@@ -133,7 +133,7 @@ def make_machines(
         watts, rate, model = RATINGS[kind]
         spread = rng.uniform(0.9, 1.1)
         name = f"sim-{index + 1:04d}"
-        pools = [Pool(url=pool, user=f"sim.{name}", password=TINY)] if pool else []
+        pools = [Pool(url=pool, user=f"sim.{name}", password=TINY["sha256d"])] if pool else []
         machines.append(
             Machine(name=name, kind=kind, host=str(start + index), port=port or PORTS.get(kind, 4028),
                     rated_w=round(watts * spread),
@@ -188,6 +188,10 @@ async def _run(options: argparse.Namespace) -> None:
     rng = random.Random(options.seed)
     mix: tuple[Kind, ...] = tuple(options.mix.split(",")) if options.mix else MIX
     machines = make_machines(options.machines, rng=rng, first=options.first, mix=mix, pool=options.pool)
+    for machine in machines:
+        machine.algorithm = options.algorithm
+        for item in machine.pools:
+            item.password = TINY[options.algorithm]
     break_some(machines, options.fault)
     park = Park(machines, rng=rng)
     try:
@@ -210,6 +214,7 @@ def main() -> None:
     parser.add_argument("--first", default=FIRST)
     parser.add_argument("--mix", default="")
     parser.add_argument("--pool", default="")
+    parser.add_argument("--algorithm", default="sha256d", choices=list(SLICE), help="what all of them mine")
     parser.add_argument("--every", type=float, default=SHARE_EVERY_S)
     parser.add_argument("--fault", action="append", default=[])
     parser.add_argument("--seed", type=int, default=1)
