@@ -56,6 +56,7 @@ class Worker:
         reader, writer = await asyncio.open_connection(host, port)
         try:
             self._session.subscribe()
+            self._session.extranonce_subscribe()
             self._session.authorize(pool.user, pool.password)
             self._flush(writer)
             next_share = self._every_s * self._rng.random()
