@@ -21,10 +21,14 @@ LOSSES: Final = ("rejected", "stale", "lost", "late")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Own:
-    """`holds` by ticker; `loss` is the share of work that upstreams did not take, of `shares` in seven days."""
+    """`holds` by ticker; `loss` is the share of work that upstreams did not take, of `shares` in seven days.
+
+    `late` is the part of it that was found for a destination which the machine had just left: what moves cost.
+    """
 
     holds: "tuple[tuple[str, HoldRule], ...]" = ()
     loss: float | None = None
+    late: float = 0.0
     shares: int = 0
 
 
@@ -51,7 +55,8 @@ def own_figures(data_dir: Path, *, now_ms: int) -> Own:
             shares += total.shares if total.state in ("submitted", "late") else 0
         sent = work.get("submitted", 0) + work.get("late", 0)
         loss = sum(work.get(it, 0) for it in LOSSES) / sent if sent and shares >= SHARES_MIN else None
-        return Own(holds=_holds(store.read_tables(read_rules), now_ms), loss=loss, shares=shares)
+        late = work.get("late", 0) / sent if sent else 0.0
+        return Own(holds=_holds(store.read_tables(read_rules), now_ms), loss=loss, late=late, shares=shares)
     finally:
         store.close()
 
