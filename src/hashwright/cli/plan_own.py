@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from hashwright.economics.hold import HoldRule
     from hashwright.ledger.hold import HoldRule as BookRule
+    from hashwright.store.base import Store
 
 STALE_ASSUMED: Final = "0.5%"
 WINDOW_MS: Final = 7 * 86_400_000
@@ -45,20 +46,26 @@ def own_figures(data_dir: Path, *, now_ms: int) -> Own:
     except HashwrightError:
         return Own()
     try:
-        from hashwright.clock import Instant
-        from hashwright.store.hold import read_rules
-
-        work: dict[str, int] = {}
-        shares = 0
-        for total in store.delivery_totals(Instant(now_ms - WINDOW_MS)):
-            work[total.state] = work.get(total.state, 0) + total.work
-            shares += total.shares if total.state in ("submitted", "late") else 0
-        sent = work.get("submitted", 0) + work.get("late", 0)
-        loss = sum(work.get(it, 0) for it in LOSSES) / sent if sent and shares >= SHARES_MIN else None
-        late = work.get("late", 0) / sent if sent else 0.0
-        return Own(holds=_holds(store.read_tables(read_rules), now_ms), loss=loss, late=late, shares=shares)
+        return _figures(store, now_ms)
+    except HashwrightError:
+        return Own()  # a plan is made without them, and says what it assumes
     finally:
         store.close()
+
+
+def _figures(store: "Store", now_ms: int) -> Own:
+    from hashwright.clock import Instant
+    from hashwright.store.hold import read_rules
+
+    work: dict[str, int] = {}
+    shares = 0
+    for total in store.delivery_totals(Instant(now_ms - WINDOW_MS)):
+        work[total.state] = work.get(total.state, 0) + total.work
+        shares += total.shares if total.state in ("submitted", "late") else 0
+    sent = work.get("submitted", 0) + work.get("late", 0)
+    loss = sum(work.get(it, 0) for it in LOSSES) / sent if sent and shares >= SHARES_MIN else None
+    late = work.get("late", 0) / sent if sent else 0.0
+    return Own(holds=_holds(store.read_tables(read_rules), now_ms), loss=loss, late=late, shares=shares)
 
 
 def _holds(rules: "list[BookRule]", now_ms: int) -> "tuple[tuple[str, HoldRule], ...]":
