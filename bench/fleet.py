@@ -153,6 +153,8 @@ def run(size, mix):
         settings = [raw for second, process in processes.items() for raw in settings_of(process, second)]
         print(f"         they listen after {time.perf_counter() - began:.1f} s", flush=True)
         asyncio.run(measure(folder, settings))
+    except TimeoutError:
+        print(f"{size} machines: a step did not end within {WAIT_S:g} s, load {os.getloadavg()[0]:.1f}", flush=True)
     finally:
         for process in processes.values():
             process.stdin.close()
