@@ -58,6 +58,18 @@ def states(app):
     return asleep.count(True), asleep.count(False)
 
 
+async def refusals(verbs, site):
+    for settings, words in (
+        ({"name": "other", "site_file": site}, "plans for the group demo-cgminer already"),
+        (HALL | {"hours": 900.0}, "hours: 900"),
+        ({"name": "new", "site_file": site + "x"}, "cannot be read"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            await verbs["power-set"]({"settings": settings})
+    with pytest.raises(OperatorError, match="no power turn"):
+        await verbs["power-apply"]({"number": 999})
+
+
 def hall_of(tmp_path, count, first):
     return fleet_of(tmp_path / "data", count, first=first, mix=("cgminer",), rules={"live": True})
 
@@ -94,15 +106,7 @@ def test_a_dry_run_touches_no_machine_and_a_live_plan_puts_them_to_sleep_and_wak
             await until(lambda: states(app) == (10, 10))
             assert sum(it.power_w for it in machines if not it.is_paused) <= 33_000
 
-            for settings, words in (
-                ({"name": "other", "site_file": site}, "plans for the group demo-cgminer already"),
-                (HALL | {"hours": 900.0}, "hours: 900"),
-                ({"name": "new", "site_file": str(tmp_path / "none.toml")}, "cannot be read"),
-            ):
-                with pytest.raises(ConfigError, match=words):
-                    await verbs["power-set"]({"settings": settings})
-            with pytest.raises(OperatorError, match="no power turn"):
-                await verbs["power-apply"]({"number": 999})
+            await refusals(verbs, site)
             number = app.power.services["hall"].last.row.id
             assert "hall" in await app.power.pause(is_paused=True)
             assert app.kernel.fleet.plans == {}, "a paused autopilot drives nothing"
