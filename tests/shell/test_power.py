@@ -182,6 +182,12 @@ def test_each_fault_leaves_the_last_plan_then_the_rule_and_says_so(tmp_path, mon
             assert (blind.row.state, service.banner[:6]) == ("failed", "HW-953")
             assert "put to sleep" in blind.row.note
             assert {it.power_w for it in again.kernel.fleet.plans["hall"].slots} == {0.0}
+
+            monkeypatch.setattr(again.power.worker, "call", real)
+            write_site(tmp_path, 2.0)
+            turn = await service.turn()
+            assert (turn.thought.rule, service.banner) == ("plan", "")
+            await until(lambda: any("by the solver again" in alert.text for alert in again.store.alerts(50)))
             codes = {alert.code for alert in again.store.alerts(50)}
             assert {"HW-951", "HW-952", "HW-953"} <= codes
 

@@ -308,7 +308,11 @@ class PowerService:
     def _tell_only(self, code: str, text: str) -> None:
         """Tell what is wrong now, once; the others of its kind are over."""
         self.banner = f"{code} {text}" if code else ""
-        self._told &= {code, "HW-959"}
+        over = self._told - {code, "HW-959"}
+        self._told -= over
+        if over and not code:
+            text = f"{self.settings.name}: plans are made by the solver again."
+            self._app.warn(Alert(level="info", code=min(over), text=text))
         if code and code not in self._told:
             self._told.add(code)
             self._alert(code, text)
