@@ -34,6 +34,7 @@ def autopilot() -> None:
 @click.option("--policy", metavar="NAME", help="How it decides: best_hashprice, averaged, cvar, fixed, always_on.")
 @click.option("--every", "every_s", type=int, metavar="SECONDS", help="Time between two turns. [300]")
 @click.option("--power-price", "power_price_usd_kwh", type=float, metavar="USD", help="What power costs a kWh.")
+@click.option("--power-of", metavar="SITE", help="Site whose tariff says what power costs now ('-': none).")
 @click.option("--efficiency", "efficiency_j_th", type=float, metavar="J/TH", help="What your machines draw.")
 @click.option("--step", "step_percent", type=float, metavar="PERCENT", help="Most work moved in one turn. [25]")
 @click.option("--dwell", "dwell_s", type=int, metavar="SECONDS", help="How long a change is left alone. [1800]")
@@ -69,8 +70,7 @@ def set_(terminal: Terminal, /, algorithm: str, fees: tuple[str, ...], **flags: 
         settings["fees_percent"] = dict(map(_read_fee, fees))
     if settings.get("sleep_groups") == (NOBODY,):
         settings["sleep_groups"] = ()
-    if settings.get("sell_as") == NOBODY:
-        settings["sell_as"] = ""
+    settings |= {name: "" for name in ("sell_as", "power_of") if settings.get(name) == NOBODY}
     folder = terminal.load_config().data_dir
     state = run_async(ask_process(folder, "autopilot-set", settings=settings))
     if terminal.is_json:

@@ -76,6 +76,8 @@ def _reasons(seen: dict[str, Any], thought: dict[str, Any] | None) -> list[str]:
         found.append(f"Second best: {thought['second']}, {thought.get('second_usd_day', 0.0):,.2f} USD a day less.")
     found += [f"Your limit binds: {line}." for line in thought.get("bound", ())]
     found += [f"Left out: {line}" for line in thought["left_out"]]
+    if seen.get("power_source", "") not in ("", "what you said"):
+        found.append(f"Power costs {seen['power_price_usd_kwh']:.4f} USD/kWh: {seen['power_source']}.")
     paper = seen.get("paper")
     if paper is not None:
         found.append(f"On paper it had: {_parts_text(paper)}.")

@@ -115,6 +115,7 @@ class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     spent_usd: float = 0.0
     asleep: float = 0.0
     hottest_c: float | None = None
+    power_source: str = ""
 
     @property
     def power_usd_day(self) -> float:

@@ -45,10 +45,12 @@ def let_rest(app: "Hashwright", settings: AutopilotSettings, thought: Thought) -
     """Hand the fleet the power that is left when a part rests; return what was done, in words."""
     if not settings.sleep_groups or not thought.weights:
         return ""
-    now, plan = app.clock.now(), app.kernel.fleet.plan
+    now = app.clock.now()
+    other = _other_plan(app, settings, now=now)
+    if other is not None:
+        return f"the power plan of {other.author} decides who rests"
+    plan = app.kernel.fleet.plan
     in_force = plan if plan is not None and now < plan.valid_until else None
-    if in_force is not None and in_force.author != AUTHOR:
-        return f"the power plan of {in_force.author} decides who rests"
     if in_force is None and thought.idle <= 0:
         return ""
     slots = slots_of(app, settings, idle=thought.idle, now=now)
@@ -62,6 +64,15 @@ def let_rest(app: "Hashwright", settings: AutopilotSettings, thought: Thought) -
         return ""
     mode = "" if app.kernel.fleet.rules.is_live else " (the fleet is in dry run)"
     return f"{thought.idle:.0%} of {mine} rest{mode}"
+
+
+def _other_plan(app: "Hashwright", settings: AutopilotSettings, *, now: int) -> PowerPlan | None:
+    """Return a plan of somebody else that is in force: in the place of ours, or for a group that may rest."""
+    fleet = app.kernel.fleet
+    keyed: dict[str, PowerPlan] = getattr(fleet, "plans", {})
+    plans = [it for it in keyed.values() if any(slot.group in settings.sleep_groups for slot in it.slots)]
+    plans += [fleet.plan] if fleet.plan is not None and fleet.plan.author != AUTHOR else []
+    return next((it for it in plans if now < it.valid_until), None)
 
 
 def slots_of(app: "Hashwright", settings: AutopilotSettings, *, idle: float, now: int) -> tuple[PlanSlot, ...]:

@@ -3,7 +3,10 @@
 Destinations are nodes whose template pays what a test says; nothing thinks in another process, nothing waits.
 """
 
+import functools
 import json
+import pathlib
+import tempfile
 from types import SimpleNamespace
 
 from hashwright import registry
@@ -23,6 +26,17 @@ MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 WORK = 10**23
 """Hashes a block in these tests."""
+
+
+DB = "hashwright.db"
+
+
+@functools.cache
+def blank_database():
+    """Return the bytes of a new database: making one takes longer than most tests here."""
+    with tempfile.TemporaryDirectory() as folder:
+        SqliteStore.open(pathlib.Path(folder)).close()
+        return (pathlib.Path(folder) / DB).read_bytes()
 
 
 class ThinksHere:
@@ -55,6 +69,8 @@ class World:
     def __init__(self, folder, *, now=START_MS, hashrate_hs=1e15, algorithm="sha256d"):
         self.clock = ManualClock(now)
         self.config = SimpleNamespace(data_dir=folder)
+        if not (folder / DB).exists():
+            (folder / DB).write_bytes(blank_database())
         self.store = SqliteStore.open(folder)
         self.writer = GroupCommitWriter(self.store.connect, on_commit=lambda _: None, on_failure=self._fail)
         self.write_state = "ok"

@@ -207,6 +207,64 @@ def test_what_a_turn_rests_on_brings_the_next_one_early(world):
     assert autopilot_views.brief_of(row)["cause"] == "the price of bitcoin"
 
 
+def test_the_loop_takes_a_turn_at_the_start_early_and_by_the_clock(world, monkeypatch):
+    """The service's own loop, on the virtual clock: what it waits for is looked at as often as the event loop comes."""
+    monkeypatch.setattr("hashwright.runtime.autopilot.CHECK_S", 0.0)
+    service = world.autopilot(every_s=300)
+
+    def causes():
+        return [json.loads(row.seen)["cause"] for row in rows(world)]
+
+    async def live():
+        loop = asyncio.create_task(service.run())
+        while len(rows(world)) < 1:
+            await asyncio.sleep(0)
+        world.destination("far", usd_ph_day=60.0, state="down")
+        while len(rows(world)) < 2:
+            world.clock.advance(1000)
+            await asyncio.sleep(0.001)
+        early_ms = rows(world)[1].at_ms
+        while len(rows(world)) < 3:
+            world.clock.advance(10_000)
+            await asyncio.sleep(0.001)
+        loop.cancel()
+        return early_ms
+
+    early_ms = asyncio.run(live())
+    assert causes()[:3] == ["the start", "the state of far", "the clock"]
+    assert early_ms - rows(world)[0].at_ms >= 30_000
+    assert rows(world)[2].at_ms - early_ms >= 300_000
+
+
+def test_a_new_slot_of_the_site_s_tariff_brings_a_turn_and_its_price(world):
+    now = world.clock.now()
+    planned = {"start_ms": now, "currency": "USD", "price": [0.05, 0.30, None], "more": "is not read"}
+    turn_of_power = SimpleNamespace(row=SimpleNamespace(seen=json.dumps(planned)))
+    world.power = SimpleNamespace(services={"north": SimpleNamespace(planned=turn_of_power)})
+    service = world.autopilot(power_of="north", power_price_usd_kwh=0.08, efficiency_j_th=20.0)
+    prices = PriceFile(world.config.data_dir)
+    assert seen_power(turn(service)[0]) == (0.05, "the tariff of north")
+    world.clock.advance(15 * MINUTE_MS)
+    causes = [service.early.cause(signs_of(world, service.settings, prices), now=now + 15 * MINUTE_MS + s)
+              for s in (0, 2000)]  # fmt: skip
+    assert causes == ["", "the price of power"]
+    assert seen_power(turn(service)[0]) == (0.30, "the tariff of north")
+    assert seen_power(turn(service, minutes=15)[0]) == (
+        0.08,
+        "what you said: the tariff of north does not know this hour",
+    )
+    planned["currency"] = "EUR"
+    turn_of_power.row.seen = json.dumps(planned)
+    assert seen_power(turn(service)[0])[1] == "what you said: the tariff of north is in EUR"
+    world.power.services.clear()
+    assert seen_power(turn(service)[0])[1] == "what you said: no plan of power for north is known"
+
+
+def seen_power(row):
+    seen = msgspec.json.decode(row.seen)
+    return seen["power_price_usd_kwh"], seen["power_source"]
+
+
 # ---------------------------------------------------------------- what became of it
 
 
