@@ -68,6 +68,7 @@ class AutopilotSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
             move_minutes=self.move_minutes,
             temperature_max_c=self.temperature_max_c,
             learn_days=self.learn_days,
+            may_rest_on_paper=bool(self.sleep_groups),
             may_sleep=bool(self.sleep_groups) and self.mode == "live",
         )
 

@@ -31,6 +31,7 @@ def world(tmp_path):
     world.price("bitcoin", 50_000.0)
     world.destination("near", usd_ph_day=50.0)
     world.destination("far", usd_ph_day=60.0)
+    world.route("near")
     yield world
     world.close()
 
@@ -69,6 +70,18 @@ def test_a_dry_run_goes_on_where_it_was_after_a_restart(world):
     world.autopilots.clear()  # the process ended
     _, thought = turn(world.autopilot(step_percent=40.0, dwell_s=0), minutes=5)
     assert thought.weights["far"] == pytest.approx(0.8)
+
+
+def test_a_dry_run_rests_on_paper_only_where_it_would_live(world):
+    loss = {"efficiency_j_th": 100.0, "power_price_usd_kwh": 0.10, "step_percent": 100.0, "dwell_s": 0}
+    awake = world.autopilot(**loss)
+    assert turn(awake)[1].idle == 1.0
+    found = [turn(awake, minutes=5)[0] for _ in range(2)]
+    assert [row.state for row in found] == ["kept", "kept"], "it would keep the best of the bad ways"
+    world.autopilots.clear()
+    resting = world.autopilot(**loss, sleep_groups=("cellar",))
+    turn(resting, minutes=5)
+    assert resting.memory.paper[IDLE] == pytest.approx(1.0)
 
 
 def test_other_settings_keep_the_paper_and_another_mode_ends_it(world):
@@ -164,7 +177,7 @@ def test_the_same_advice_is_given_once(world):
     turn(service, minutes=5)
     assert states(world) == ["asked", "asked"]
     assert world.codes() == ["HW-773"]
-    world.destination("near", usd_ph_day=90.0)
+    world.destination("third", usd_ph_day=90.0)
     turn(service, minutes=5)
     assert world.codes() == ["HW-773", "HW-773"]
 
@@ -296,6 +309,21 @@ def test_a_decision_is_held_against_the_shares_of_its_time(world):
     listed = world.store.read_books(lambda connection: autopilot_views.listed(connection))
     assert [it["span_earned_usd_est"] for it in listed["decisions"]] == [None, pytest.approx(50.0 * day, rel=1e-6)]
     assert first.id == 1
+
+
+def test_power_that_paper_saves_counts_in_what_it_would_have_left(world):
+    loss = {"efficiency_j_th": 100.0, "power_price_usd_kwh": 0.10, "step_percent": 100.0, "dwell_s": 0}
+    service = world.autopilot(**loss, sleep_groups=("cellar",))
+    turn(service)
+    for minute in range(5):
+        work(world, "near", hashes=10**15 * 60, minutes=minute)
+    turn(service, minutes=5)
+    document = world.store.read_books(
+        lambda connection: autopilot_views.learned(connection, service.settings, ["near"], now=world.clock.now())
+    )
+    day, part = document["days"][0], 5 / 1440
+    assert day["paper_earned_usd_est"] == 0.0
+    assert day["paper_gain_usd_est"] == pytest.approx((240 - 50) * part, rel=1e-6)
 
 
 def test_a_span_across_a_stop_is_not_judged(world):
