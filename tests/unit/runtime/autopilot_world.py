@@ -3,6 +3,7 @@
 Destinations are nodes whose template pays what a test says; nothing thinks in another process, nothing waits.
 """
 
+import asyncio
 import functools
 import json
 import pathlib
@@ -18,11 +19,13 @@ from hashwright.routing.records import Account, Group, Health
 from hashwright.runtime.autopilot import AutopilotService
 from hashwright.runtime.autopilot_settings import parse_autopilot
 from hashwright.runtime.engines import Engines, step
+from hashwright.store import decisions
 from hashwright.store.sqlite import SqliteStore
 from hashwright.store.writer import GroupCommitWriter
 
 START_MS = 1_800_000_000_000 // 86_400_000 * 86_400_000
 MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 WORK = 10**23
 """Hashes a block in these tests."""
@@ -155,3 +158,21 @@ class World:
             service.follow(before)
         self.autopilots[service.settings.algorithm] = service
         return service
+
+
+def turn(service, *, minutes=0, cause="the clock"):
+    """Let time pass, say the same price again, take a turn, and return its row and its thought."""
+    world = service._app
+    world.clock.advance(minutes * MINUTE_MS)
+    for coin, usd in world.prices.items():
+        world.price(coin, usd)
+    found = asyncio.run(service.turn(cause))
+    return found.row, found.thought
+
+
+def rows(world):
+    return world.store.read_books(lambda connection: decisions.newest(connection))[::-1]
+
+
+def states(world):
+    return [row.state for row in rows(world)]
