@@ -149,6 +149,11 @@ def plan_json_page() -> str:
     return records_page("hashwright.cli.documents_plan", "JSON of plans, backtests, comparisons and audits")
 
 
+def books_json_page() -> str:
+    """Document the JSON of rules for mined coins."""
+    return records_page("hashwright.cli.documents_books", "JSON of rules for mined coins")
+
+
 def records_page(name: str, title: str) -> str:
     """Document the records of a module."""
     module = importlib.import_module(name)
@@ -185,6 +190,7 @@ PAGES: dict[str, tuple[str, Callable[[], str]]] = {
     "commands.md": ("hashwright.cli.main", commands_page),
     "json.md": ("hashwright.cli.documents", json_page),
     "json-plan.md": ("hashwright.cli.documents_plan", plan_json_page),
+    "json-books.md": ("hashwright.cli.documents_books", books_json_page),
     "settings.md": ("hashwright.runtime.config", settings_page),
     "README.md": ("hashwright", index_page),
 }

@@ -30,12 +30,14 @@ async function faults(page, name) {
 async function visit(page, path, heading, size) {
   await page.goto(`${asked.address}/#/${path}`);
   await page.getByRole("heading", { name: heading, exact: true, level: 1 }).waitFor();
-  await page.waitForTimeout(600);
+  // what is read is there: nothing says that it is busy any more, for a whole frame
+  await page.waitForFunction(() => !document.querySelector("[aria-busy=true]"));
+  await page.waitForTimeout(100);
   await faults(page, `${size} ${path}`);
   told.overflow[`${size} ${path}`] = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   await page.screenshot({ path: `${asked.shots}/${size}-${path}.png`, fullPage: true });
 }
-const PAGES = [["now", "Now"], ["machines", "Machines"], ["pool", "Pool"], ["money", "Money"], ["settings", "Settings"]];
+const PAGES = [["now", "Now"], ["machines", "Machines"], ["pool", "Pool"], ["market", "Market"], ["money", "Money"], ["settings", "Settings"]];
 
 try {
   const desk = await open({ width: 1280, height: 900 }, "light");
@@ -58,11 +60,41 @@ try {
   for (const [path, heading] of PAGES) await visit(desk, path, heading, "desk");
   // a hostile name is a text
   await visit(desk, "machines", "Machines", "desk");
-  await desk.getByLabel("Find by name, software or address").fill("evil.");
-  await desk.waitForTimeout(400);
+  await desk.getByLabel("Find by name, model, address or tag").fill("evil.");
+  await desk.getByTestId("matching").getByText(/^1 machine of/).waitFor();
   told.steps.matching = await desk.getByTestId("matching").innerText();
   told.steps.machines = await desk.getByTestId("machines").innerText();
   told.steps.hacked = await desk.evaluate(() => [typeof window.hacked, document.querySelectorAll("main img").length]);
+  // let machines of the fleet sleep: some obey, and one is not of the fleet
+  await desk.getByLabel("Find by name, model, address or tag").fill("");
+  await desk.getByLabel("Choose all that are shown").check();
+  await desk.getByRole("button", { name: "Pause", exact: true }).click();
+  told.steps.asked = await desk.getByRole("dialog").getByRole("heading").innerText();
+  await desk.getByRole("dialog").getByRole("button", { name: /^Pause: / }).click();
+  await desk.getByTestId("bulk").waitFor();
+  told.steps.bulk = await desk.getByTestId("bulk").innerText();
+  await desk.getByRole("button", { name: "Change labels" }).click();
+  await desk.getByRole("textbox", { name: /^Labels/ }).fill("+rack-7");
+  await desk.getByRole("dialog").getByRole("button", { name: /^Change labels: / }).click();
+  await desk.getByTestId("bulk").getByText("Change labels: 2 machines told").waitFor();
+  await desk.getByRole("region", { name: "Machines" }).getByText("rack-7").first().waitFor();
+  await desk.getByLabel("Show as").selectOption("map");
+  told.steps.map = await desk.getByRole("button", { name: /^sim-.*, / }).count();
+  await desk.getByLabel("Show as").selectOption("list");
+  // what became of shares
+  await visit(desk, "pool", "Pool", "desk");
+  await desk.getByRole("table", { name: "Shares by minute, newest first" }).getByText("accepted").first().waitFor();
+  // somebody is told of alerts; the address is not shown again; a copy is made
+  await visit(desk, "settings", "Settings", "desk");
+  const form = desk.getByRole("form", { name: "Tell somebody" });
+  await form.getByLabel("Name", { exact: true }).fill("phone");
+  await form.getByLabel(/^Address/).fill("json://127.0.0.1:9/token-of-mine");
+  await form.getByRole("button").click();
+  await desk.getByText("phone is told from now on").waitFor();
+  told.steps.leaked = (await desk.content()).includes("token-of-mine");
+  await desk.getByRole("button", { name: "Make a copy now" }).click();
+  await desk.getByText("The copy is made and proven.").waitFor();
+  told.steps.copies = await desk.getByRole("region", { name: "Copies of the database" }).innerText();
   // change a target
   await visit(desk, "pool", "Pool", "desk");
   await desk.getByLabel(/Targets, such as/).fill("practice=100%");

@@ -260,6 +260,12 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-649": _code("Payout scheme changed", "A new era began; nothing earned was rewritten.", "hw pool scheme POOL."),
     "HW-650": _code("Block lost after it matured", "A deep reorganisation; the pool bears it.", "hw ledger explain."),
     "HW-651": _code("Cost not booked", "It is not complete, or stands there otherwise.", "hw ledger cost --help."),
+    "HW-652": _code(
+        "No rule for mined coins", "It is keep, cover, or share with a part.", "hw ledger hold set --help."
+    ),
+    "HW-653": _code(
+        "Sale not booked", "The upstream sent less, or it stands there otherwise.", "hw ledger sale --help."
+    ),
     # 7xx: settings, commands, plug-ins, this computer
     "HW-701": _code("Settings not usable", "A value is wrong, or a key is unknown.", "Each problem names its place."),
     "HW-702": _code("Secret not found", "The file, variable or credential is missing.", "Name an existing one."),
@@ -415,4 +421,28 @@ CODES: Final[dict[str, ErrorCode]] = {
     # 9xx: our own faults
     "HW-901": _code("Internal error", "A fault of ours; the event is marked and skipped.", "Report it."),
     "HW-902": _code("Protocol broken", "A peer broke the rules of the wire.", "None, unless it repeats."),
+    # 95x: power plans that drive the fleet
+    "HW-950": _code("Power autopilot not set so", "A value of it is wrong.", "hw autopilot power set --help."),
+    "HW-951": _code("The last power plan holds", "No new one could be made.", "Read its reason; it goes on by itself."),
+    "HW-952": _code("Power by the threshold rule", "There is no solver's plan to follow.", "Read its reason."),
+    "HW-953": _code("No power plan", "Nothing is known to plan by, and the last plan is over.", "Read its reason."),
+    "HW-954": _code("Power plan waits for you", "The autopilot would drive machines.", "hw autopilot power apply N."),
+    "HW-955": _code("Nothing to plan for", "No group of the site's file is in the fleet.", "hw fleet tag group=NAME."),
+    "HW-956": _code("Meter not understood", "A line or a file of the meter has another form.", "docs/energy.md."),
+    "HW-957": _code("No such power turn", "None was kept of that time or number.", "hw autopilot power turns."),
+    "HW-958": _code("Fail-safe not heard", "A machine was to sleep at the end and said no.", "Cut its power."),
+    "HW-959": _code("Fleet is not live", "A live plan is only rehearsed.", "hw fleet rules --live."),
+    "HW-960": _code("A job of yours runs", "The Lab does one at a time for each person.", "Wait for it, or end it."),
+    "HW-961": _code("The Lab is busy", "It does two jobs at once for all.", "Try again in a minute."),
+    "HW-962": _code(
+        "Job took too long", "The Lab ends a job after two minutes.", "Ask less, or use `hw` in a terminal."
+    ),
+    "HW-963": _code("Job failed", "It ended without an answer: its bounds, or a fault.", "Ask less; else report it."),
+    "HW-964": _code("Not in the Lab", "A job asks nobody, and writes nothing.", "Use `hw` in a terminal."),
+    "HW-965": _code("No report", "The job has no answer, or not yet.", "Wait for it, or start it again."),
+    # 97x: copies of the dashboard, and what its pages ask
+    "HW-970": _code("Copy of web.sqlite is damaged", "It does not hold what such a copy must.", "Use another backup."),
+    "HW-971": _code("The web runs", "Its database is in use and cannot be replaced.", "Stop hw web first."),
+    "HW-972": _code("Buyer without account", "His name is no account of the market.", "Make an account without a dot."),
+    "HW-973": _code("Address of notices missing", "A new target needs one.", "Give its Apprise address."),
 }

@@ -7,6 +7,7 @@ import pytest
 from hashwright import registry
 from hashwright.adapters.feeds._fetch import fetch
 from hashwright.chain.find import minable_coins
+from hashwright.economics.market import MONIES
 from hashwright.errors import HashwrightError
 from unit.adapters.feed_service import service
 
@@ -33,7 +34,7 @@ def test_it_says_what_it_knows_and_what_stands_behind_it(feed):
     assert feed.seen in ("recorded", "documented", "live")
     assert feed.title
     assert feed.pause_s >= 10
-    assert set(feed.coins) <= {coin.key for coin in minable_coins()}
+    assert set(feed.coins) <= {coin.key for coin in minable_coins()} | set(MONIES)
     assert feed.is_node or feed.url.startswith("https://")
 
 

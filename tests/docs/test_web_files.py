@@ -11,7 +11,7 @@ import pytest
 
 from hashwright.store.sqlite import SqliteStore
 from hashwright.web.live import Picture
-from hashwright.web.machines import Machine
+from hashwright.web.machines import Machine, joined
 from hashwright.web.metrics import text_of
 from unit.web.world import NOW, World
 
@@ -44,7 +44,11 @@ def metrics(tmp_path):
     SqliteStore.open(tmp_path).close()
     world = World(tmp_path)
     world.site.live.picture = Picture(
-        number=1, at_ms=NOW, status=STATUS, has_database=True, machines=(machine("kai.r1"), machine('evil"\n} 1'))
+        number=1,
+        at_ms=NOW,
+        status=STATUS,
+        has_database=True,
+        joined=joined((machine("kai.r1"), machine('evil"\n} 1'))),
     )
     yield text_of(world.site).decode()
     world.database.close()

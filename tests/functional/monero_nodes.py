@@ -2,19 +2,14 @@
 
 import contextlib
 import json
-import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
 
+from functional.nodes import free_port
+
 START_S = 60
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class JsonRpc:

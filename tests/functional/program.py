@@ -1,5 +1,7 @@
 """The program itself as a process: `hw up` on a folder of its own, and the other commands against it."""
 
+import asyncio
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -9,6 +11,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+from functional.warm import Warm, run_warm
+from hashwright.runtime.control import ask
 
 HW = [sys.executable, "-c", "from hashwright.cli.main import main; main()"]
 START_S = 30
@@ -35,30 +40,33 @@ class Program:
     def start(self, *, port=0):
         """Run `hw up` and wait until machines can connect."""
         self.log.unlink(missing_ok=True)
-        command = [*HW, "up", "--data-dir", str(self.folder), "--listen", f"{self.algorithm}=127.0.0.1:{port}"]
-        command += self.flags
+        command = ["up", "--data-dir", str(self.folder), "--listen", f"{self.algorithm}=127.0.0.1:{port}", *self.flags]
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [*command, "--log-format", "json"], stdout=log, stderr=log, env=environment(self.folder.parent)
-            )
+            words = [*map(str, command), "--log-format", "json"]
+            self.process = Warm(words, env=environment(self.folder.parent), out=log, err=log)
         deadline = time.monotonic() + START_S
         while True:
             assert self.process.poll() is None, self.log.read_text()[-3000:]
             assert time.monotonic() < deadline, "hw up is not ready: " + self.log.read_text()[-3000:]
             with contextlib.suppress(Exception):
-                status = self.json("status")
+                status = self.ask("status")
                 self.port = int(re.search(r":([0-9]+)$", status["listeners"][0]["url"])[1])
                 return self
             time.sleep(0.05)
 
     def run(self, *arguments, check=True, timeout=90):
         """Run a command to its end."""
-        done = subprocess.run(
-            [*HW, *map(str, arguments), "--data-dir", str(self.folder)],
-            capture_output=True, text=True, timeout=timeout, env=environment(self.folder.parent), check=False,
+        done = run_warm(
+            [*map(str, arguments), "--data-dir", str(self.folder)],
+            timeout=timeout, env=environment(self.folder.parent),
         )  # fmt: skip
         assert not check or done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
+
+    def ask(self, command, **arguments):
+        """Ask the running process, as `hw` does, without the start of a program each time."""
+        with concurrent.futures.ThreadPoolExecutor(1) as thread:  # the caller may have a loop of its own
+            return thread.submit(lambda: asyncio.run(ask(self.folder, command, **arguments))).result()
 
     def json(self, *arguments):
         return json.loads(self.run(*arguments, "--json").stdout)

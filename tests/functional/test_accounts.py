@@ -20,6 +20,16 @@ def ocean(unpaid, sats):
     return {path: (200, json.dumps({"result": it}).encode()) for path, it in documents.items()}
 
 
+def keep_and_sell(hw, coin):
+    """Set a rule and book a sale while the program runs: it holds the database, and writes for the command."""
+    said = hw.json("ledger", "hold", "set", coin, "share", "--part", "50%")
+    assert said == {"coin": coin, "rule": "sell 50%", "is_new": True}
+    assert hw.json("ledger", "sale", "ocean", f"0.00001 {coin}", "0.90 EUR", "--reference", "order 1")["is_new"]
+    (it,) = hw.json("ledger", "hold", "--try", "50%")["coins"]
+    assert (it["mined"], it["really"]["sold"], it["by_rule"]["sold"]) == ("0.00102000", "0.00001000", "0.00002000")
+    assert (it["sell_now"], it["really"]["kept"]) == ("0.00001000", "0.00001000"), "the rest is not paid out yet"
+
+
 def test_what_an_upstream_owes_is_read_booked_and_capped(tmp_path):
     answers = ocean("0.001", 5_000)
     with program(tmp_path / "pool") as upstream, program(tmp_path / "farm") as hw, server(answers) as (_, url):
@@ -35,10 +45,12 @@ def test_what_an_upstream_owes_is_read_booked_and_capped(tmp_path):
         answers.update(ocean("0.002", 7_000))
         (account,) = hw.json("pool", "accounts", "--read")["accounts"]
         assert (account["unpaid"], account["paid"], account["exposure"]) == ("0.00200000", "0.00007000", "over")
-        rows = {it["account"]: it["amount"] for it in hw.json("ledger", "balance")["balances"]}
+        balances = hw.json("ledger", "balance")["balances"]
+        rows = {it["account"]: it["amount"] for it in balances}
         assert rows["asset:receivable:ocean:credited"] == "0.00200000"
         assert rows["asset:receivable:ocean:paid"] == "0.00002000"
         assert rows["income:mined:ocean"] == "0.00102000"
+        keep_and_sell(hw, balances[0]["currency"])
         until(lambda: any(it["code"] == "HW-642" for it in hw.json("status")["alerts"]), what="a warning of the cap")
         answers.clear()
         (account,) = hw.json("pool", "accounts", "--read")["accounts"]

@@ -29,11 +29,11 @@ def last(router):
     return asyncio.run(ask(router.folder, "autopilot-turn", algorithm="sha256d"))["last"]
 
 
-def routes(router):
+def routes(router, algorithm="sha256d"):
     """Return the stored route."""
     store = SqliteStore.open(router.folder, readonly=True)
     try:
-        return store.settings("route")["sha256d"]
+        return store.settings("route")[algorithm]
     finally:
         store.close()
 

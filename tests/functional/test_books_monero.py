@@ -91,12 +91,12 @@ def pay(hw, node, wallet):
     ]
     assert "wallet can sign" in titles
     hw.run("pool", "payouts", "home", *flags, "--live")
-    until(lambda: payout(hw)["state"] == "sent", seconds=90, what="the payout is sent")
+    until(lambda: payout(hw)["state"] == "sent", seconds=180, what="the payout is sent")
     hw.kill()
     hw.start()
     until(lambda: hw.json("status")["destinations"][0]["height"], what="a template after the second kill")
     mine(node, 10)
-    until(lambda: payout(hw)["state"] == "settled", seconds=90, what="the payout is settled")
+    until(lambda: payout(hw)["state"] == "settled", seconds=180, what="the payout is settled")
     return payout(hw)
 
 

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -70,6 +71,13 @@ def is_alive(process_id):
     return False
 
 
+@pytest.fixture
+def scratch():
+    """A folder with a short name: there is a bound on a socket's path, and a demo makes its data folder below it."""
+    with tempfile.TemporaryDirectory(prefix="hw-") as folder:
+        yield Path(folder)
+
+
 def wait_for(condition, *, seconds=20.0):
     deadline = time.monotonic() + seconds
     while not (found := condition()):
@@ -81,9 +89,7 @@ def wait_for(condition, *, seconds=20.0):
 # ---------------------------------------------------------------- demo
 
 
-def test_the_demo_finds_a_block_and_leaves_nothing(tmp_path):
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
+def test_the_demo_finds_a_block_and_leaves_nothing(tmp_path, scratch):
     with started(tmp_path, "demo", "--seconds", "12", TMPDIR=str(scratch)) as demo:
         miners = wait_for(lambda: len(found := miners_of(demo.pid)) == 2 and found)
         out, err = demo.communicate(timeout=60)
@@ -99,9 +105,7 @@ def test_the_demo_finds_a_block_and_leaves_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_demo_that_is_told_to_end_takes_its_miners_along(tmp_path, number):
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
+def test_a_demo_that_is_told_to_end_takes_its_miners_along(tmp_path, scratch, number):
     with started(tmp_path, "demo", "--json", TMPDIR=str(scratch)) as demo:
         miners = wait_for(lambda: len(found := miners_of(demo.pid)) == 2 and found)
         demo.send_signal(number)
@@ -113,16 +117,16 @@ def test_a_demo_that_is_told_to_end_takes_its_miners_along(tmp_path, number):
     assert list(scratch.iterdir()) == []
 
 
-def test_the_miners_end_by_themselves_when_a_demo_is_killed(tmp_path):
-    with started(tmp_path, "demo", TMPDIR=str(tmp_path)) as demo:
+def test_the_miners_end_by_themselves_when_a_demo_is_killed(tmp_path, scratch):
+    with started(tmp_path, "demo", TMPDIR=str(scratch)) as demo:
         miners = wait_for(lambda: len(found := miners_of(demo.pid)) == 2 and found)
         demo.kill()
         demo.communicate(timeout=30)
     wait_for(lambda: not any(is_alive(child) for child in miners))
 
 
-def test_keep_says_where_the_data_is_and_the_data_proves_itself(tmp_path):
-    with started(tmp_path, "demo", "--seconds", "4", "--keep", TMPDIR=str(tmp_path)) as demo:
+def test_keep_says_where_the_data_is_and_the_data_proves_itself(tmp_path, scratch):
+    with started(tmp_path, "demo", "--seconds", "4", "--keep", TMPDIR=str(scratch)) as demo:
         out, err = demo.communicate(timeout=60)
     assert demo.returncode == 0, err
     folder = re.search(r"The data folder was kept: (\S+)", out)[1]

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from functional.monero_nodes import free_port, monero_regtest
+from functional.monero_nodes import monero_regtest
+from functional.nodes import free_port
 from functional.program import program, until
 from functional.xmrig import PROGRAM, xmrig
 from hashwright import registry
@@ -147,7 +148,8 @@ def test_xmrig_and_our_miner_share_blocks_across_a_kill_and_a_node_that_restarts
         until(lambda: not machine.text.count("invalid") and hw.json("status")["blocks"], what="a block")
         held = divided_by_the_window(hw)
         assert set(held) == {accounts.member_immature("xmr", MEMBER), accounts.member_immature("xmr", "kai")}
-        assert machine.rejected <= 2, machine.text
+        late = machine.text.count("Block expired")
+        assert machine.rejected == late < machine.accepted, machine.text
         hw.stop()
         assert judged_by_the_node(node, hw.folder) >= 14
 

@@ -1,5 +1,6 @@
 """A person's first day with the dashboard, in Debian's Chromium, on a desk and on a phone."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from functional.program import program
-from functional.web import EVIL_AGENT, add_practice, hostile_machine, mining, web
+from functional.web import EVIL_AGENT, add_fleet, add_practice, hostile_machine, mining, web
 
 pytestmark = [pytest.mark.functional, pytest.mark.timeout(240)]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -33,6 +34,7 @@ def told(tools, tmp_path_factory):
     shots = os.environ.get("HW_SHOTS") or str(folder)
     with program(folder) as running, web(folder, running.folder) as pages:
         add_practice(running)
+        asyncio.run(add_fleet(running))
         with mining(running, "kai.rig-1", "mia.rig-2"), hostile_machine(running.port):
             asked = {"address": pages.address, "link": pages.link(), "shots": shots, "chromium": CHROMIUM}
             done = subprocess.run(
@@ -61,12 +63,23 @@ def test_the_sentence_says_what_is_going_on(told):
 def test_software_that_calls_itself_markup_is_a_text(told):
     assert EVIL_AGENT in told["steps"]["machines"]
     assert told["steps"]["hacked"] == ["undefined", 0]
-    assert told["steps"]["matching"].startswith("1 machine of 3")
+    assert told["steps"]["matching"].startswith("1 machine of 5")
 
 
 def test_a_target_is_changed_and_a_wrong_one_is_refused_in_words(told):
     assert told["steps"]["refusal"].startswith("HW-7")
     assert "nowhere" in told["steps"]["refusal"]
+
+
+def test_machines_are_commanded_together_and_it_is_said_how_many_were_told(told):
+    assert told["steps"]["asked"] == "Pause: 2 machines"
+    assert told["steps"]["bulk"].startswith("Pause: 2 machines told.")
+    assert told["steps"]["map"] == 2
+
+
+def test_an_address_of_notices_is_never_in_a_page_and_a_copy_holds_the_accounts(told):
+    assert told["steps"]["leaked"] is False
+    assert "with accounts" in told["steps"]["copies"]
 
 
 def test_the_books_are_proved_and_exported(told):
@@ -75,7 +88,7 @@ def test_the_books_are_proved_and_exported(told):
 
 
 def test_a_read_only_link_shows_no_money(told):
-    assert told["steps"]["guest"].split() == ["Now", "Machines", "Pool", "Settings"]
+    assert told["steps"]["guest"].split() == ["Now", "Machines", "Pool", "Market", "Settings"]
 
 
 def test_the_keyboard_alone_reaches_the_content(told):
@@ -84,7 +97,7 @@ def test_the_keyboard_alone_reaches_the_content(told):
 
 
 def test_axe_finds_no_serious_fault(told):
-    assert len(told["axe"]) == 11
+    assert len(told["axe"]) == 13
     assert {page: found for page, found in told["axe"].items() if found} == {}
 
 

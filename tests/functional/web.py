@@ -102,6 +102,15 @@ def add_practice(program, **changes):
     asyncio.run(ask(program.folder, "pool-add", destination=settings | changes))
 
 
+async def add_fleet(program):
+    """Add two machines of the fleet that nobody answers for: they can be chosen, labelled and commanded."""
+    devices = [
+        {"name": f"sim-{number}", "kind": "cgminer", "settings": {"host": "127.0.0.1", "port": 9}, "rated_w": 3000.0}
+        for number in (1, 2)
+    ]
+    await ask(program.folder, "fleet-set", devices=devices)
+
+
 @contextlib.contextmanager
 def mining(program, *users):
     """Reference miners, at low priority, until the end."""

@@ -8,10 +8,11 @@ import pytest
 
 from hashwright.errors import ConfigError, OperatorError
 from hashwright.fleet.effects import CommandDevice
-from hashwright.runtime import fleet_commands, replay
+from hashwright.runtime import fleet, fleet_commands, fleet_each, replay
 from hashwright.runtime.engines import Engines
 from hashwright.store import fleet as rows
 from hashwright.store.sqlite import SqliteStore
+from hashwright.testing.machines.model import Pool
 from hashwright.testing.machines.park import Park, break_some, make_machines, settings_of
 from shell.app import ScriptedNode, running, until
 
@@ -23,6 +24,13 @@ QUICK = {
     "deadline_s": 0.5,
     "dwell_s": 0.0,
 }
+
+
+@pytest.fixture(autouse=True)
+def _quick_read_back(monkeypatch):
+    """Simulated machines obey at once: nobody need wait for their flash."""
+    monkeypatch.setattr(fleet, "READ_BACK_S", 0.1)
+    monkeypatch.setattr(fleet_each, "BACK_MAX_S", 0.5)
 
 
 @contextlib.asynccontextmanager
@@ -138,11 +146,11 @@ def test_pools_are_set_and_a_change_stops_when_too_many_refuse(tmp_path):
             answer = await verbs["fleet-pools"]({"devices": names(machines[5:]), "pools": [pool]})
             assert [it["answer"] for it in answer["outcomes"]] == ["ok"]
             assert machines[5].pools[0].user == "kai.rack"
-            fleet_commands.AT_ONCE, before = 1, fleet_commands.AT_ONCE
+            fleet_each.AT_ONCE, before = 1, fleet_each.AT_ONCE
             try:
                 answer = await verbs["fleet-pools"]({"devices": names(machines), "pools": [pool]})
             finally:
-                fleet_commands.AT_ONCE = before
+                fleet_each.AT_ONCE = before
             said = [it["answer"] for it in answer["outcomes"]]
             assert said == ["refused"] * 4 + ["left out"] * 2
 
@@ -188,13 +196,50 @@ def test_a_broken_machine_saves_none_and_names_each_problem(tmp_path):
     asyncio.run(story())
 
 
-def test_a_machine_that_is_too_hot_is_stopped_in_a_live_fleet(tmp_path):
+def test_heat_faults_and_lies_are_told_and_heat_is_acted_upon(tmp_path):
+    """Machines of makers: the hot one is stopped in a live fleet, the liar is counted with its rating."""
+
     async def story():
-        rules = {"live": True, "temperature_max_c": 30.0}
-        async with fleet_of(tmp_path, 2, first="127.80.7.1", mix=("cgminer",), rules=rules) as (app, machines, _):
-            for machine in machines:
-                machine.temperature_c = 80.0
-            await until(lambda: all(machine.is_paused for machine in machines), seconds=20)
-            assert {it.is_hot for it in app.kernel.fleet.devices.values()} == {True}
+        rules = {"live": True, "temperature_max_c": 50.0}
+        mix = ("whatsminer", "whatsminer", "avalon")
+        async with fleet_of(tmp_path, 3, first="127.80.7.1", mix=mix, rules=rules) as (app, machines, _):
+            hot, liar, sound = machines
+            hot.temperature_c = 80.0
+            hot.faults.add("hot")
+            liar.faults.add("lies")
+            devices = app.kernel.fleet.devices
+            await until(lambda: hot.is_paused and devices[hot.name].told == ["HW-504", "HW-111"], seconds=20)
+            await until(lambda: devices[liar.name].told == ["HW-505"], seconds=20)
+            rows = {row["device"]: row for row in fleet_commands.page_of(app, offset=0)["devices"]}
+            assert rows[hot.name]["faults"] == ["110 Intake fan speed error."]
+            assert rows[liar.name]["power_w"] == liar.rated_w
+            assert liar.shown_power_w < 0.2 * liar.rated_w
+            assert (rows[sound.name]["state"], rows[sound.name]["troubles"]) == ("hashing", [])
+            assert not sound.is_paused
+
+    asyncio.run(story())
+
+
+def test_fans_and_pools_are_read_back_and_who_does_otherwise_is_named(tmp_path):
+    pools = [{"url": "stratum+tcp://192.0.2.1:3333", "user": "kai.{name}"}]
+
+    async def story():
+        mix = ("axeos", "axeos", "cgminer", "whatsminer")
+        async with fleet_of(tmp_path, 4, first="127.80.8.1", mix=mix) as (app, machines, verbs):
+            good, bad, _, maker = machines
+            bad.faults.add("disobeys")
+            bad.pools = [Pool(url="stratum+tcp://192.0.2.9:3333", user="old")]
+            done = await verbs["fleet-fans"]({"devices": names(machines), "percent": 60})
+            said = [it["answer"] for it in done["outcomes"]]
+            assert said == ["ok", "not obeyed", "unsupported", "unsupported"]
+            assert (good.fan_percent, app.fleet.latest[good.name].fan_percent) == (60, 60.0)
+            assert "does otherwise" in done["outcomes"][1]["detail"]
+            done = await verbs["fleet-pools"]({"devices": names((good, bad, maker)), "pools": pools})
+            assert [it["answer"] for it in done["outcomes"]] == ["ok", "not obeyed", "ok"]
+            assert maker.pools[0].user == f"kai.{maker.name}"
+            assert await verbs["fleet-fans"]({"devices": [good.name], "percent": None})
+            assert good.fan_percent is None
+            with pytest.raises(OperatorError, match="20%"):
+                await verbs["fleet-fans"]({"devices": [good.name], "percent": 5})
 
     asyncio.run(story())

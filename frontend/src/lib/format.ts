@@ -1,4 +1,6 @@
 // Numbers as people read them: thin spaces between groups, always a unit, a sign for money.
+import { inDollars } from "./coinage.svelte";
+
 const THIN = "\u2009";
 const SCALES = ["", "k", "M", "G", "T", "P", "E", "Z"];
 export const UNKNOWN = "unknown";
@@ -48,8 +50,10 @@ export function duration(ms: number | null | undefined): string {
 
 export const age = (ms: number | null): string => (ms === null ? UNKNOWN : `${duration(ms)} ago`);
 
-/** A decimal text of coins with its sign and its currency; the digits are not touched. */
+/** A decimal text of coins with its sign and its currency: the digits as they are, or their worth in dollars by choice. */
 export function money(amount: string, currency: string, signed = false): string {
+  const worth = inDollars(amount, currency, signed);
+  if (worth !== null) return worth;
   const negative = amount.startsWith("-");
   const digits = amount.replace(/^[+-]/, "");
   const sign = negative ? "\u2212" : signed && /[1-9]/.test(digits) ? "+" : "";

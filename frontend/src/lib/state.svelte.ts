@@ -12,6 +12,8 @@ class Shared {
   seenAlert = $state(Number(localStorage.getItem("hw.alert") ?? 0));
   theme = $state(localStorage.getItem("hw.theme") ?? "auto");
   message = $state("");
+  /** How often somebody acted by the switch: pages that show its effect read anew. */
+  acted = $state(0);
 }
 
 export const shared = new Shared();

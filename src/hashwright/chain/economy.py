@@ -27,7 +27,7 @@ class Adjustment:
     time of the last blocks; `window_s` is how much of the past it looks at when blocks come as planned, `lag_s` how
     much of the newest past it leaves out. `relax`: a part of the deviation with each block, so that it dies away by
     1/e in `relax_s`. The exact rules are named in `rule` and, where they are built, stand in `chain.retarget`,
-    `chain.adjustment` and `chain.cryptonote.rules`.
+    `chain.adjustment`, `chain.windows` and `chain.cryptonote.rules`.
     """
 
     rule: str

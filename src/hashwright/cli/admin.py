@@ -8,7 +8,7 @@ from click.exceptions import Exit
 
 from hashwright.cli.command import LazyGroup, pass_terminal, run_async
 from hashwright.cli.terminal import Table, Terminal
-from hashwright.errors import EXIT_FAILED, Unavailable
+from hashwright.errors import EXIT_FAILED, OperatorError, Unavailable
 
 if TYPE_CHECKING:
     from hashwright.runtime.replay import Verified
@@ -38,16 +38,32 @@ def admin() -> None:
 def backup(terminal: Terminal, file: Path) -> None:
     """Copy the database to a new file, while it is in use; the copy is proven before it gets its name.
 
+    The dashboard's accounts, keys, links and its trail go to a second file beside it, FILE.web.
+
     Example: hw admin backup ~/hashwright-backup.db
     """
+    from hashwright.runtime.web_backup import backup_web, web_file_of
+
     config = terminal.load_config()
     target = file.expanduser().absolute()
+    if web_file_of(target).exists():
+        raise OperatorError(
+            f"{web_file_of(target)} exists already. Nothing was written.", code="HW-610", hint="Choose another name."
+        )
     source = run_async(_backup(config.data_dir, target))
-    document = {"backup": str(target), "bytes": target.stat().st_size, "through": source}
+    web = backup_web(config.data_dir, target)
+    document = {
+        "backup": str(target),
+        "bytes": target.stat().st_size,
+        "through": source,
+        "web": None if web is None else str(web),
+    }
     if terminal.is_json:
         terminal.document(document)
     else:
         terminal.line(str(target))
+        if web is not None:
+            terminal.line(str(web))
         terminal.note(f"Backed up {config.data_dir} ({document['bytes']} bytes, proven). Check it any time:")
         terminal.note(f"  hw admin restore --check {target}")
 

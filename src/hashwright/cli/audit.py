@@ -211,5 +211,4 @@ def show(terminal: Terminal, document: "AuditDocument") -> None:
     for it in document.checks:
         terminal.tick(MARKS[it.verdict], f"{it.name}: {it.verdict.upper()}. {it.arithmetic}.")  # type: ignore[arg-type]
     terminal.note(f"Scenarios: {document.changes_source}. What is unknown never counts as good.")
-    for finding in document.findings[: market.FINDINGS_SHOWN]:
-        terminal.note(f"{finding.code} {finding.place}: {finding.message}")
+    market.tell_documents(terminal, document.findings)

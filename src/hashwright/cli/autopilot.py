@@ -20,7 +20,7 @@ NOBODY: Final = "-"
 MODES: Final = ("dry-run", "advise", "live")
 
 
-@click.group(cls=LazyGroup)
+@click.group(cls=LazyGroup, lazy={"power": "autopilot_power:power"})
 def autopilot() -> None:
     """Let the route follow what pays, within your limits. It is a dry run until you say live.
 
@@ -91,7 +91,7 @@ def _read_fee(text: str) -> tuple[str, float]:
 @autopilot.command()
 @pass_terminal
 def pause(terminal: Terminal) -> None:
-    """Stop all autopilots at once: the kill switch. Routes stay as they are.
+    """Stop all autopilots at once: the kill switch. Routes and machines stay as they are.
 
     Example: hw autopilot pause
     """
@@ -113,7 +113,7 @@ def _switch(terminal: Terminal, *, is_paused: bool) -> None:
     if terminal.is_json:
         terminal.document(answer)
         return
-    names = ", ".join(answer["algorithms"]) or "none is set"
+    names = ", ".join((*answer["algorithms"], *(f"power {name}" for name in answer["power"]))) or "none is set"
     terminal.line(f"Autopilots are {'PAUSED' if is_paused else 'on'}: {names}.")
 
 

@@ -12,6 +12,7 @@ from hashwright.cli.terminal import Table, Terminal
 
 if TYPE_CHECKING:
     from hashwright.cli.documents_plan import BacktestDocument, DayDocument, LookAheadDocument, RunDocument
+    from hashwright.errors import Finding
     from hashwright.planner.backtest import Run
     from hashwright.planner.decide import Policy, Rules
     from hashwright.planner.history import History
@@ -30,7 +31,9 @@ CUTS = 5
 @click.option("--hardware", metavar="LIST", help="Machines of the catalogue; default: an even rig for experiments.")
 @click.option("--power-price", metavar="USD", help="Price of power in USD a kWh; for --hardware only.")
 @click.option("--pass-through", metavar="SHARE", default="0%", show_default=True, help="What pools pass on of DOGE.")
-@click.option("--hold", metavar="RULE", default="sell", show_default=True, help="Coins: sell, keep, cover, or 40%.")
+@click.option(
+    "--hold", metavar="RULE", default="sell", show_default=True, help="Coins: sell, keep, cover, 40%, or btc=keep,..."
+)
 @click.option(
     "--hold-days", type=click.FloatRange(0.1, 365), default=7.0, show_default=True, help="A move lasts so long."
 )
@@ -90,14 +93,19 @@ class Asked:
 
     def __init__(self, terminal: Terminal, given: dict[str, Any]) -> None:
         from hashwright import registry
-        from hashwright.economics.hold import rule_of
+        from hashwright.economics.hold import rules_of
 
         self.terminal, self.given = terminal, given
         self.names: tuple[str, ...] = given["policies"] or registry.names("policies")
         self.policies: list[Policy] = [registry.load("policies", name).POLICY() for name in self.names]
-        self.hold = rule_of(given["hold"])
+        self.hold = rules_of(given["hold"])
         self.rules = self._rules()
         self.power_price: float | None = None
+        if given["power_price"]:
+            market.read_power_price(given["power_price"])  # a mistake is told before a history is looked for
+            if not given["hardware"]:
+                words = "--power-price goes with --hardware: the even rig's power costs half of a dollar a day."
+                raise click.UsageError(words, click.get_current_context(silent=True))
         self.table = self._table()
         self.history = self._history()
 
@@ -221,10 +229,11 @@ class Asked:
             findings=market.finding_documents((*history.findings, *self._table_findings())),
         )
 
-    def _table_findings(self) -> Any:  # noqa: ANN401 (findings)
-        """Keep what concerns these coins; holes inside of the span are told by the history itself."""
-        coins = self.history.coins
-        return [it for it in self.table.findings if it.code != "HW-806" and any(coin in it.place for coin in coins)]
+    def _table_findings(self) -> "list[Finding]":
+        """Return what is wrong with the lines and coins of this history; its holes are told by the walk itself."""
+        others = set(self.table.coins) - set(self.history.coins)
+        found = [it for it in self.table.findings if it.code != "HW-806"]
+        return [it for it in found if it.place.rpartition(", ")[2] not in others]
 
     def _look_ahead(self) -> "list[LookAheadDocument]":
         import numpy as np
@@ -317,11 +326,11 @@ def show(terminal: Terminal, document: "BacktestDocument") -> None:
         terminal.document(msgspec.to_builtins(document))
         return
     head, *rest = verdict(document)
-    terminal.draw(Text(head, style="bold"))
+    terminal.draw(Text(head, style="bold red" if " lost " in head else "bold"))
     for line in rest:
         terminal.line(line)
     terminal.line()
-    terminal.table(run_table(document))
+    terminal.table(run_table(document, is_narrow=terminal.is_narrow))
     _show_chart(terminal, document)
     for it in document.look_ahead:
         text = f"{it.policy}: {len(it.cuts)} cuts, decisions before them"
@@ -332,12 +341,15 @@ def show(terminal: Terminal, document: "BacktestDocument") -> None:
     if computed:
         terminal.note(f"Days whose network numbers were computed, not observed: {', '.join(computed)}.")
     terminal.note(f"Machines: {document.machines}. Mined coins: {document.hold_rule}. Source: {document.source}.")
-    for finding in document.findings[: market.FINDINGS_SHOWN]:
-        terminal.note(f"{finding.code} {finding.place}: {finding.message}")
+    market.tell_documents(terminal, document.findings)
     terminal.note("The past is one path of many, and nobody's prices moved because these machines did.")
 
 
-def run_table(document: "BacktestDocument") -> Table:
+NARROW_HEADS = ("policy", "profit USD", "of possible", "drawdown", "moves")
+"""What fits in one line a run on a narrow screen; the rest is in `--json`."""
+
+
+def run_table(document: "BacktestDocument", *, is_narrow: bool = False) -> Table:
     """Show every run: policies first, then what anybody could have done."""
     usd = market.usd_text
     rows = tuple(
@@ -353,7 +365,9 @@ def run_table(document: "BacktestDocument") -> Table:
         for it in document.runs
     )
     heads = ("policy", "profit USD", "of possible", "drawdown", "bad week", "moves", "hours off")
-    return Table(heads=heads, rows=rows, right=frozenset(heads[1:]))
+    kept = [at for at, head in enumerate(heads) if not is_narrow or head in NARROW_HEADS]
+    shown = tuple(heads[at] for at in kept)
+    return Table(heads=shown, rows=tuple(tuple(row[at] for at in kept) for row in rows), right=frozenset(shown[1:]))
 
 
 def _show_chart(terminal: Terminal, document: "BacktestDocument") -> None:
@@ -370,7 +384,9 @@ def _show_chart(terminal: Terminal, document: "BacktestDocument") -> None:
     for it in (run for run in document.runs if run.name != "buy the coin"):
         if not it.is_baseline or it.name in ("idle", "perfect foresight"):
             every = max(len(it.sum_by_day_usd) // 200, 1)
-            plotext.plot(it.sum_by_day_usd[::every], label=it.name)
+            sums = it.sum_by_day_usd[::every]
+            plotext.plot([day * every for day in range(len(sums))], sums, label=it.name)
+    plotext.xlabel("days")
     plotext.title(f"sum of profits [USD], {document.first_day} to {document.last_day}")
     terminal.line()
     terminal.draw(Text.from_ansi(plotext.build()))

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from hashwright.planner.compare import Budget, Comparison
     from hashwright.planner.worlds import Prepared
 
-RATES_USD = {"USD": 1.0, "EUR": 1.06, "GBP": 1.27, "CHF": 1.13}
-RATES_DAY = "2024-11-29"
-"""Rounded rates of that day; every answer says so, and --rate replaces them."""
 PATHS = 4000
 NAMES = {
     "mine": "mine",
@@ -57,6 +54,7 @@ class Asked:
 
         self.terminal, self.given, self.now = terminal, given, market.now_ms()
         self.currency = str(given["currency"]).upper()
+        self.facts = market.read_market(terminal)
         self.rate = self._rate()
         if not 1 <= given["budget"] <= 1e9:
             raise OperatorError(f"A budget of {given['budget']:g} cannot be compared.", code="HW-826")
@@ -64,7 +62,6 @@ class Asked:
         self.days = self.months * 365 // 12
         self.price, self.is_price_assumed = market.read_power_price(given["power_price"])
         self.coin = find_coin(given["coin"])
-        self.facts = market.read_market(terminal)
         assumptions = parts.assumptions_of(given["price_drift"], given["growth"])
         table = load_history(terminal, given["data"])
         self.prepared: Prepared = prepare(
@@ -72,6 +69,7 @@ class Asked:
         )
 
     def _rate(self) -> float:
+        from hashwright.economics.market import MONIES
         from hashwright.errors import OperatorError
 
         told = self.given["rate"]
@@ -79,14 +77,17 @@ class Asked:
             if not 1e-6 < told < 1e6:
                 raise OperatorError(f"{told:g} USD is no rate.", code="HW-829", hint="--rate 1.08: one unit in USD.")
             return float(told)
-        if self.currency not in RATES_USD:
-            known = ", ".join(RATES_USD)
+        if self.currency == "USD":
+            return 1.0
+        fact = self.facts.fact(self.currency, "price_usd") if self.currency in MONIES else None
+        if fact is None:
+            known = ", ".join(["USD", *(it for it in MONIES if self.facts.fact(it, "price_usd"))])
             raise OperatorError(
                 f"No rate of {self.currency[:12]!r} to dollars is known.",
                 code="HW-829",
-                hint=f"Known are {known}; for another say what one unit is in USD: --rate 0.14",
+                hint=f"Known are {known}. Ask for more: hw admin data fetch frankfurter. Or say it: --rate 0.14",
             )
-        return RATES_USD[self.currency]
+        return float(fact.value)
 
     # ---------------------------------------------------------------- reckoning
 
@@ -262,12 +263,18 @@ class Asked:
         for it in document.choices:
             terminal.line(f"{it.name}: {it.what}. Custody: {it.custody}.")
         if self.currency != "USD" and self.given["rate"] is None:
-            terminal.note(f"Assumed: 1 {self.currency} = {self.rate:g} USD (rounded, {RATES_DAY}). Say yours: --rate")
+            fact = self.facts.facts[self.currency, "price_usd"]
+            day, age = market.iso(fact.at_ms)[:10], market.age_words(fact.age_ms(self.now))
+            source = f"{market.source_text(fact)}; {day}, {age} old"
+            terminal.note(f"1 {self.currency} = {self.rate:.4g} USD ({source}). Say yours: --rate")
+            if fact.is_snapshot:
+                terminal.note("       A newer one: hw admin data fetch frankfurter")
         if self.is_price_assumed:
             terminal.note(f"Assumed: {self.price:.2f} USD/kWh. Say yours: --power-price 0.08")
         if document.is_changes_made:
             terminal.note("No history: scenarios are drawn from published statistics. With one: --data FOLDER")
         market.tell_old(terminal, self.facts, [self.coin.key], self.now)
+        market.tell_documents(terminal, document.findings)
         terminal.note("No advice: scenarios are not forecasts, and taxes are not in them.")
 
 

@@ -91,17 +91,19 @@ def _address(text: str) -> tuple[str, str]:
 @click.option("--feeds", is_flag=True, help="List the feeds instead: what stands behind each, and its terms.")
 @pass_terminal
 def show(terminal: Terminal, coins: tuple[str, ...], feeds: bool) -> None:
-    """Show every fact that is known, of all coins or those named: its age and who says so.
+    """Show every fact that is known, of all coins and monies or those named: its age and who says so.
 
     Example: hw admin data show btc
     """
     from hashwright.chain.find import find_coin, minable_coins
+    from hashwright.economics.market import MONIES
 
     if feeds:
         _show_feeds(terminal)
         return
     market, now = parts.read_market(terminal), parts.now_ms()
-    keys = [find_coin(name).key for name in coins] or [coin.key for coin in minable_coins()]
+    keys = [name.upper() if name.upper() in MONIES else find_coin(name).key for name in coins]
+    keys = keys or [*(coin.key for coin in minable_coins()), *MONIES]
     if terminal.is_json:
         _write_document(terminal, market, market.findings, keys=keys)
         return

@@ -172,12 +172,45 @@ class TrendRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=
     emission_change: str
 
 
+class EffectDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """One number of now among those of then: what it alone does to a choice."""
+
+    number: str
+    """`price`, `difficulty`, `new coins` or `fees`."""
+    choice: str
+    gain_usd_per_day_est: float
+    """How much more mining's best way gives."""
+    is_enough: bool
+    """It alone brings the choice of now about."""
+    is_needed: bool
+    """Without it the choice would be that of then."""
+
+
+class TurnDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """What one machine group would have done then and does now, by the same decision."""
+
+    group: str
+    then: str
+    """A ticker, or `idle`."""
+    now: str
+    then_usd_per_day_est: float
+    """Profit of mining's best way, also where idle was chosen because it is a loss."""
+    now_usd_per_day_est: float
+    drivers: list[str]
+    """Numbers that drove a change; empty where nothing changed, or only all of them together did it."""
+    effects: list[EffectDocument]
+
+
 class TrendsDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """`hw trends --json`."""
 
     days: int
     source: str
     coins: list[TrendRow]
+    power_price_usd_per_kwh: float
+    is_power_price_assumed: bool
+    turns: list[TurnDocument]
+    """What changed in the choice of each machine; empty without history."""
     findings: list[FindingDocument]
 
 

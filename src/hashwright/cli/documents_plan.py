@@ -88,6 +88,10 @@ class PlanDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     is_power_price_assumed: bool
     is_hardware_assumed: bool
     hold_rule: str
+    stale_share: float | None = None
+    """Work that is late, rejected or lost: measured by the own router, told, or assumed."""
+    sources: list[str] = []
+    """Where that share and the rules for mined coins come from."""
     mean_usd_est: float
     p5_usd_est: float
     p50_usd_est: float

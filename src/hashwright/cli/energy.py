@@ -1,5 +1,6 @@
 """`hw plan energy`: the next hours of a site, drawn. The plan itself is `planner/dispatch`."""
 
+import contextlib
 import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +16,13 @@ from hashwright.units import duration_text
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from hashwright.energy.meter import Meter
     from hashwright.energy.site import Site
     from hashwright.errors import Finding
     from hashwright.planner.dispatch_problem import FloatArray, Plan, Problem
     from hashwright.planner.dispatch_report import Block, Totals
+    from hashwright.runtime.plan_memory import PlanMemory
+    from hashwright.runtime.site_meter import Metered
 
 BARS = " ▁▂▃▄▅▆▇█"
 LABEL = 13
@@ -42,6 +46,8 @@ class Drawn:
     currency: str
     findings: "tuple[Finding, ...]"
     zone: "ZoneInfo"
+    metered: "Metered"
+    month_bill: float | None
 
     def clock(self, slot: int) -> str:
         """Return the local time at which a slot begins."""
@@ -55,6 +61,7 @@ class Drawn:
 @click.option("--at", metavar="TIME", help="Plan from this time on, such as 2024-08-20T12:00 (UTC); default: now.")
 @click.option("--hours", type=click.FloatRange(1, 168), default=48, show_default=True, help="How far to plan.")
 @click.option("--level", type=float, metavar="PERCENT", help="What the battery reports now.")
+@click.option("--meter", metavar="CSV", help="What your meter wrote: corrects the sun, the battery and the peak.")
 @click.option("--time-limit", type=click.FloatRange(0, 600), default=20, show_default=True, help="Seconds to solve.")
 @click.option("--html", metavar="FILE", help="Also write one self-contained page.")
 @pass_terminal
@@ -65,7 +72,7 @@ def energy(terminal: Terminal, /, **given: Any) -> None:  # noqa: ANN401 (click'
 
     Example: hw plan energy --site docs/examples/home.toml --at 2026-06-01T04:00
     """
-    drawn = planned(given)
+    drawn = planned(given, terminal.load_config().data_dir)
     if given["html"]:
         from hashwright.cli.energy_page import page
 
@@ -77,29 +84,66 @@ def energy(terminal: Terminal, /, **given: Any) -> None:  # noqa: ANN401 (click'
         show(terminal, drawn)
 
 
-def planned(given: dict[str, Any]) -> Drawn:
-    """Read the site, ask its plug-ins, and plan."""
+def planned(given: dict[str, Any], data_dir: Path) -> Drawn:
+    """Read the site, ask its plug-ins and its meter, and plan; a plan for now is kept as the last one."""
     from hashwright.energy.calendar import zone_of
+    from hashwright.energy.forecast_error import error_findings
     from hashwright.energy.slots import grid_of
     from hashwright.planner.dispatch import Settings, plan_dispatch
     from hashwright.planner.dispatch_solver import SolverLimits
+    from hashwright.planner.power_think import plan_of
     from hashwright.planner.site_problem import problem_of
+    from hashwright.runtime.plan_memory import memory_file, recall
+    from hashwright.runtime.power_settings import word_of
     from hashwright.runtime.site_file import gather, load_site
+    from hashwright.runtime.site_meter import month_bill, with_meter
 
     now_ms = _now_ms(given["at"])
     data = given["data"]
     setup = load_site(Path(given["site"]).expanduser(), data=None if data is None else Path(data).expanduser())
+    meter, unread = _meter(given["meter"])
+    file = memory_file(data_dir, word_of(setup.site.site.name))
+    memory = recall(file)
+    told = {at: float(watts) for at, watts in memory.told.items()}
     gathered = run_async(gather(setup, grid_of(now_ms, given["hours"]), now_ms=now_ms, level=given["level"]))
-    problem, odd = problem_of(setup.site, gathered.known)
-    plan = plan_dispatch(problem, settings=Settings(limits=SolverLimits(time_s=given["time_limit"])))
-    return Drawn(
+    metered = with_meter(setup, gathered, meter, told, now_ms=now_ms, level=given["level"])
+    known = metered.gathered.known
+    problem, odd = problem_of(setup.site, known)
+    settings = Settings(limits=SolverLimits(time_s=given["time_limit"]))
+    plan = plan_dispatch(problem, settings=settings, last=plan_of(memory.plan, problem))
+    drawn = Drawn(
         site=setup.site,
         problem=problem,
         plan=plan,
         currency=gathered.currency,
-        findings=(*gathered.findings, *odd, *plan.notes),
+        findings=(
+            *gathered.findings, *unread, *metered.findings, *error_findings(known.error), *odd, *plan.notes
+        ),
         zone=zone_of(setup.site.site.zone),
-    )
+        metered=metered,
+        month_bill=month_bill(setup, metered.month, known.price.values[0]),
+    )  # fmt: skip
+    if given["at"] is None:
+        _remember(file, memory, drawn, now_ms)
+    return drawn
+
+
+def _meter(path: str | None) -> "tuple[Meter, tuple[Finding, ...]]":
+    from hashwright.energy.meter import Meter
+    from hashwright.runtime.site_meter import load_meter
+
+    return (Meter(), ()) if path is None else load_meter(Path(path).expanduser())
+
+
+def _remember(file: Path, memory: "PlanMemory", drawn: Drawn, now_ms: int) -> None:
+    """Keep the plan of a solver, and what sun and wind were told to give; a folder that is not writable keeps none."""
+    from hashwright.planner.power_think import kept_plan
+    from hashwright.runtime.plan_memory import remember
+    from hashwright.runtime.site_meter import told_slots
+
+    kept = kept_plan(drawn.problem, drawn.plan) if drawn.plan.method in ("exact", "prices") else None
+    with contextlib.suppress(OSError):
+        remember(file, memory, kept, told_slots(drawn.metered.gathered), now_ms=now_ms)
 
 
 def _now_ms(at: str | None) -> int:
@@ -137,6 +181,8 @@ def show(terminal: Terminal, drawn: Drawn) -> None:
     if not terminal.is_text:
         terminal.line()
     terminal.table(_source_table(totals, drawn.currency))
+    for line in meter_lines(drawn):
+        terminal.note(line)
 
 
 def headline(drawn: Drawn, totals: "Totals", blocks: "tuple[Block, ...]") -> list[str]:
@@ -160,6 +206,19 @@ def headline(drawn: Drawn, totals: "Totals", blocks: "tuple[Block, ...]") -> lis
         f" {drawn.currency}, prices per kWh.",
         f"DRY RUN: nothing is switched. {METHODS[drawn.plan.method].capitalize()}, {gap}.",
     ]
+
+
+def meter_lines(drawn: Drawn) -> list[str]:
+    """Say what the meter saw of the month, what net metering makes of it, and what it taught about forecasts."""
+    month, error = drawn.metered.month, drawn.metered.gathered.known.error
+    lines = []
+    if month.peak_kw is not None:
+        text = f"This month so far, by the meter: {month.bought_kwh:,.1f} kWh bought, {month.sold_kwh:,.1f} kWh sold"
+        bill = "" if drawn.month_bill is None else f"; net metering makes it {drawn.month_bill:,.2f} {drawn.currency}"
+        lines.append(f"{text}, at most {month.peak_kw:.1f} kW{bill}.")
+    if error.days:
+        lines.append(f"Over {error.days} days the meter saw {error.factor:.0%} of the sun and wind that were told.")
+    return lines
 
 
 def _strip(terminal: Terminal, drawn: Drawn) -> None:
@@ -315,5 +374,7 @@ def document(drawn: Drawn) -> dict[str, Any]:
         "battery_wh": expected(problem, plan.flows.energy_wh).tolist(),
         "blocks": [dataclasses.asdict(it) | {"from": drawn.clock(it.first)} for it in blocks_of(problem, plan)],
         "totals": dataclasses.asdict(totals_of(problem, plan)),
+        "month": dataclasses.asdict(drawn.metered.month) | {"bill": drawn.month_bill},
+        "forecast": dataclasses.asdict(drawn.metered.gathered.known.error),
         "findings": [dataclasses.asdict(it) for it in drawn.findings],
     }

@@ -11,6 +11,7 @@ from hashwright.errors import OperatorError
 
 if TYPE_CHECKING:
     from hashwright.planner.dispatch_problem import Problem
+    from hashwright.planner.net_metering import Surplus
     from hashwright.planner.site_year import Policy, Walked
 
 MONEY = ("coins", "bought", "sold", "wear + starts", "left")
@@ -33,11 +34,11 @@ def walk_site(
         raise OperatorError(
             f"There is no policy {unknown[0][:40]!r}.", code="HW-708", hint=f"Known: {', '.join(POLICIES)}."
         )
-    whole, currency, start = _whole(site, data, first, days)
+    whole, currency, start, surplus = _whole(site, data, first, days)
     walked = []
     for policy in chosen:
         terminal.note(f"Walking {days} days: {policy} ...")
-        walked.append(walk(whole, policy))
+        walked.append(walk(whole, policy, surplus=surplus))
     if terminal.is_json:
         rows = [{**dataclasses.asdict(it), "value": it.value} for it in walked]
         terminal.document({"from": start, "days": days, "currency": currency, "policies": rows})
@@ -45,11 +46,12 @@ def walk_site(
     _show(terminal, walked, f"{days} days from {start}, {currency}")
 
 
-def _whole(site: str, data: str, first: str | None, days: int) -> "tuple[Problem, str, str]":
+def _whole(site: str, data: str, first: str | None, days: int) -> "tuple[Problem, str, str, Surplus | None]":
     import msgspec
 
     from hashwright.energy.site import Risk
     from hashwright.energy.slots import Grid, ms_of
+    from hashwright.planner.net_metering import Surplus
     from hashwright.planner.site_problem import problem_of
     from hashwright.runtime.site_file import gather, load_site
 
@@ -68,7 +70,9 @@ def _whole(site: str, data: str, first: str | None, days: int) -> "tuple[Problem
         raise OperatorError(
             f"The recorded prices have a hole at {end:%Y-%m-%d %H:%M} UTC.", code="HW-853", hint="Walk fewer days."
         )
-    return whole, gathered.currency, start.strftime("%Y-%m-%d")
+    net = setup.net_metering
+    surplus = None if net is None else Surplus(price=net.surplus_price, zone=setup.site.site.zone)
+    return whole, gathered.currency, start.strftime("%Y-%m-%d"), surplus
 
 
 def _show(terminal: Terminal, walked: "list[Walked]", title: str) -> None:
@@ -87,7 +91,7 @@ def _show(terminal: Terminal, walked: "list[Walked]", title: str) -> None:
 
 def _row(it: "Walked", best: float | None) -> tuple[str, ...]:
     share = "" if not best or best <= 0 else f"{100 * it.value / best:.1f} %"
-    money = (it.coins, it.bought, it.sold, it.wear + it.starts_cost, it.value)
+    money = (it.coins, it.bought, it.sold + it.settled, it.wear + it.starts_cost, it.value)
     return (
         it.policy,
         *(f"{value:,.2f}" for value in money),

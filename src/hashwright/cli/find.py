@@ -35,7 +35,7 @@ def find(terminal: Terminal, ranges: tuple[str, ...], add: bool, group: str, sit
 
     networks = [parse_range(text) for text in ranges]
     found = run_async(_scan(terminal, networks))
-    if not found:
+    if all(it.is_silent for it in found):
         raise nothing(ranges, is_bridge(networks))
     usable = [it for it in found if not it.problem]
     if add and usable:
@@ -44,7 +44,8 @@ def find(terminal: Terminal, ranges: tuple[str, ...], add: bool, group: str, sit
     if terminal.is_json:
         terminal.document({"found": [document_of(it) for it in found], "added": len(usable) if add else 0})
         return
-    terminal.note(f"{len(found)} machine{'s' * (len(found) != 1)} found.")
+    heard = sum(not it.is_silent for it in found)
+    terminal.note(f"{heard} machine{'s' * (heard != 1)} found.")
     terminal.note("Next: hw fleet ls" if add else "Next: the same with --add, while `hw up` runs.")
 
 
@@ -75,6 +76,8 @@ def line_of(found: "Found") -> str:
     """Write a found machine in one line."""
     from hashwright.units import hashrate_text, power_text
 
+    if found.is_silent:
+        return f"{found.host:<16} HW-107 {clean(found.problem)}. Look at it, or start it again."
     if found.problem:
         return f"{found.host:<16} HW-102 refuses us: {clean(found.problem)}"
     rate = "-" if found.hashrate_hs is None else hashrate_text(found.hashrate_hs)

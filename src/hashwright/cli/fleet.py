@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 ALL = ("name", "power", "rate", "heat", "efficiency", "state")
+BY = ("group", "site", "tag", "model", "kind", "state")
 
 
 def filters(function: F) -> F:
@@ -78,16 +79,39 @@ def ls(terminal: Terminal, /, names: tuple[str, ...], sort: str, **filters_: str
 @fleet.command()
 @filters
 @click.option("--sort", type=click.Choice(ALL), default="state", show_default=True, help="What comes first.")
+@click.option("--by", type=click.Choice(BY), default="group", show_default=True, help="What the sums are of.")
 @click.option("--once", is_flag=True, help="Show it once.")
 @pass_terminal
-def top(terminal: Terminal, /, names: tuple[str, ...], sort: str, once: bool, **filters_: str | None) -> None:
+def top(terminal: Terminal, /, names: tuple[str, ...], sort: str, by: str, once: bool, **filters_: str | None) -> None:
     """Watch groups, and the machines that need a look first; again every two seconds until Ctrl-C.
 
     Example: hw fleet top --sort heat
     """
     from hashwright.cli.fleet_work import watch
 
-    run_async(watch(terminal, names, filters_, sort=sort, once=once or terminal.is_json or not terminal.can_animate))
+    is_once = once or terminal.is_json or not terminal.can_animate
+    run_async(watch(terminal, names, filters_, order=(sort, by), once=is_once))
+
+
+@fleet.command()
+@filters
+@click.option("--by", type=click.Choice(BY), default="group", show_default=True, help="What the sums are of.")
+@pass_terminal
+def groups(terminal: Terminal, /, names: tuple[str, ...], by: str, **filters_: str | None) -> None:
+    """Show the sums of groups, sites, tags, models, kinds or states.
+
+    Example: hw fleet groups --by site
+    """
+    from hashwright.cli.fleet_views import grouped, groups_table, sums_of
+    from hashwright.cli.fleet_work import load, person_width
+
+    view = run_async(load(terminal, names, filters_))
+    if terminal.is_json:
+        sums = [{"name": name, **sums_of(members)} for name, members in grouped(view.rows, by).items()]
+        terminal.document({"is_running": view.page is not None, "by": by, "groups": sums})
+    else:
+        terminal.table(groups_table(view.rows, width=person_width(terminal), by=by))
+    view.refuse_empty()
 
 
 @fleet.command()
@@ -186,6 +210,26 @@ def blink(terminal: Terminal, /, names: tuple[str, ...], off: bool, **filters_: 
 
     choice = _choice(names, filters_, live=True, yes=len(names) == 1)
     act_simply(terminal, choice, "fleet-blink", verb="blink", arguments={"on": not off})
+
+
+@fleet.command()
+@click.argument("speed", metavar="PERCENT|auto")
+@filters
+@acting
+@pass_terminal
+def fans(
+    terminal: Terminal, /, speed: str, names: tuple[str, ...], live: bool, yes: bool, **filters_: str | None
+) -> None:
+    """Set the fans of machines, or give them back to their firmware. The temperature ceiling holds all the same.
+
+    Example: hw fleet fans 60% --group cellar --live
+    """
+    from hashwright.cli.fleet_work import act_simply
+
+    percent = None if speed == "auto" else round(100 * part_of(speed))
+    verb = "take their fans back" if percent is None else f"run their fans at {percent}%"
+    choice = _choice(names, filters_, live=live, yes=yes)
+    act_simply(terminal, choice, "fleet-fans", verb=verb, arguments={"percent": percent})
 
 
 @fleet.command()

@@ -25,6 +25,8 @@ FOLLOW_S = 0.5
 LONG_S = 900.0
 NAMED_MAX = 6
 FAILED_SHOWN = 20
+LEAST_SHOWN = 8
+"""On a low screen the machines come before the groups."""
 Filters = Mapping[str, str | None]
 
 
@@ -69,8 +71,8 @@ class View:
 # ---------------------------------------------------------------- looking
 
 
-async def load(terminal: Terminal, names: Sequence[str], filters: Filters) -> View:
-    """Ask the running process for machines; without one, read the database."""
+async def load(terminal: Terminal, names: Sequence[str], filters: Filters, *, is_told: bool = True) -> View:
+    """Ask the running process for machines; without one, read the database, and say so where `is_told`."""
     folder = terminal.load_config().data_dir
     try:
         rows, page = await read_all(folder)
@@ -78,7 +80,8 @@ async def load(terminal: Terminal, names: Sequence[str], filters: Filters) -> Vi
         if error.code != "HW-704":
             raise
         rows = stored_rows(folder)
-        terminal.note(f"No Hashwright runs on {folder}: machines as they were heard last.")
+        if is_told:
+            terminal.note(f"No Hashwright runs on {folder}: machines as they were heard last.")
         return View(chosen(rows, names, filters), total=len(rows), page=None)
     return View(chosen(rows, names, filters), total=len(rows), page=page)
 
@@ -123,14 +126,21 @@ def show_fleet(terminal: Terminal, view: View) -> None:
     """Say the sums, whether plans act, and list the machines."""
     if view.total:
         terminal.line(totals_text(view.rows))
-    for line in mode_lines(view):
+    for line in mode_lines(view) if view.page is not None else ():
         terminal.line(line)
     if view.rows or not view.total:
-        terminal.table(machines_table(view.rows, width=terminal.console().width))
+        terminal.table(machines_table(view.rows, width=person_width(terminal)))
+
+
+def person_width(terminal: Terminal) -> int | None:
+    """Return how many columns a person sees; None for a program, which gets them all."""
+    return None if terminal.is_text else terminal.console().width
 
 
 def mode_lines(view: View) -> list[str]:
-    """Say whether plans act."""
+    """Say whether plans act, and whether anything runs."""
+    if view.page is None and view.total:
+        return ["No Hashwright runs: machines as they were heard last."]
     if view.page is None or not view.total:
         return []
     plan = view.page.get("plan")
@@ -141,9 +151,13 @@ def mode_lines(view: View) -> list[str]:
     return [*lines, f"{mode} Plan {clean(plan['plan'])} by {clean(plan['author'])}."]
 
 
-async def watch(terminal: Terminal, names: Sequence[str], filters: Filters, *, sort: str, once: bool) -> None:
-    """Show groups, and as many machines as fit below them."""
+async def watch(
+    terminal: Terminal, names: Sequence[str], filters: Filters, *, order: tuple[str, str], once: bool
+) -> None:
+    """Show groups, and as many machines as fit below them; `order` is by what both are sorted."""
     import asyncio
+
+    sort, by = order
 
     view = await load(terminal, names, filters)
     view.sort(sort)
@@ -151,38 +165,40 @@ async def watch(terminal: Terminal, names: Sequence[str], filters: Filters, *, s
         terminal.document(view.document)
         return
     if once:
-        for table in _tables(view, width=terminal.console().width, room=None):
-            terminal.table(table)
+        width = person_width(terminal)
+        terminal.table(groups_table(view.rows, width=width, by=by))
+        terminal.table(machines_table(view.rows, width=width))
         return
     from rich.live import Live
 
     with Live(console=terminal.console(), auto_refresh=False, screen=True) as live:
         while True:
-            live.update(_picture(terminal, view), refresh=True)
+            live.update(_picture(terminal, view, by=by), refresh=True)
             await asyncio.sleep(WATCH_S)
             with contextlib.suppress(Unavailable):
-                view = await load(terminal, names, filters)
+                view = await load(terminal, names, filters, is_told=False)
             view.sort(sort)
 
 
-def _tables(view: View, *, width: int, room: int | None) -> list[Table]:
-    groups = groups_table(view.rows)
-    rows = view.rows if room is None else view.rows[: max(room - len(groups.rows), 1)]
-    return [groups, machines_table(rows, width=width)]
-
-
-def _picture(terminal: Terminal, view: View) -> Any:  # noqa: ANN401 (something drawable)
+def _picture(terminal: Terminal, view: View, *, by: str) -> Any:  # noqa: ANN401 (something drawable)
     from rich.console import Group
     from rich.text import Text
 
     from hashwright.cli.terminal import drawn
 
-    size = terminal.console().size
-    groups, machines = _tables(view, width=size.width, room=size.height - 8)
-    hidden = len(view.rows) - len(machines.rows)
+    width, height = terminal.console().size
+    head = [totals_text(view.rows), *mode_lines(view)]
+    groups = groups_table(view.rows, width=width, by=by)
+    used = sum(-(-len(line) // width) for line in head) + len(groups.rows) + 5  # two heads, two blanks, the foot
+    if used > height - LEAST_SHOWN:
+        groups, used = dataclasses.replace(groups, rows=()), used - len(groups.rows) - 2
+    shown = view.rows[: max(height - used, 1)]
+    machines = machines_table(shown, width=width)
+    hidden = len(view.rows) - len(shown)
     foot = f"{hidden} more below. Ctrl-C ends it." if hidden > 0 else "Ctrl-C ends it."
-    head = [Text(totals_text(view.rows)), *(Text(line, style="yellow") for line in mode_lines(view))]
-    return Group(*head, Text(), drawn(groups), Text(), drawn(machines), Text(foot, style="dim"))
+    top = [Text(head[0]), *(Text(line, style="yellow") for line in head[1:]), Text()]
+    middle = [drawn(groups), Text()] if groups.rows else []
+    return Group(*top, *middle, drawn(machines), Text(foot, style="dim"))
 
 
 # ---------------------------------------------------------------- choosing and asking
@@ -246,7 +262,7 @@ def order_power(terminal: Terminal, choice: Choice, order: dict[str, Any], *, ve
     folder = terminal.load_config().data_dir
     run_async(ask(folder, "fleet-order", devices=devices, author="hw fleet", **order))
     rows = run_async(follow(terminal, folder, devices))
-    failed = [row for row in rows if not row["is_settled"] or row["unsupported"]]
+    failed = [row for row in rows if has_failed(row, order["mode"])]
     if terminal.is_json:
         terminal.document({"is_dry_run": False, "devices": rows, "failed": len(failed)})
         return len(failed)
@@ -263,8 +279,15 @@ def sum_up(terminal: Terminal, rows: "Sequence[Row]", failed: "Sequence[Row]") -
         terminal.line(f"  and {len(failed) - FAILED_SHOWN} more: hw fleet ls --sort state")
 
 
+def has_failed(row: "Row", mode: str) -> bool:
+    """Tell whether a machine does not do what a person ordered; heat stands above them."""
+    return not row["is_settled"] or bool(row["unsupported"]) or (mode == "run" and row["state"] == "hot")
+
+
 def why_of(row: "Row") -> str:
     """Say in words why a machine did not obey."""
+    if row["state"] == "hot":
+        return "hot: it sleeps until it is cooler, whoever wants it to run"
     if row["unsupported"]:
         return f"unsupported: its firmware cannot {', '.join(row['unsupported'])}"
     if row.get("detail"):
@@ -372,7 +395,9 @@ def change_tags(terminal: Terminal, choice: Choice, change: str) -> None:
     raws = [
         changed(stored[name] | {"name": name}, change, value if is_set else "") for name in devices if name in stored
     ]
-    run_async(ask(folder, "fleet-set", devices=raws, timeout_s=LONG_S))
+    saved = run_async(ask(folder, "fleet-set", devices=raws, timeout_s=LONG_S))
+    if terminal.is_json:
+        terminal.document(saved)
     terminal.note(f"{len(raws)} machine{'s' * (len(raws) != 1)} changed. See: hw fleet ls")
 
 

@@ -36,6 +36,8 @@ CREDIT_ROOTS = ("liability", "income", "equity")
         "reconcile": "ledger_reconcile:reconcile",
         "cost": "ledger_cost:cost",
         "workers": "ledger_workers:workers",
+        "hold": "ledger_hold:hold",
+        "sale": "ledger_hold:sale",
     },
 )
 def ledger() -> None:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from hashwright.ledger.prices import PriceSeen, Valuer
     from hashwright.store.connection import Connection
 
-FORMS = ("json", "csv", "beancount", "hledger", "koinly", "cointracker", "gains")
+FORMS = ("json", "csv", "beancount", "hledger", "koinly", "cointracker", "gains", "hold")
+IN_MONEY = ("gains", "hold")
+"""They are counted in a currency."""
 TAX_FORMS = ("koinly", "cointracker", "gains")
 HELD_BY_ANOTHER = "HW-602"
 PRICES_AT_ONCE = 500
@@ -26,7 +28,9 @@ PRICES_AT_ONCE = 500
 
 
 @click.command(cls=Command)
-@click.option("--format", "form", type=click.Choice(FORMS), required=True, help="gains: first in, first out.")
+@click.option(
+    "--format", "form", type=click.Choice(FORMS), required=True, help="gains: first in, first out; hold: the rules."
+)
 @click.option("--currency", default="", metavar="EUR", help="Also value in it, where a price of that time is known.")
 @click.option("--feed", default="", metavar="NAME", help="Use the prices of this feed only.")
 @click.option("--member", default="", metavar="NAME", help="What pools credited a member, as his own mined income.")
@@ -39,8 +43,8 @@ def export(terminal: Terminal, form: str, currency: str, feed: str, member: str)
     from hashwright.store.ledger import read_entries, read_head
     from hashwright.store.prices import read_prices
 
-    if form == "gains" and not currency:
-        raise click.UsageError("Gains are counted in a currency: add --currency EUR.", click.get_current_context())
+    if form in IN_MONEY and not currency:
+        raise click.UsageError(f"{form} is counted in a currency: add --currency EUR.", click.get_current_context())
 
     if member and form not in TAX_FORMS:
         raise click.UsageError(f"--member goes with {', '.join(TAX_FORMS)}.", click.get_current_context())
@@ -99,7 +103,24 @@ def _lines(
         from hashwright.ledger.export_hledger import export_hledger
 
         return export_hledger(entries, prices=prices, quote=quote)
+    if form == "hold":
+        return _hold_lines(connection, entries, valuer)
     return _tax_lines(form, entries, valuer)
+
+
+def _hold_lines(
+    connection: "Connection", entries: "list[tuple[int, Entry]]", valuer: "Valuer | None"
+) -> "Iterator[str]":
+    import time
+
+    from hashwright.ledger.hold import rules_by_coin
+    from hashwright.ledger.hold_report import export_hold, report
+    from hashwright.store.hold import read_rules
+
+    assert valuer is not None, "the command asks for a currency first"
+    rules = rules_by_coin(read_rules(connection))
+    now_ms = int(time.time() * 1000)
+    return export_hold(report([entry for _, entry in entries], rules, valuer, now_ms=now_ms))
 
 
 def _tax_lines(form: str, entries: "list[tuple[int, Entry]]", valuer: "Valuer | None") -> "Iterator[str]":

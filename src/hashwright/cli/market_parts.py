@@ -1,7 +1,7 @@
 """What the commands that decide share: options, the market that they read, and how facts and their ages are shown."""
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -176,9 +176,12 @@ def finding_documents(findings: Iterable[Finding]) -> "list[FindingDocument]":
 
 
 def ticker_of(key: str) -> str:
-    """Return a coin's ticker."""
+    """Return a coin's ticker; money of a state is its own."""
     from hashwright import registry
+    from hashwright.economics.market import MONIES
 
+    if key in MONIES:
+        return key
     return str(registry.load("coins", key).COIN.ticker)
 
 
@@ -257,6 +260,11 @@ def tell_findings(terminal: Terminal, findings: Iterable[Finding]) -> None:
         terminal.note(f"{it.code} {it.place}: {it.message}")
     if len(listed) > FINDINGS_SHOWN:
         terminal.note(f"... and {len(listed) - FINDINGS_SHOWN} more: --json lists all.")
+
+
+def tell_documents(terminal: Terminal, findings: "Sequence[FindingDocument]") -> None:
+    """Tell findings of a document, as `tell_findings` does."""
+    tell_findings(terminal, [Finding(code=it.code, place=it.place, message=it.message) for it in findings])
 
 
 def tell_old(terminal: Terminal, market: "Market", coins: Iterable[str], now: int) -> None:

@@ -35,6 +35,7 @@ def _options(command: Command) -> Command:
         click.option("--user", "pool_user", required=True, help="Your name at that pool."),
         click.option("--limit", required=True, metavar="RATE", help="At most this hash rate: 5PH/s."),
         click.option("--budget", default="", metavar="COINS", help="All that may ever be committed under NAME."),
+        click.option("--budget-day", default="", metavar="COINS", help="The most that is committed in 24 hours."),
         click.option("--algo", "algorithm", type=click.Choice(["sha256d", "scrypt"]), default="sha256d", help="Hash."),
         click.option("--pool-fee", "pool_fee_percent", type=float, default=0.0, help="What the pool keeps [%]."),
         click.option("--margin", "margin_percent", type=float, default=2.0, show_default=True, help="Gain wanted [%]."),
@@ -103,8 +104,7 @@ def _show(terminal: Terminal, found: Mapping[str, Any]) -> None:
     order = found["order"]
     if order is not None:
         terminal.line(f"Order {order['id']}: {order['state']}, {order['spent']} of {order['amount']} spent.")
-    if found["realised_price"] is not None:
-        terminal.line(f"So far one EH/s and day cost {found['realised_price']} (measured, fees included).")
+    _show_realised(terminal, found["realised"])
     terminal.line(f"Action: {found['action']}: {found['why']}.")
     if found["action"] in ("place", "reprice"):
         terminal.line(f"  at {found['price']}" + (f", amount {found['amount']}" if found["action"] == "place" else ""))
@@ -112,3 +112,16 @@ def _show(terminal: Terminal, found: Mapping[str, Any]) -> None:
         terminal.line(f"Done: {found['done']}. Committed before: {found['committed']} of {found['budget']}.")
     for question in found["open_questions"]:
         terminal.tick("warning", f"{question} was sent and not answered; nothing else is done before it is clear.")
+
+
+def _show_realised(terminal: Terminal, found: Mapping[str, Any]) -> None:
+    """Say what was paid for what, beside what it is expected to earn."""
+    if found["price"] is None:
+        if float(found["paid"]) > 0:
+            terminal.line(f"Paid so far {found['paid']} (fees included); nobody has told for how much work.")
+        return
+    judge = "by our own count" if found["work_seen"] not in (None, "0") else "by the market's count"
+    terminal.line(
+        f"So far one EH/s and day cost {found['price']} (measured {judge}, fees included) and is expected to earn"
+        f" {found['expected']}: {found['gain_percent']:+.1f} %."
+    )

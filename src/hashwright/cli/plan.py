@@ -10,6 +10,7 @@ import rich_click as click
 from hashwright.cli import market_parts as market
 from hashwright.cli import plan_parts as parts
 from hashwright.cli.command import LazyGroup, pass_terminal
+from hashwright.cli.plan_own import STALE_ASSUMED, own_figures
 from hashwright.cli.terminal import Table, Terminal
 
 if TYPE_CHECKING:
@@ -34,13 +35,13 @@ PARTS = {"energy": "energy:energy"}
     "--market", "markets", multiple=True, metavar="BID", help="What a market pays: sha256d:bid=45 (USD/PH/d)."
 )
 @click.option("--pool-fee", metavar="SHARE", default="1%", show_default=True, help="Fee where no venue is named.")
-@click.option("--stale", metavar="SHARE", default="0.5%", show_default=True, help="Shares late or rejected.")
+@click.option("--stale", metavar="SHARE", help="Shares late or rejected.  [as measured, else 0.5%]")
 @click.option("--uptime", metavar="SHARE", default="100%", show_default=True, help="How much of a day machines run.")
 @click.option("--pass-through", metavar="SHARE", default="0%", show_default=True, help="What pools pass on of DOGE.")
 @click.option(
     "--objective", type=click.Choice(("cvar", "cara")), default="cvar", show_default=True, help="cara: pools by luck."
 )
-@click.option("--hold", metavar="RULE", default="sell", show_default=True, help="Coins: sell, keep, cover, or 40%.")
+@click.option("--hold", metavar="RULE", help="Coins: sell, keep, cover, 40%, or btc=keep,...  [the books', else sell]")
 @click.option("--price-drift", metavar="PERCENT", help="Drift of prices a year, such as +20%; default 0.")
 @click.option("--growth", metavar="FACTOR", help="Growth of difficulty a year, such as 2x; default: as the past says.")
 @click.option("--what-if", "changes", multiple=True, metavar="CHANGE", help="price=+20%, difficulty=-10%, power=0.10.")
@@ -109,11 +110,12 @@ class Asked:
         self.is_hardware_assumed = not given["hardware"]
         self.facts: Facts = market.read_market(terminal)
         self.assumptions = parts.assumptions_of(given["price_drift"], given["growth"])
+        self.own = own_figures(terminal.load_config().data_dir, now_ms=self.now)
         self.wish = self._wish()
 
     def _wish(self) -> "Wish":
         from hashwright.economics.hashprice import Terms
-        from hashwright.economics.hold import rule_of
+        from hashwright.economics.hold import HoldRules, rules_of
         from hashwright.economics.quantities import share_of
         from hashwright.planner.plan import Wish
 
@@ -124,18 +126,35 @@ class Asked:
         return Wish(
             groups=catalogue.groups(given["hardware"] or EXAMPLE),
             power_price_usd_kwh=self.price,
-            terms=Terms(
-                stale=share_of(given["stale"], "a share of stale work"), uptime=share_of(given["uptime"], "an uptime")
-            ),
+            terms=Terms(stale=self._stale(), uptime=share_of(given["uptime"], "an uptime")),
             venues=parts.venues_of(given["venues"], fee=fee, pass_through=through),
             markets=parts.markets_of(given["markets"]),
             horizon_days=parts.horizon_days(given["horizon"]),
             scenarios=given["scenarios"],
             risk=parts.risk_of(given["risk"]),
-            hold=rule_of(given["hold"]),
+            hold=rules_of(given["hold"]) if given["hold"] else HoldRules(by_coin=self.own.holds),
             seed=given["seed"],
             objective=given["objective"],
         )
+
+    def _stale(self) -> float:
+        from hashwright.economics.quantities import share_of
+
+        if self.given["stale"] is None and self.own.loss is not None:
+            return min(self.own.loss, 0.99)
+        return share_of(self.given["stale"] or STALE_ASSUMED, "a share of stale work")
+
+    def _sources(self) -> list[str]:
+        """Say where the share of lost work and the rules for coins come from."""
+        found = []
+        if self.given["stale"] is None and self.own.loss is not None:
+            shares = f"{self.own.shares:,}".replace(",", "\u2009")
+            found.append(f"Stale, rejected and lost: {self.own.loss:.2%} of {shares} shares of your router in 7 days.")
+        elif self.given["stale"] is None:
+            found.append(f"Assumed: {STALE_ASSUMED} of work is late or rejected. Say yours: --stale 1%")
+        if not self.given["hold"] and self.own.holds:
+            found.append("Mined coins by the rules of your books (hw ledger hold). Others: --hold cover")
+        return found
 
     def prepared(self) -> "Prepared":
         """Make the world of scenarios."""
@@ -211,6 +230,8 @@ class Asked:
             is_power_price_assumed=self.is_price_assumed and "power" not in self.changes,
             is_hardware_assumed=self.is_hardware_assumed,
             hold_rule=found.wish.hold.text,
+            stale_share=found.wish.terms.stale,
+            sources=self._sources(),
             mean_usd_est=found.mean_usd,
             p5_usd_est=low,
             p50_usd_est=middle,
@@ -452,6 +473,8 @@ def _show_notes(terminal: Terminal, document: "PlanDocument") -> None:
         terminal.note(f"Assumed: {document.power_price_usd_per_kwh:.2f} USD/kWh. Say yours: --power-price 0.08")
     if document.is_changes_made:
         terminal.note("No history: scenarios are drawn from published statistics. With one: --data FOLDER")
+    for line in document.sources:
+        terminal.note(line)
     growth = ", ".join(
         f"{coin} {math.exp(value):.1f}x" for coin, value in document.difficulty_growth_per_year_log.items()
     )
@@ -461,5 +484,4 @@ def _show_notes(terminal: Terminal, document: "PlanDocument") -> None:
         terminal.note(
             f"HW-819 Old facts: up to {market.age_words(round(max(ages) * 1000))}. Newer: hw admin data fetch"
         )
-    for it in document.findings[: market.FINDINGS_SHOWN]:
-        terminal.note(f"{it.code} {it.place}: {it.message}")
+    market.tell_documents(terminal, document.findings)

@@ -1,9 +1,10 @@
 """What plans, backtests, comparisons and audits share: horizons, risks and what-ifs as written, and a progress bar."""
 
 import contextlib
+import contextvars
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,8 +12,6 @@ from hashwright.cli.terminal import Terminal
 from hashwright.errors import OperatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from hashwright.economics.scenarios import Assumptions
     from hashwright.planner.plan import Market, Venue
 
@@ -22,6 +21,8 @@ _SPAN: Final = re.compile(r"([0-9]{1,4})\s*(d|days?|w|weeks?|m|months?|y|years?)
 _DAYS: Final = {"d": 1, "w": 7, "m": 30, "y": 365}
 HORIZON_MAX: Final = 1825
 _CHANGE: Final = re.compile(r"(price|difficulty|power|growth)\s*=\s*([+-]?[0-9.]+)\s*(%|x)?", re.ASCII | re.IGNORECASE)
+LISTENER: contextvars.ContextVar[Callable[[float], None] | None] = contextvars.ContextVar("listener", default=None)
+"""Who is told how far a work is where nobody sees a bar: the Lab of the web."""
 STORED: Final = "plans"
 KEPT: Final = 200
 
@@ -202,8 +203,9 @@ def bar(terminal: Terminal, words: str) -> "Iterator[Callable[[float], None]]":
     """Show a bar on the side of messages while something works; nothing where nobody looks."""
     import sys
 
-    if terminal.is_json or terminal.is_quiet or terminal.is_plain or not sys.stderr.isatty():
-        yield lambda _share: None
+    listener = LISTENER.get()
+    if listener is not None or terminal.is_json or terminal.is_quiet or terminal.is_plain or not sys.stderr.isatty():
+        yield listener or (lambda _share: None)
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 

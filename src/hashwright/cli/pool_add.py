@@ -8,6 +8,7 @@ from hashwright.cli.command import Command, pass_terminal, run_async
 from hashwright.cli.pool import PRACTICE_ADDRESSES, PRACTICE_START_BITS, ask_process
 from hashwright.cli.terminal import Terminal, clean
 from hashwright.errors import ConfigError, HashwrightError, OperatorError, Unavailable
+from hashwright.signals import ORDER_PREFIX, is_order
 
 if TYPE_CHECKING:
     from hashwright.runtime.checks import Check
@@ -67,7 +68,10 @@ UPSTREAM_ONLY = {
 )  # fmt: skip
 @click.option("--block-interval", type=float, metavar="SECONDS", help="Practice only: time between blocks. [15]")
 @click.option(
-    "--upstream", metavar="URL", multiple=True, help="Somebody else's pool; repeated: its fall-backs, in order."
+    "--upstream",
+    metavar="URL",
+    multiple=True,
+    help="Somebody else's pool, or nicehash to sell there; repeated: its fall-backs, in order.",
 )
 @click.option("--user", metavar="USER", help="Upstream: your account there, such as kai or kai.main.")
 @click.option("--password", metavar="TEXT", help="Upstream: no secret, such as x or d=1024. [x]")
@@ -106,6 +110,8 @@ def add(terminal: Terminal, /, dry_run: bool, anyway: bool, **flags: Any) -> Non
 
     Example: hw pool add far --upstream stratum+ssl://pool.example:3334 --user kai.main
 
+    Example: hw pool add sell --upstream nicehash --user NHb....rig
+
     Example: hw pool add toy --node practice
     """
     config = terminal.load_config()
@@ -137,6 +143,9 @@ def destination_of(flags: dict[str, Any]) -> dict[str, Any]:
         raise click.UsageError(f"{', '.join(given)}: only for {why}.", click.get_current_context(silent=True))
     if flags["name"] == "auto":
         raise _refusal("A destination cannot be called auto: that word takes a pin away in hw route move.", "HW-701")
+    if is_order(flags["name"]):
+        text = f"A destination cannot be called {flags['name']}: names that begin with {ORDER_PREFIX} are orders' own."
+        raise _refusal(text, "HW-701")
     for flag in ("rpc_url", "fallback_rpc_url", "upstream"):
         _refuse_password(flag, flags[flag] or "")
     settings = _upstream_of(flags) if is_upstream else _node_of(flags)
@@ -205,11 +214,12 @@ def _fallback_node(node: str, own: dict[str, Any], url: str) -> dict[str, Any]:
 def _upstream_of(flags: dict[str, Any]) -> dict[str, Any]:
     if flags["password"] and flags["password_from"]:
         raise click.UsageError("Give --password or --password-from, not both.", click.get_current_context(silent=True))
+    algorithm = flags["algorithm"] or algorithm_of(flags["coin"])
     settings = {
-        "urls": [_plain_url(url) for url in flags["upstream"]],
+        "urls": [_plain_url(_address_of(url, algorithm or "sha256d")) for url in flags["upstream"]],
         "user": flags["user"] or "",
         "password": flags["password_from"] or flags["password"],
-        "algorithm": flags["algorithm"] or algorithm_of(flags["coin"]),
+        "algorithm": algorithm,
         "coin": flags["coin"],
         "network": flags["network"],
         "names": flags["names"],
@@ -221,6 +231,19 @@ def _upstream_of(flags: dict[str, Any]) -> dict[str, Any]:
         "version_rolling": False if flags["no_version_rolling"] else None,
     }
     return {key: value for key, value in settings.items() if value is not None}
+
+
+def _address_of(url: str, algorithm: str) -> str:
+    """Return where a public market takes sellers' hash power, for its name; any other text is an address itself."""
+    from hashwright import registry
+
+    if url not in registry.names("markets"):
+        return url
+    plugin = registry.load("markets", url).PLUGIN
+    if algorithm not in plugin.sells_at:
+        known = ", ".join(plugin.sells_at) or "nothing"
+        raise _refusal(f"{plugin.title} buys {known} from sellers here, not {algorithm}.", "HW-701")
+    return str(plugin.sells_at[algorithm])
 
 
 def _plain_url(url: str) -> str:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 SIDE_FILES = ("", "-wal", "-shm")
 """A SQLite database is these files together: one left behind beside another database would damage it."""
 
+WORDS = {"account": "accounts", "access_key": "keys", "link": "links", "audit": "rows of the trail"}
+
 
 @click.command(cls=Command)
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
@@ -28,11 +30,13 @@ def restore(terminal: Terminal, file: Path, check: bool, yes: bool) -> None:
     """Restore the database from a backup.
 
     The backup is proven first: pages, hash chain, every entry. It refuses while Hashwright runs, says what it would
-    overwrite, and keeps that beside the new database.
+    overwrite, and keeps that beside the new database. Where FILE.web lies beside it, the dashboard's accounts are
+    restored as well; sessions are not.
 
     Example: hw admin restore --check ~/hashwright-backup.db
     """
     from hashwright.runtime.opening import is_on_server
+    from hashwright.runtime.web_backup import check_web, refuse_in_use, restore_web, web_file_of
     from hashwright.store.folder import DATABASE_NAME, FolderLock
 
     data_dir = terminal.load_config().data_dir
@@ -40,6 +44,8 @@ def restore(terminal: Terminal, file: Path, check: bool, yes: bool) -> None:
         draft = Path(scratch) / DATABASE_NAME
         shutil.copyfile(file.expanduser(), draft)
         facts: dict[str, Any] = {"file": str(file), "holds": _prove(draft)}
+        web = web_file_of(file.expanduser())
+        facts["web"] = check_web(web) if web.exists() else None
         existing = data_dir / DATABASE_NAME
         if is_on_server(data_dir):
             raise NotSupported(
@@ -51,7 +57,11 @@ def restore(terminal: Terminal, file: Path, check: bool, yes: bool) -> None:
         if not check:
             lock = FolderLock.take(data_dir)
             try:
+                if facts["web"] is not None:
+                    refuse_in_use(data_dir)
                 facts["kept"] = _put_in_place(draft, existing, may_overwrite=yes)
+                if facts["web"] is not None:
+                    facts["kept"] += restore_web(web, data_dir)
             finally:
                 lock.close()
     _tell(terminal, facts, is_check=check)
@@ -153,6 +163,9 @@ def _tell(terminal: Terminal, facts: dict[str, Any], *, is_check: bool) -> None:
         return
     terminal.line(f"backup      {facts['file']}: {_line(facts['holds'])}")
     terminal.line(f"{'would' if is_check else 'did'} overwrite  {_line(facts['overwrites'])}")
+    if facts["web"] is not None:
+        held = ", ".join(f"{number} {WORDS[table]}" for table, number in facts["web"].items())
+        terminal.line(f"dashboard   {held}")
     if is_check:
         terminal.note("The backup is good. Nothing was changed. To restore it: stop Hashwright, then hw admin restore.")
     else:

@@ -11,7 +11,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from hashwright.errors import HashwrightError
 
@@ -110,13 +110,13 @@ class Terminal:
         self.console().print(drawing)
 
     def line(self, text: str = "") -> None:
-        """Write one line of data."""
-        print(text)
+        """Write one line of data; a person's screen gets it broken between words."""
+        print(fitted(text, sys.stdout) if not self.is_plain else text)
 
     def note(self, text: str) -> None:
         """Write one message, unless the person asked for quiet."""
         if not (self.is_quiet or self.is_json):
-            print(text, file=sys.stderr, flush=True)
+            print(fitted(text, sys.stderr) if not self.is_plain else text, file=sys.stderr, flush=True)
 
     def document(self, value: Mapping[str, Any]) -> None:
         """Write the one JSON document of `--json`."""
@@ -215,6 +215,23 @@ def style_of(cell: str) -> str:
     styles = {"ready": "green", "confirmed": "green", "accepted": "green", "refused": "red", "orphaned": "red"}
     styles |= {"critical": "bold red", "warning": "yellow", "unreachable": "red", "syncing": "yellow"}
     return styles.get(word, "bold yellow" if word == "PRACTICE" else "")
+
+
+def fitted(text: str, stream: TextIO) -> str:
+    """Break a line between its words where a screen is too narrow for it; a word that is longer stays whole."""
+    if "\n" in text or "\x1b" in text or not stream.isatty():
+        return text
+    import shutil
+
+    width = shutil.get_terminal_size().columns
+    if len(text) <= width:
+        return text
+    import textwrap
+
+    indent = " " * min(len(text) - len(text.lstrip()), width // 2)
+    return "\n".join(
+        textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    )
 
 
 def clean(text: str) -> str:

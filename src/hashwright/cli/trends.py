@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hashwright.economics.market import Market
     from hashwright.planner.series import CoinTable, FloatArray
     from hashwright.planner.trends import Change, Trend
+    from hashwright.planner.turns import Turns
 
 SPARKS: Final = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH: Final = 14
@@ -25,16 +26,17 @@ PLOT_HEIGHT: Final = 12
 @click.option("--days", type=click.IntRange(1, 3650), default=90, show_default=True, help="Days to look back.")
 @click.option("--coin", "names", metavar="COIN", multiple=True, help="Only this coin, with a plot; may be repeated.")
 @click.option("--data", metavar="FOLDER", help="Tidy history, coin_daily.csv(.gz), instead of the imported one.")
-@click.option("--power-price", metavar="USD", help="Say which known machine would be switched off at this price.")
+@click.option("--power-price", metavar="USD", help="Price of power in USD a kWh (0.08) or in cents (8ct).")
+@click.option("--hardware", metavar="MACHINES", help="Whose choice changed: 's21 x3'.  [the best of each algorithm]")
 @pass_terminal
-def trends(terminal: Terminal, days: int, names: tuple[str, ...], data: str | None, power_price: str | None) -> None:
-    """Show what became of each coin, and what comes next: retarget and halving.
+def trends(terminal: Terminal, /, **asked: Any) -> None:  # noqa: ANN401 (one a setting)
+    """Show what became of each coin, what comes next, and what changed in the choice of what to mine.
 
     Needs history: --data FOLDER, or once hw admin data import FILE. Without any it shows the dated facts it has.
 
-    Example: hw trends --days 90
+    Example: hw trends --days 90 --hardware s21 --power-price 0.08
     """
-    answer = _Trends(terminal, days, names, data, power_price)
+    answer = _Trends(terminal, asked)
     if terminal.is_json:
         import msgspec
 
@@ -46,15 +48,15 @@ def trends(terminal: Terminal, days: int, names: tuple[str, ...], data: str | No
 class _Trends:
     """All coins over one span."""
 
-    def __init__(
-        self, terminal: Terminal, days: int, names: tuple[str, ...], data: str | None, power_price: str | None
-    ) -> None:
+    def __init__(self, terminal: Terminal, asked: dict[str, Any]) -> None:
         from hashwright.chain.find import find_coin, minable_coins
         from hashwright.cli.history import load_history
-        from hashwright.economics.quantities import power_price_of
 
-        self.terminal, self.days = terminal, days
-        self.power_price = power_price_of(power_price) if power_price else None
+        names, data = asked["names"], asked["data"]
+        self.terminal, self.days = terminal, asked["days"]
+        price, self.is_assumed = parts.read_power_price(asked["power_price"])
+        self.power_usd_kwh = price
+        self.power_price = None if self.is_assumed else price
         self.now = parts.now_ms()
         self.market: Market = parts.read_market(terminal)
         self.named = tuple(find_coin(name) for name in names)
@@ -64,6 +66,17 @@ class _Trends:
         self.coins: list[Coin] = []
         for coin in wanted:
             self._take(coin)
+        self.turns = self._turns(asked["hardware"])
+
+    def _turns(self, hardware: str | None) -> "Turns | None":
+        from hashwright.cli.trends_turns import read_turns
+
+        if self.table is None:
+            return None
+        catalogue = parts.read_catalogue(self.terminal, None)
+        return read_turns(
+            self.table, self.coins, catalogue, hardware=hardware, days=self.days, price=self.power_usd_kwh
+        )
 
     def _take(self, coin: "Coin") -> None:
         from hashwright.planner.trends import trend
@@ -93,12 +106,22 @@ class _Trends:
     def document(self) -> "TrendsDocument":
         """Write it for a program."""
         from hashwright.cli.documents import TrendsDocument
+        from hashwright.cli.trends_turns import turn_document
 
         return TrendsDocument(
             days=self.days,
             source=self.table.source if self.table else "snapshot and fetched facts: no history",
             coins=[self._row(coin) for coin in self.coins],
-            findings=parts.finding_documents([*self.market.findings, *(self.table.findings if self.table else ())]),
+            power_price_usd_per_kwh=self.power_usd_kwh,
+            is_power_price_assumed=self.is_assumed,
+            turns=[turn_document(it) for it in self.turns.turns] if self.turns else [],
+            findings=parts.finding_documents(
+                [
+                    *self.market.findings,
+                    *(self.table.findings if self.table else ()),
+                    *(self.turns.findings if self.turns else ()),
+                ]
+            ),
         )
 
     def _row(self, coin: "Coin") -> "TrendRow":
@@ -155,6 +178,10 @@ class _Trends:
             if coin.key in self.trends:
                 self._plot(coin)
         self._meaning()
+        if self.turns is not None:
+            from hashwright.cli.trends_turns import show_turns
+
+            show_turns(terminal, self.turns)
         self._notes()
 
     def _past(self) -> Table:
@@ -222,18 +249,18 @@ class _Trends:
         rows = [row for coin in self.coins if (row := self._meaning_of(coin)) is not None]
         if rows:
             self.terminal.line()
-            heads = ("coin", "best known machine", "paid up to", "now, USD/kWh", "so that")
+            heads = ("coin", "best machine sold then", "paid up to", "now, USD/kWh", "so that")
             self.terminal.table(Table(heads=heads, rows=tuple(rows), right=frozenset(heads[2:4])))
 
     def _meaning_of(self, coin: "Coin") -> tuple[str, ...] | None:
+        from hashwright.cli.trends_turns import best_sold
         from hashwright.economics.hardware import load_catalogue
         from hashwright.economics.hashprice import break_even_power_usd_kwh
 
         it = self.trends.get(coin.key)
-        machines = load_catalogue().of_algorithm(coin.algorithm)
-        if it is None or not machines or it.hashprice_usd_ph_day.last is None:
+        best = best_sold(load_catalogue(), coin.algorithm, it.last_day) if it is not None else None
+        if it is None or best is None or it.hashprice_usd_ph_day.last is None:
             return None
-        best = min(machines, key=lambda machine: machine.efficiency_j_th)
         now = break_even_power_usd_kwh(it.hashprice_usd_ph_day.last, best.efficiency_j_th)
         share = it.hashprice_usd_ph_day.share
         then = None if share is None else now / (1 + share)
@@ -252,6 +279,8 @@ class _Trends:
             terminal.note("No history: hw admin data import FILE, or --data FOLDER. Shown are dated single facts.")
         else:
             terminal.note(f"Changes are over {self.days} days of {self.table.source}; past days are no forecast.")
+        if self.turns is not None and self.turns.turns and self.is_assumed:
+            terminal.note(f"Assumed: {self.power_usd_kwh:.2f} USD/kWh. Say yours: --power-price 0.08")
         if any(it.is_computed for it in self.trends.values()):
             named = [coin.ticker for coin in self.coins if (it := self.trends.get(coin.key)) and it.is_computed]
             terminal.note(f"Computed or interpolated in part: {', '.join(named)}.")

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 @click.option(
     "--postgres-url-from", metavar="REF", help="Where a PostgreSQL address is: file:PATH, env:NAME, credential:NAME."
 )
+@click.option("--fail-safe", is_flag=True, help="At an orderly end put machines to sleep whose fail_safe is sleep.")
 @pass_terminal
-def up(terminal: Terminal, /, listen: tuple[str, ...], **flags: str | None) -> None:
+def up(terminal: Terminal, /, listen: tuple[str, ...], fail_safe: bool, **flags: str | None) -> None:
     """Run Hashwright in the foreground.
 
     Ctrl-C or SIGTERM ends it within five seconds. Every start is a recovery, so a power cut loses no share that was
@@ -32,7 +33,7 @@ def up(terminal: Terminal, /, listen: tuple[str, ...], **flags: str | None) -> N
 
     Example: hw up --listen sha256d=192.168.1.20:3333
     """
-    config = terminal.load_config(listen=listen or None, **flags)
+    config = terminal.load_config(listen=listen or None, fail_safe="yes" if fail_safe else None, **flags)
     serve(terminal, config)
 
 

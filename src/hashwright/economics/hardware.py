@@ -8,6 +8,7 @@ date. An owner's TOML overrides by model, and adds what is missing:
     model = "Antminer S21"
     hashrate = "195 TH/s"
     power_w = 3440
+    levels = [{name = "eco", hashrate = "150 TH/s", power_w = 2300}]
 """
 
 import csv
@@ -236,12 +237,18 @@ def _levels(text: str) -> tuple[Level, ...]:
         name, _, rest = word.partition("=")
         rate, _, power = rest.partition("@")
         levels.append(Level(name=name, hashrate_hs=float(rate), power_w=float(power)))
-    if any(a.hashrate_hs >= b.hashrate_hs for a, b in itertools.pairwise(levels)):
-        raise ValueError("power levels go from the slowest to the fastest")
-    return tuple(levels)
+    return _in_order(tuple(levels))
 
 
-_KEYS: Final = frozenset(("model", "algorithm", "hashrate", "power_w", "kind", "price_usd"))
+def _in_order(levels: tuple[Level, ...]) -> tuple[Level, ...]:
+    pairs = itertools.pairwise(levels)
+    if any(a.hashrate_hs >= b.hashrate_hs or a.power_w >= b.power_w for a, b in pairs):
+        raise ValueError("power levels go from the slowest to the fastest, and each draws more")
+    return levels
+
+
+_KEYS: Final = frozenset(("model", "algorithm", "hashrate", "power_w", "kind", "price_usd", "levels"))
+_LEVEL_KEYS: Final = frozenset(("name", "hashrate", "power_w"))
 
 
 def measured_of(text: str, catalogue: Catalogue, *, source: str) -> tuple[Machine, ...]:
@@ -293,10 +300,28 @@ def _measured(table: Mapping[str, Any], catalogue: Catalogue) -> Machine:
         power_w=power_w,
         price_usd=float(table["price_usd"]) if "price_usd" in table else base.price_usd,
         price_date="own" if "price_usd" in table else base.price_date,
-        levels=(),
+        levels=_own_levels(table.get("levels", []), base.kind, model),
         source="own measurement",
         is_measured=True,
     )
+
+
+def _own_levels(rows: object, kind: str, model: str) -> tuple[Level, ...]:
+    """Read power levels that the owner measured, slowest first."""
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and set(row) == _LEVEL_KEYS for row in rows):
+        raise ValueError("levels are like [{name = 'eco', hashrate = '52 TH/s', power_w = 800}]")
+    levels = tuple(
+        Level(
+            name=str(row["name"])[:20],
+            hashrate_hs=hashrate_of(str(row["hashrate"])),
+            power_w=power_of(str(row["power_w"])),
+        )
+        for row in rows
+    )
+    for level in levels:
+        check_hashrate(level.hashrate_hs, kind, model=model)
+        check_power(level.power_w, model=model)
+    return _in_order(levels)
 
 
 def _finding(place: str, message: str) -> Finding:

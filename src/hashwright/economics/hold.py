@@ -37,6 +37,50 @@ class HoldRule:
 SELL_ALL: Final = HoldRule()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldRules:
+    """A rule for each coin by its ticker, and one for all others."""
+
+    default: HoldRule = SELL_ALL
+    by_coin: tuple[tuple[str, HoldRule], ...] = ()
+
+    def of(self, ticker: str) -> HoldRule:
+        """Return the rule of a coin."""
+        return next((rule for coin, rule in self.by_coin if coin == ticker), self.default)
+
+    @property
+    def sells_all(self) -> bool:
+        """Tell whether every coin is sold on its day."""
+        return all(rule == SELL_ALL for rule in (self.default, *(rule for _, rule in self.by_coin)))
+
+    @property
+    def text(self) -> str:
+        """Return the rules as people say them."""
+        named = [f"{coin}: {rule.text}" for coin, rule in self.by_coin]
+        return "; ".join([*named, f"others: {self.default.text}"] if named else [self.default.text])
+
+
+SELL_EVERY: Final = HoldRules()
+
+
+def rules_of(text: str) -> HoldRules:
+    """Read one rule for all, or also some by coin: `cover`, `btc=keep,xmr=40%`, `cover,btc=keep`.
+
+    Raises:
+        OperatorError: one is no rule (HW-822), or a coin is unknown (HW-801).
+    """
+    from hashwright.chain.find import find_coin
+
+    default, by_coin = SELL_ALL, {}
+    for part in text.split(","):
+        coin, is_named, word = part.partition("=")
+        if is_named:
+            by_coin[find_coin(coin).ticker] = rule_of(word)
+        else:
+            default = rule_of(part)
+    return HoldRules(default=default, by_coin=tuple(by_coin.items()))
+
+
 def rule_of(text: str) -> HoldRule:
     """Read `keep`, `cover`, `sell` or a share such as `40%`.
 

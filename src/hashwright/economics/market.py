@@ -42,6 +42,8 @@ MEMORY_MS: Final = 30 * DAY_MS
 """A fact that is older does not judge a single new one, but for a factor of `FORGOTTEN`."""
 FORGOTTEN: Final = Decimal(30)
 SNAPSHOT: Final = "snapshot"
+MONIES: Final = ("EUR", "GBP", "CHF", "SEK", "NOK", "DKK", "PLN", "CZK", "CAD", "AUD", "JPY")
+"""Money of states of which a price in dollars may be known; its code stands in the place of a coin's key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Power control of one machine: what it should do, what it does, and whether a command may go out now.
 
-    wish  = heat > a person's override > the plan > nothing (the machine is left alone)
+    wish  = heat > a person's override > waking after a fail-safe > the plan > nothing (the machine is left alone)
     need  = the one command that leads from what it does to what it should
     may   = one command at a time, after a pause from a failed one, within ramp, dwell and starts a day
 
@@ -9,9 +9,10 @@ command and does not obey by its time is told to a person, and tried again with 
 """
 
 from hashwright.fleet import curve, health
+from hashwright.fleet import plan as planning
 from hashwright.fleet.effects import CommandDevice, FleetEffect, ProtectDevice, RehearseCommand
 from hashwright.fleet.events import Action, CommandAnswered
-from hashwright.fleet.records import DAY_MS, Device, FleetState, Pending, Ramp, Wish
+from hashwright.fleet.records import DAY_MS, Breaker, Device, FleetState, Pending, Ramp, Wish
 from hashwright.signals import Alert
 
 PART_SLACK = 0.02
@@ -21,6 +22,7 @@ POWER_SLACK = 1.10
 SETTLED = ("HW-503", "HW-108", "HW-507")
 """Troubles that are over when a machine does what it should."""
 TIME_IS_OVER = "the time of its sleep is over"
+BACK_AGAIN = Wish(mode="run", part=1.0, author="fail-safe", reason="it slept while Hashwright was away")
 RETRY_MS = (30_000, 120_000, 600_000)
 """Pauses after a command that failed; the last one repeats."""
 
@@ -32,7 +34,7 @@ def wish_of(device: Device, *, now: int) -> Wish | None:
     if device.override is not None and now < device.override.until:
         chosen = device.override
         return Wish(mode=chosen.mode, part=chosen.part, author=chosen.author, reason="a person decided")
-    return device.plan_wish
+    return BACK_AGAIN if device.is_safe else device.plan_wish
 
 
 def need_of(device: Device, wish: Wish, *, silent_ms: int, now: int) -> Action | None:
@@ -54,7 +56,7 @@ def consider(state: FleetState, device: Device, *, now: int) -> tuple[FleetEffec
     """Look at one machine and do the next thing about it; settled ones leave the list of the busy."""
     name, rules = device.settings.device, state.rules
     if device.override is not None and now >= device.override.until:
-        _end_override(device)
+        end_override(state, device, now=now)
     if device.pending is not None:
         return _watch_pending(state, device, now=now)
     wish = wish_of(device, now=now)
@@ -66,23 +68,27 @@ def consider(state: FleetState, device: Device, *, now: int) -> tuple[FleetEffec
         return () if wish is None else _untell(device, SETTLED)
     if not is_live(state, device):
         return _rehearse(device, need, wish)
+    device.would = ""
     device.waits = why_not_now(state, device, need, wish, now=now)
     if device.waits:
         return _tell_starts(device)
     return _command(state, device, need, wish, now=now)
 
 
-def _end_override(device: Device) -> None:
+def end_override(state: FleetState, device: Device, *, now: int) -> None:
     """Let the plan decide again; without one, a machine that slept for a time wakes, for that was what was said."""
     ended, device.override = device.override, None
     if ended is not None and ended.mode == "sleep" and device.plan_wish is None:
         device.plan_wish = Wish(mode="run", part=1.0, author=ended.author, reason=TIME_IS_OVER)
+    state.replan[device.settings.group] = now  # its watts are the plan's again
 
 
 def is_live(state: FleetState, device: Device) -> bool:
     """Tell whether commands to a machine really go out: a plan's only where the owner said so, a person's always."""
-    is_persons = device.override is not None or (
-        device.plan_wish is not None and device.plan_wish.reason == TIME_IS_OVER
+    is_persons = (
+        device.override is not None
+        or device.is_safe
+        or (device.plan_wish is not None and device.plan_wish.reason == TIME_IS_OVER)
     )
     return state.rules.is_live or is_persons
 
@@ -93,23 +99,59 @@ def why_not_now(state: FleetState, device: Device, need: Action, wish: Wish, *, 
         return "a pause after a command that failed"
     if need == "limit":
         return ""
-    is_plan = device.override is None and not device.is_hot
+    is_plan = device.override is None and not device.is_hot and not device.is_safe
     if is_plan and device.changed_at and now - device.changed_at < state.rules.dwell_ms:
         return "the least time between two changes"
     if need == "resume":
         device.starts = [at for at in device.starts if now - at < DAY_MS]
         if len(device.starts) >= (device.settings.starts_a_day or state.rules.starts_a_day):
             return "its starts of the day are used up"
+        if not _breaker_allows(state, device, wish, now=now):
+            return "watts: the breaker of its site carries no more"
     return "" if _ramp_allows(state, device, need, now=now) else "its turn: machines are switched in stages"
 
 
 def _ramp_allows(state: FleetState, device: Device, need: Action, *, now: int) -> bool:
-    rules = state.rules
-    ramp = state.ramps.setdefault(device.settings.site, Ramp(since=now))
-    if now - ramp.since >= rules.ramp_ms:
-        ramp.since, ramp.starts, ramp.stops = now, 0, 0
-    part, used = (rules.start_part, ramp.starts) if need == "resume" else (rules.stop_part, ramp.stops)
-    return part >= 1 or used < max(1, int(part * len(state.devices)))
+    ramp, plan = _ramp(state, device, now=now), planning.plan_for(state, device)
+    if need == "resume":
+        part, used = (0.0 if plan is None else plan.start_part) or state.rules.start_part, ramp.starts
+    else:
+        part, used = (0.0 if plan is None else plan.stop_part) or state.rules.stop_part, ramp.stops
+    return part >= 1 or used < max(1, int(part * ramp.size))
+
+
+def _ramp(state: FleetState, device: Device, *, now: int) -> Ramp:
+    """Return the starts and stops of a machine's site within the present span."""
+    site = device.settings.site
+    ramp = state.ramps.get(site)
+    if ramp is None or now - ramp.since >= state.rules.ramp_ms:
+        size = sum(it.settings.site == site for it in state.devices.values())
+        ramp = state.ramps[site] = Ramp(since=now, size=size)
+    return ramp
+
+
+def _breaker_allows(state: FleetState, device: Device, wish: Wish, *, now: int) -> bool:
+    """Tell whether the breaker of a plan's site carries one machine more; what nobody knows counts as drawn."""
+    plan = planning.plan_for(state, device)
+    if plan is None or plan.limit_w <= 0 or not planning.is_in(plan, device):
+        return True
+    breaker = state.breakers.setdefault(plan.key, Breaker())
+    if breaker.at != now:  # once a tick: a large fleet asks for every machine that waits
+        members = (it for it in state.devices.values() if planning.is_in(plan, it))
+        breaker.at, breaker.drawn_w = now, sum(_may_draw_w(state, it, now=now) for it in members)
+    more = wish.part * curve.rated_w(device)
+    if breaker.drawn_w + more > plan.limit_w * (1 + planning.SLACK):
+        return False
+    breaker.drawn_w += more
+    return True
+
+
+def _may_draw_w(state: FleetState, device: Device, *, now: int) -> float:
+    """Return what a machine draws or may draw [W]: nothing where it surely sleeps and was not told to wake."""
+    is_waking = device.pending is not None and device.pending.action == "resume"
+    if health.is_asleep(device, silent_ms=state.rules.silent_ms, now=now) and not is_waking:
+        return 0.0
+    return device.part * curve.rated_w(device)
 
 
 def _rehearse(device: Device, need: Action, wish: Wish) -> tuple[FleetEffect, ...]:
@@ -130,10 +172,9 @@ def _tell_starts(device: Device) -> tuple[FleetEffect, ...]:
 
 def _command(state: FleetState, device: Device, need: Action, wish: Wish, *, now: int) -> tuple[FleetEffect, ...]:
     device.serial += 1
-    device.would = ""
     key = f"{device.settings.device}:{device.serial}"
     if need != "limit":
-        ramp = state.ramps.setdefault(device.settings.site, Ramp(since=now))
+        ramp = _ramp(state, device, now=now)
         ramp.starts += need == "resume"
         ramp.stops += need == "pause"
     if need == "resume":
@@ -145,6 +186,18 @@ def _command(state: FleetState, device: Device, need: Action, wish: Wish, *, now
         return (ProtectDevice(key=key, device=device.settings.device, reason=wish.reason),)
     watts = wish.part * curve.rated_w(device) if need == "limit" else 0.0
     return (CommandDevice(key, device.settings.device, need, wish.part, watts, wish.reason),)
+
+
+def fall_asleep(state: FleetState, *, now: int) -> tuple[FleetEffect, ...]:
+    """Tell every machine whose fail-safe is sleep to sleep: at once, whatever waits, and whether plans act or not."""
+    wish = Wish(mode="sleep", part=1.0, author="fail-safe", reason="Hashwright ends")
+    effects: list[FleetEffect] = []
+    for device in state.devices.values():
+        is_wanted = device.settings.fail_safe == "sleep" and "pause" not in device.unsupported
+        if is_wanted and not health.is_asleep(device, silent_ms=state.rules.silent_ms, now=now):
+            device.is_safe = True
+            effects.extend(_command(state, device, "pause", wish, now=now))
+    return tuple(effects)
 
 
 # ---------------------------------------------------------------- what became of a command

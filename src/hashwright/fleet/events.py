@@ -3,7 +3,7 @@
 Journaled: fields are only ever added at the end, with a default. Unknown is None, never zero.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -23,7 +23,8 @@ Action = Literal["pause", "resume", "limit"]
 class Reading(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one machine said at `at` [ms]; or, where `answer` is not `ok`, that it said nothing of use.
 
-    `limit_w` is the power limit that it reports. `faults` are its own words, short.
+    `limit_w` is the power limit that it reports. `faults` are its own words, short. `fan_percent` is what its fans are
+    set to, `fan_rpm` how fast the slowest of them turns.
     """
 
     device: str
@@ -41,14 +42,15 @@ class Reading(msgspec.Struct, frozen=True, array_like=True, gc=False):
     firmware: str = ""
     faults: tuple[str, ...] = ()
     detail: str = ""
+    fan_percent: float | None = None
+    fan_rpm: float | None = None
 
 
 class DeviceSet(Event, frozen=True, array_like=True, tag=True, gc=False):
     """A machine, as a person set it. 0 stands for "not set": the rule of its group, or what it shows itself.
 
-    `fail_safe`: what should become of it when Hashwright is gone; kept, and not acted
-    upon yet. `min_part` is the least part of its rated power at which it
-    still hashes; 1 where it knows only on and off.
+    `fail_safe`: what should become of it when Hashwright ends in order (`ShutdownBegun`). `min_part` is the least part
+    of its rated power at which it still hashes; 1 where it knows only on and off.
     """
 
     device: str
@@ -91,23 +93,46 @@ class RulesSet(Event, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class PlanSlot(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """From `at` [ms] on, a group draws at most `power_w`; 0 puts all of it to sleep."""
+    """From `at` [ms] on, a group draws at most `power_w`; 0 puts all of it to sleep.
+
+    `parts` say how: (part of their rated power, number of machines), the largest part first. Without them machines run
+    at full power as far as the watts reach.
+    """
 
     at: int
     group: str
     power_w: float
+    parts: tuple[tuple[float, int], ...] = ()
 
 
 class PowerPlan(Event, frozen=True, array_like=True, tag=True, gc=False):
     """What each group is to draw, slot by slot, in the order of time, until `valid_until` [ms].
 
     A group that no slot names is left alone. When the plan runs out, machines stay as they are and a person is told.
+    A plan replaces the one of the same `key` before it. It is for the machines of `site`, of every site where it is
+    empty. Of these at most `limit_w` run at once, whoever wants it (a breaker; 0: no limit). `start_part` and
+    `stop_part` stand above those of `RulesSet` where they are not 0.
     """
 
     plan: str
     slots: tuple[PlanSlot, ...]
     valid_until: int
     author: str
+    key: str = ""
+    site: str = ""
+    limit_w: float = 0.0
+    start_part: float = 0.0
+    stop_part: float = 0.0
+
+
+class PowerPlanEnded(Event, frozen=True, array_like=True, tag=True, gc=False):
+    """Nobody plans by this key any more: its machines stay as they are."""
+
+    key: str
+
+
+class ShutdownBegun(Event, frozen=True, array_like=True, tag=True, gc=False):
+    """Hashwright ends in order: machines whose fail-safe is sleep are told so now. The next start wakes them again."""
 
 
 class OverrideSet(Event, frozen=True, array_like=True, tag=True, gc=False):
@@ -151,15 +176,24 @@ FleetEvent = (
     | DeviceRemoved
     | RulesSet
     | PowerPlan
+    | PowerPlanEnded
+    | ShutdownBegun
     | OverrideSet
     | OverrideEnded
     | DevicesSeen
     | CommandAnswered
 )
 JOURNALED = (
-    DeviceSet | DeviceRemoved | RulesSet | PowerPlan | OverrideSet | OverrideEnded | DevicesSeen | CommandAnswered
+    DeviceSet
+    | DeviceRemoved
+    | RulesSet
+    | PowerPlan
+    | PowerPlanEnded
+    | ShutdownBegun
+    | OverrideSet
+    | OverrideEnded
+    | DevicesSeen
+    | CommandAnswered
 )
-OWN = frozenset(
-    (DeviceSet, DeviceRemoved, RulesSet, PowerPlan, OverrideSet, OverrideEnded, DevicesSeen, CommandAnswered)
-)
+OWN = frozenset(get_args(JOURNALED))
 """The types of `JOURNALED`, for a quick look."""

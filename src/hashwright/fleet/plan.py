@@ -1,50 +1,112 @@
 """From a group's watts to each machine's wish: the best machines first, the last one at part load, the rest asleep.
 
 The order is by what a hash costs in joules at full speed, as set or measured (never by the moment's figure, or machines
-would change places with the noise), then by name. A machine that does not answer counts with all that it may draw.
+would change places with the noise), then by name. A machine that does not answer counts with all that it may draw, and
+one that a person runs with what it runs at.
 """
 
+from collections.abc import Iterator, Sequence
+
 from hashwright.fleet import curve, health
-from hashwright.fleet.events import PlanSlot
+from hashwright.fleet.events import PlanSlot, PowerPlan
 from hashwright.fleet.records import Device, FleetState, Wish
 
 SLACK = 1e-9
 
 
-def current_slots(state: FleetState, *, now: int) -> dict[str, PlanSlot]:
-    """Return the slot of the plan that each group is in; none before the first slot or after the plan's end."""
+def all_plans(state: FleetState) -> Iterator[PowerPlan]:
+    """Yield every plan that was not ended."""
+    if state.plan is not None:
+        yield state.plan
+    yield from state.plans.values()
+
+
+def plan_for(state: FleetState, device: Device) -> PowerPlan | None:
+    """Return the plan that a machine follows."""
+    return state.plans.get(device.plan_key, state.plan if not device.plan_key else None)
+
+
+def is_in(plan: PowerPlan, device: Device) -> bool:
+    """Tell whether a machine is of a plan's site."""
+    return not plan.site or device.settings.site == plan.site
+
+
+def place_of(plan: PowerPlan, group: str) -> str:
+    """Return under which name a plan's group is remembered."""
+    return f"{plan.key}/{group}"
+
+
+def current_slots(plan: PowerPlan, *, now: int) -> dict[str, PlanSlot]:
+    """Return the slot that each group of a plan is in; none before the first slot or after the plan's end."""
     found: dict[str, PlanSlot] = {}
-    if state.plan is not None and now < state.plan.valid_until:
-        for slot in state.plan.slots:
+    if now < plan.valid_until:
+        for slot in plan.slots:
             if slot.at <= now:
                 found[slot.group] = slot
     return found
 
 
-def assign(state: FleetState, slot: PlanSlot, *, author: str) -> list[str]:
+def assign(state: FleetState, plan: PowerPlan, slot: PlanSlot, *, now: int) -> list[str]:
     """Give the machines of a group their wishes and return those whose wish changed.
 
     A machine of unknown rating is left alone: nobody could say what it would draw.
     """
-    members = [device for device in state.devices.values() if device.settings.group == slot.group]
-    left_w = slot.power_w - sum(health.worst_w(it) for it in members if health.is_lost(it))
+    members = [it for it in state.devices.values() if it.settings.group == slot.group and is_in(plan, it)]
+    left_w = slot.power_w - reserved_w(members, now=now)
+    parts = [part for part, count in slot.parts for _ in range(count)]
     changed = []
-    for device in sorted((it for it in members if not health.is_lost(it)), key=_order):
+    for number, device in enumerate(_free(members, now=now)):
         rated = curve.rated_w(device)
-        if rated <= 0:
-            continue
-        part = part_for(device, left_w, rated=rated)
+        most_w = min(left_w, parts[number] * rated) if number < len(parts) else left_w
+        part = part_for(device, most_w, rated=rated)
         wish = Wish(
             mode="run" if part else "sleep",
             part=part or 1.0,
-            author=author,
+            author=plan.author,
             reason=f"the plan gives {slot.group} {slot.power_w:.0f} W",
         )
         left_w -= part * rated
+        device.plan_key, device.is_safe = plan.key, device.is_safe and not state.rules.is_live
         if device.plan_wish != wish:
             device.plan_wish = wish
             changed.append(device.settings.device)
     return changed
+
+
+def ratings_of(members: Sequence[Device], *, now: int) -> list[float]:
+    """Return the ratings of the machines that a plan may command [W], the best machines first."""
+    return [curve.rated_w(device) for device in _free(members, now=now)]
+
+
+def watts_for(ratings: Sequence[float], parts: Sequence[tuple[float, int]]) -> float:
+    """Return what so many machines draw at such parts of their ratings [W], the first ones first."""
+    total, first = 0.0, 0
+    for part, count in parts:
+        total += part * sum(ratings[first : first + count])
+        first += count
+    return total
+
+
+def reserved_w(members: Sequence[Device], *, now: int) -> float:
+    """Return what machines may draw that a plan does not command [W]: silent ones, and those that a person runs."""
+    total = 0.0
+    for device in members:
+        if health.is_lost(device):
+            total += health.worst_w(device)
+        elif is_held(device, now=now) and device.override is not None and device.override.mode == "run":
+            total += device.override.part * curve.rated_w(device)
+    return total
+
+
+def is_held(device: Device, *, now: int) -> bool:
+    """Tell whether a person decides about a machine now."""
+    return device.override is not None and now < device.override.until
+
+
+def _free(members: Sequence[Device], *, now: int) -> list[Device]:
+    """Return the machines that a plan may command, the best ones first."""
+    free = (it for it in members if curve.rated_w(it) > 0 and not health.is_lost(it) and not is_held(it, now=now))
+    return sorted(free, key=_order)
 
 
 def part_for(device: Device, left_w: float, *, rated: float) -> float:
@@ -52,7 +114,7 @@ def part_for(device: Device, left_w: float, *, rated: float) -> float:
     if left_w >= rated * (1 - SLACK):
         return 1.0
     can_part = device.settings.min_part < 1 and "limit" not in device.unsupported
-    if can_part and left_w >= rated * device.settings.min_part:
+    if can_part and left_w >= rated * device.settings.min_part * (1 - SLACK):
         return round(left_w / rated - 0.0005, 3)
     return 0.0
 

@@ -48,6 +48,7 @@ class Device(msgspec.Struct, array_like=True):
     `reading` is its last answer of use, `answer` the last answer of any kind, since `answer_since`. `part` is the power
     that it was last brought to; `changed_at` when it last went to sleep or woke by a command of ours. `starts` are the
     times of the last day's. `told` are the codes of the alerts that stand. `seen_w` is the most it drew at full power.
+    `plan_key` is whose plan its wish is from. `is_safe`: it was put to sleep when Hashwright ended, and is to wake.
     """
 
     settings: DeviceSet
@@ -72,21 +73,32 @@ class Device(msgspec.Struct, array_like=True):
     seen_w: float = 0.0
     is_asleep_by_us: bool = False
     waits: str = ""
+    plan_key: str = ""
+    is_safe: bool = False
 
 
 class Ramp(msgspec.Struct, array_like=True):
-    """Starts and stops of a site within the span that began at `since`."""
+    """Starts and stops of a site within the span that began at `since`, when it had `size` machines."""
 
     since: int = 0
     starts: int = 0
     stops: int = 0
+    size: int = 0
+
+
+class Breaker(msgspec.Struct, array_like=True):
+    """What the machines of a plan may draw together at the moment `at`, as far as anybody knows [W]."""
+
+    at: int = -1
+    drawn_w: float = 0.0
 
 
 class FleetState(msgspec.Struct, array_like=True):
     """Everything the fleet engine knows.
 
     `busy` are the machines that something is to be done about, `hand` where the round through all others stands.
-    `slots` is the slot that each group follows.
+    `plan` is the plan without a key, `plans` are those with one. `slots` is the slot that each group of each plan
+    follows, by `key/group`. `is_going`: the program ends, and nothing more is commanded.
     """
 
     devices: dict[str, Device] = msgspec.field(default_factory=dict)
@@ -99,3 +111,6 @@ class FleetState(msgspec.Struct, array_like=True):
     is_ticking: bool = False
     told: list[str] = msgspec.field(default_factory=list)
     replan: dict[str, int] = msgspec.field(default_factory=dict)
+    plans: dict[str, PowerPlan] = msgspec.field(default_factory=dict)
+    breakers: dict[str, Breaker] = msgspec.field(default_factory=dict)
+    is_going: bool = False

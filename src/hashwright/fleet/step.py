@@ -26,8 +26,10 @@ from hashwright.fleet.events import (
     OverrideEnded,
     OverrideSet,
     PowerPlan,
+    PowerPlanEnded,
     Reading,
     RulesSet,
+    ShutdownBegun,
 )
 from hashwright.fleet.records import Device, FleetState, Override
 from hashwright.signals import Alert, ClockTicked, ProcessStarted, WakeAt
@@ -71,16 +73,29 @@ def _set_step(state: FleetState, event: FleetEvent, *, now: int) -> tuple[FleetE
             state.busy.update(dict.fromkeys(state.devices, True))
         case PowerPlan():
             return _take_plan(state, event, now=now)
+        case PowerPlanEnded():
+            _end_plan(state, event.key)
+        case ShutdownBegun():
+            state.is_going = True
+            return control.fall_asleep(state, now=now)
+        case _:
+            _set_override(state, event, now=now)
+    return ()
+
+
+def _set_override(state: FleetState, event: FleetEvent, *, now: int) -> None:
+    match event:
         case OverrideSet():
             chosen = Override(mode=event.mode, part=event.part, until=event.until, author=event.author)
             for device in _known(state, event.devices):
                 device.override, device.retry_at = chosen, 0
+                state.replan[device.settings.group] = now
         case OverrideEnded():
             for device in _known(state, event.devices):
                 device.override = None
+                state.replan[device.settings.group] = now
         case _:
             pass
-    return ()
 
 
 def _set_device(state: FleetState, event: DeviceSet, *, now: int) -> tuple[FleetEffect, ...]:
@@ -93,7 +108,8 @@ def _set_device(state: FleetState, event: DeviceSet, *, now: int) -> tuple[Fleet
         device.settings = event
         device.unsupported.clear()
         state.busy[event.device] = True
-    state.slots.pop(event.group, None)  # its group is dealt out again
+    for it in plan.all_plans(state):
+        state.slots.pop(plan.place_of(it, event.group), None)  # its group is dealt out again
     return _begin_ticks(state, now=now)
 
 
@@ -104,22 +120,49 @@ def _known(state: FleetState, names: tuple[str, ...]) -> list[Device]:
 
 
 def _take_plan(state: FleetState, event: PowerPlan, *, now: int) -> tuple[FleetEffect, ...]:
-    state.plan = event
-    state.slots.clear()
+    _forget_plan(state, event.key)
+    if event.key:
+        state.plans[event.key] = event
+    else:
+        state.plan = event
     named = {slot.group for slot in event.slots}
     for device in state.devices.values():
-        if device.settings.group not in named:
+        is_named = device.settings.group in named and plan.is_in(event, device)
+        if device.plan_key == event.key and not is_named:
             device.plan_wish = None
-    if "HW-508" in state.told:
-        state.told.remove("HW-508")
-    return _follow_plan(state, now=now)
+    return _follow_plans(state, now=now)
+
+
+def _end_plan(state: FleetState, key: str) -> None:
+    _forget_plan(state, key)
+    for device in state.devices.values():
+        if device.plan_key == key:
+            device.plan_wish, device.plan_key = None, ""
+
+
+def _forget_plan(state: FleetState, key: str) -> None:
+    """Take a plan away, with what is remembered of it."""
+    if not key:
+        state.plan = None
+    state.plans.pop(key, None)
+    state.breakers.pop(key, None)
+    for place in [place for place in state.slots if place.startswith(f"{key}/")]:
+        del state.slots[place]
+    if _run_out(key) in state.told:
+        state.told.remove(_run_out(key))
+
+
+def _run_out(key: str) -> str:
+    return f"HW-508/{key}"
 
 
 def _start_process(state: FleetState, *, now: int) -> tuple[FleetEffect, ...]:
     """Forget what was on its way: the machines are read, and told again where they are not as they should be."""
-    state.is_ticking = False
+    state.is_ticking = state.is_going = False
     for device in state.devices.values():
         device.pending, device.retry_at, device.would = None, 0, ""
+        if device.is_safe and state.rules.is_live and device.plan_wish is not None:
+            device.is_safe = False  # the plan says what it should do
     state.busy = dict.fromkeys(state.devices, True)
     return _begin_ticks(state, now=now)
 
@@ -176,6 +219,7 @@ def _judge(state: FleetState, device: Device, reading: Reading) -> tuple[FleetEf
         effects.append(Alert(level="info", code="HW-115", text=f"{name} answers again."))
     if reading.activity == "hashing":
         device.is_asleep_by_us = False
+        device.is_safe = device.is_safe and state.is_going
     effects += _watch_heat(state, device, reading)
     effects += _tell(
         device, "HW-111", f"{name} reports: {', '.join(reading.faults)}.", is_true=bool(reading.faults)
@@ -186,7 +230,22 @@ def _judge(state: FleetState, device: Device, reading: Reading) -> tuple[FleetEf
         effects += _tell(device, "HW-505", text, is_true=not fits)
         if fits and device.part >= 1:
             device.seen_w = max(device.seen_w, reading.power_w)
+    _watch_part(device, reading)
     return tuple(effects)
+
+
+def _watch_part(device: Device, reading: Reading) -> None:
+    """Take back what is believed of a limit where a machine lost it: started again, or set by somebody else.
+
+    Then it differs from what it should do, and is told again.
+    """
+    rated = curve.rated_w(device)
+    said = reading.power_w if reading.limit_w is None else reading.limit_w
+    is_judged = device.pending is None and device.part < 1 and rated > 0 and "HW-505" not in device.told
+    if not is_judged or said is None or reading.activity != "hashing":
+        return
+    if said > device.part * rated * control.POWER_SLACK:
+        device.part = min(said / rated, 1.0)
 
 
 def _watch_heat(state: FleetState, device: Device, reading: Reading) -> tuple[FleetEffect, ...]:
@@ -226,7 +285,13 @@ def _tick(state: FleetState, *, now: int) -> tuple[FleetEffect, ...]:
         state.is_ticking = False
         return ()
     effects: list[FleetEffect] = [WakeAt(at=now + TICK_MS, key=TICK_KEY)]
-    effects.extend(_follow_plan(state, now=now))
+    if state.is_going:
+        return tuple(effects)
+    for name in list(state.busy):
+        device = state.devices[name]
+        if device.override is not None and now >= device.override.until:
+            control.end_override(state, device, now=now)
+    effects.extend(_follow_plans(state, now=now))
     _go_round(state, now=now)
     for name in list(state.busy):
         effects.extend(control.consider(state, state.devices[name], now=now))
@@ -245,23 +310,29 @@ def _go_round(state: FleetState, *, now: int) -> None:
     state.hand = 0 if start + size >= count else start + size
 
 
-def _follow_plan(state: FleetState, *, now: int) -> tuple[FleetEffect, ...]:
-    if state.plan is None:
-        return ()
-    if now >= state.plan.valid_until:
-        if "HW-508" in state.told:
-            return ()
-        state.told.append("HW-508")
-        text = f"The power plan {state.plan.plan} has run out. Machines stay as it left them until there is a new one."
-        return (Alert(level="warning", code="HW-508", text=text),)
+def _follow_plans(state: FleetState, *, now: int) -> tuple[FleetEffect, ...]:
+    """Bring every group to the slot of its plan, and deal out again what is due."""
     due = {group for group, at in state.replan.items() if now >= at}
-    for group, slot in plan.current_slots(state, now=now).items():
-        if state.slots.get(group) != slot.at or group in due:
-            state.slots[group] = slot.at
-            for name in plan.assign(state, slot, author=state.plan.author):
-                state.busy[name] = True
+    effects = [effect for it in plan.all_plans(state) for effect in _follow(state, it, due, now=now)]
     for group in due:
         del state.replan[group]
+    return tuple(effects)
+
+
+def _follow(state: FleetState, followed: PowerPlan, due: set[str], *, now: int) -> tuple[FleetEffect, ...]:
+    if now >= followed.valid_until:
+        mark = _run_out(followed.key)
+        if mark in state.told:
+            return ()
+        state.told.append(mark)
+        text = f"The power plan {followed.plan} has run out. Machines stay as it left them until there is a new one."
+        return (Alert(level="warning", code="HW-508", text=text),)
+    for group, slot in plan.current_slots(followed, now=now).items():
+        place = plan.place_of(followed, group)
+        if state.slots.get(place) != slot.at or group in due:
+            state.slots[place] = slot.at
+            for name in plan.assign(state, followed, slot, now=now):
+                state.busy[name] = True
     return ()
 
 

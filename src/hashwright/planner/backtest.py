@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hashwright.economics.hold import SELL_ALL, HoldRule, sold_part
+from hashwright.economics.hold import SELL_EVERY, HoldRules, sold_part
 from hashwright.planner.decide import (
     DEFAULT_RULES,
     NO_PAST,
@@ -84,7 +84,7 @@ def walk(
     *,
     name: str,
     rules: Rules = DEFAULT_RULES,
-    hold: HoldRule = SELL_ALL,
+    hold: HoldRules = SELL_EVERY,
     progress: Tick | None = None,
 ) -> Run:
     """Walk a policy through the history.
@@ -134,14 +134,14 @@ def _run(  # noqa: PLR0913 (the parts of one record)
     moved: FloatArray,
     names: tuple[str, str],
     *,
-    hold: HoldRule = SELL_ALL,
+    hold: HoldRules = SELL_EVERY,
     moves: int,
     decisions: tuple[Decision, ...] = (),
 ) -> Run:
     layout = history.layout
     earned = np.nan_to_num(history.revenue_usd_day) * weights
     power = weights @ layout.costs
-    revenue = earned.sum(axis=1) if hold == SELL_ALL else _held_value(history, earned, power, hold)
+    revenue = earned.sum(axis=1) if hold.sells_all else _held_value(history, earned, power, hold)
     off = weights @ layout.idle.astype(np.float64) / len(layout.groups)
     return Run(
         name=names[0],
@@ -156,14 +156,16 @@ def _run(  # noqa: PLR0913 (the parts of one record)
     )
 
 
-def _held_value(history: History, earned: FloatArray, power: FloatArray, hold: HoldRule) -> FloatArray:
+def _held_value(history: History, earned: FloatArray, power: FloatArray, hold: HoldRules) -> FloatArray:
     """Return what each day gave: its coins at the day's price, and what kept coins of days before gained or lost."""
-    total = earned.sum(axis=1)
-    part = sold_part(hold, total, power)
+    ways = history.layout.ways
+    # coins that cover the bill cover it together
+    covering = earned[:, [bool(way.coin) and hold.of(way.coin).kind == "cover" for way in ways]].sum(axis=1)
     place = {coin: i for i, coin in enumerate(history.coins)}
-    value: FloatArray = total.copy()
-    for at, way in enumerate(history.layout.ways):
+    value: FloatArray = earned.sum(axis=1)
+    for at, way in enumerate(ways):
         if way.coin:
+            part = sold_part(hold.of(way.coin), covering, power)
             value += _gain_of_kept(earned[:, at] * (1 - part), history.price_usd[:, place[way.coin]])
     return value
 

@@ -20,7 +20,7 @@ from hashwright.chain.coin import Coin
 from hashwright.economics.changes import FloatArray
 from hashwright.economics.hardware import Group
 from hashwright.economics.hashprice import PH, Terms
-from hashwright.economics.hold import SELL_ALL, HoldRule
+from hashwright.economics.hold import SELL_EVERY, HoldRules
 from hashwright.economics.scenarios import Progress, simulate
 from hashwright.economics.watchers import Earner, Fan, Totals
 from hashwright.errors import Finding, OperatorError
@@ -70,7 +70,7 @@ class Wish:
     horizon_days: int = 30
     scenarios: int = 2000
     risk: float = 0.3
-    hold: HoldRule = SELL_ALL
+    hold: HoldRules = SELL_EVERY
     move_minutes: float = 15.0
     seed: int = 1
     objective: Literal["cvar", "cara"] = "cvar"
@@ -254,7 +254,12 @@ def _rents(prepared: Prepared, wish: Wish) -> list[_Rent]:
                 net = (1 - fee) * (1 - wish.terms.stale)
                 rate = min(ph, market.depth_ph) * PH
                 earner = Earner(
-                    coin=place, hashrate_hs=rate, cost_usd_day=0.0, net=net, may_pause=False, hold=wish.hold
+                    coin=place,
+                    hashrate_hs=rate,
+                    cost_usd_day=0.0,
+                    net=net,
+                    may_pause=False,
+                    hold=wish.hold.of(coin.ticker),
                 )
                 found.append(_Rent(coin=coin, earner=earner))
     return found
@@ -298,7 +303,7 @@ def _entry(prepared: Prepared, wish: Wish, group: Group, coin: Coin, venue: Venu
         hashrate_hs=rate,
         cost_usd_day=cost,
         net=net,
-        hold=wish.hold,
+        hold=wish.hold.of(coin.ticker),
         along=tuple(
             (prepared.place(it.ticker), rate * 86_400 * net * venue.pass_through) for it in aux
         ),

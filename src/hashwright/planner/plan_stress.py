@@ -6,9 +6,10 @@ from typing import Final
 
 import numpy as np
 
-from hashwright.economics.scenarios import simulate
+from hashwright.economics.changes import FloatArray
+from hashwright.economics.scenarios import World, simulate
 from hashwright.economics.watchers import Totals
-from hashwright.planner.plan import Plan, Wish, group_name, mining_entries
+from hashwright.planner.plan import Outcome, Plan, Wish, group_name, mining_entries
 from hashwright.planner.worlds import Prepared, what_if
 
 
@@ -23,39 +24,77 @@ class Stress:
 
 
 STRESSES: Final = (
-    ("prices halve at once", {"price": 0.5}),
-    ("the network doubles at once", {"difficulty": 2.0}),
-    ("both", {"price": 0.5, "difficulty": 2.0}),
-    ("prices double at once", {"price": 2.0}),
+    ("prices halve at once", 0.5, 1.0),
+    ("the network doubles at once", 1.0, 2.0),
+    ("both", 0.5, 2.0),
+    ("prices double at once", 2.0, 1.0),
 )
+"""What it is called, and the factors of price and difficulty."""
+DEAD: Final = 1e-9
+"""The price of a coin that nobody wants: not zero, so that ratios stay numbers."""
+DEARER: Final = 1.5
+KEPT_DAYS: Final = 7
+"""How many days of work a pool that fails keeps: what is owed, and what was sent before anybody saw it."""
 
 
 def stress(prepared: Prepared, wish: Wish, plan: Plan, *, rng: np.random.Generator) -> tuple[Stress, ...]:
-    """Walk the plan's machines through worlds that turn bad, pausing on days that do not pay."""
+    """Walk the plan's machines through worlds that turn bad, pausing on days that do not pay.
+
+    The plan is not made anew: where its coin dies, its machines stand still.
+    """
     chosen = [it for it in plan.outcomes if it.kind == "mine" and it.weight > 0]
     small = dataclasses.replace(wish, scenarios=min(wish.scenarios, 400))
-    entries = mining_entries(prepared, small)
-    keys = [f"{group_name(it.group)}: {it.coin.ticker} at {it.venue.name}" for it in entries]
-    found = []
-    for name, factors in STRESSES:
-        world = what_if(prepared.world, **factors)
-        totals = Totals(world.starts, [it.earner for it in entries], small.scenarios)
-        simulate(world, days=small.horizon_days, paths=small.scenarios, rng=rng, watchers=[totals])
-        value, on = np.zeros(small.scenarios), 0.0
-        for outcome in chosen:
-            at = keys.index(outcome.key)
-            value += totals.value_usd[at] * outcome.weight
-            on += float(totals.days_on[at].mean()) / small.horizon_days * outcome.weight
-        weight = sum(it.weight for it in chosen)
-        found.append(
-            Stress(
-                name=name,
-                mean_usd=float(value.mean()),
-                p5_usd=float(np.percentile(value, 5)),
-                days_on_share=on / weight if weight else 0.0,
-            )
-        )
+    found = [
+        _walk(prepared, small, chosen, name, what_if(prepared.world, price=price, difficulty=difficulty), rng)
+        for name, price, difficulty in STRESSES
+    ]
+    dear = dataclasses.replace(small, power_price_usd_kwh=small.power_price_usd_kwh * DEARER)
+    if small.power_price_usd_kwh > 0:
+        found.append(_walk(prepared, dear, chosen, "power costs half as much again", prepared.world, rng))
+    for ticker in dict.fromkeys(it.coin for it in chosen):
+        dead = what_if(prepared.world, price=DEAD, coin=ticker)
+        found.append(_walk(prepared, small, chosen, f"{ticker} dies: its coins are worth nothing", dead, rng))
+    if chosen:
+        found.append(_failed_pool(prepared, small, chosen, rng))
     return tuple(found)
+
+
+def _walk(
+    prepared: Prepared, wish: Wish, chosen: list[Outcome], name: str, world: World, rng: np.random.Generator
+) -> Stress:
+    """Walk the chosen ways through a world."""
+    return _stress_of(name, *_walked(prepared, wish, chosen, world, rng))
+
+
+def _walked(
+    prepared: Prepared, wish: Wish, chosen: list[Outcome], world: World, rng: np.random.Generator
+) -> tuple[FloatArray, dict[str, float], float]:
+    """Return what is left in each scenario, what each venue pays on average, and the part of days on [USD]."""
+    entries = mining_entries(dataclasses.replace(prepared, world=world), wish)
+    keys = [f"{group_name(it.group)}: {it.coin.ticker} at {it.venue.name}" for it in entries]
+    totals = Totals(world.starts, [it.earner for it in entries], wish.scenarios)
+    simulate(world, days=wish.horizon_days, paths=wish.scenarios, rng=rng, watchers=[totals])
+    value, on, paid = np.zeros(wish.scenarios), 0.0, dict.fromkeys((it.venue for it in chosen), 0.0)
+    for outcome in chosen:
+        at = keys.index(outcome.key)
+        value += totals.value_usd[at] * outcome.weight
+        on += float(totals.days_on[at].mean()) / wish.horizon_days * outcome.weight
+        paid[outcome.venue] += float(totals.revenue_usd[at].mean()) * outcome.weight
+    weight = sum(it.weight for it in chosen)
+    return value, paid, on / weight if weight else 0.0
+
+
+def _stress_of(name: str, value: FloatArray, _paid: dict[str, float], on: float) -> Stress:
+    return Stress(name=name, mean_usd=float(value.mean()), p5_usd=float(np.percentile(value, 5)), days_on_share=on)
+
+
+def _failed_pool(prepared: Prepared, wish: Wish, chosen: list[Outcome], rng: np.random.Generator) -> Stress:
+    """Let the pool that pays most fail and keep a week of work; the machines go on elsewhere at the same terms."""
+    value, paid, on = _walked(prepared, wish, chosen, prepared.world, rng)
+    venue = max(paid, key=lambda name: paid[name])
+    days = min(KEPT_DAYS, wish.horizon_days)
+    name = f"{venue} fails and keeps {days} day{'' if days == 1 else 's'} of work"
+    return _stress_of(name, value - paid[venue] * days / wish.horizon_days, paid, on)
 
 
 def turning_points(plan: Plan) -> tuple[str, ...]:

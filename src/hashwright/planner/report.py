@@ -16,7 +16,7 @@ WORDS_FROM: Final = 24
 """A longer cell is a sentence, not a number."""
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
     """Read the style or the script of every page."""
     return (files("hashwright.planner") / FOLDER / name).read_text(encoding="utf-8")
 
@@ -25,11 +25,13 @@ def _text(value: object) -> str:
     return html.escape(str(value))
 
 
-def _money(value: float | None) -> str:
+def money_of(value: float | None) -> str:
+    """Write money with its sign; unknown is a dash."""
     return "-" if value is None else f"{value:+,.2f}" if abs(value) < 10_000 else f"{value:+,.0f}"
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table_of(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table."""
     top = "".join(f"<th>{_text(head)}</th>" for head in heads)
     body = "".join("<tr>" + "".join(_cell(cell) for cell in row) + "</tr>" for row in rows)
     return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -41,7 +43,8 @@ def _cell(text: str) -> str:
     return f'<td class="words">{_text(text)}</td>' if is_words else f"<td>{_text(text)}</td>"
 
 
-def _list(lines: Sequence[str]) -> str:
+def list_of(lines: Sequence[str]) -> str:
+    """Return a list, or nothing where there is none."""
     return "<ul>" + "".join(f"<li>{_text(line)}</li>" for line in lines) + "</ul>" if lines else ""
 
 
@@ -52,7 +55,7 @@ def page(title: str, verdict: Sequence[str], parts: Sequence[str], charts: Seque
     data = json.dumps(list(charts), allow_nan=False).replace("<", "\\u003c")
     lines = "".join(f"<p>{_text(line)}</p>" for line in rest)
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-    style, script = _asset("page.css"), _asset("page.js")
+    style, script = asset("page.css"), asset("page.js")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
@@ -96,7 +99,7 @@ def plan_page(document: Mapping[str, Any]) -> str:
         (
             it["key"] + (" (compare only)" if it["kind"] == "compare" else ""),
             f"{it['weight']:.0%}",
-            *(_money(it[name]) for name in ("mean_usd_est", "p5_usd_est", "p50_usd_est", "p95_usd_est")),
+            *(money_of(it[name]) for name in ("mean_usd_est", "p5_usd_est", "p50_usd_est", "p95_usd_est")),
             f"{it['loss_chance']:.0%}",
             f"{it['days_on_est']:.0f}",
         )
@@ -105,34 +108,35 @@ def plan_page(document: Mapping[str, Any]) -> str:
         )
     ]
     stresses = [
-        (it["name"], _money(it["mean_usd_est"]), _money(it["p5_usd_est"]), f"{it['days_on_share_est']:.0%}")
+        (it["name"], money_of(it["mean_usd_est"]), money_of(it["p5_usd_est"]), f"{it['days_on_share_est']:.0%}")
         for it in document["stresses"]
     ]
     charts = _spread_charts(document)
     limits = [f"Binds: {it['what']}, worth {it['worth_usd_est']:.2f} USD a unit" for it in document["bindings"]]
     parts = [
         f"<h2>What each alternative gives over {document['horizon_days']} days</h2>",
-        _table(heads, rows),
+        table_of(heads, rows),
         "<h2>Why</h2>",
-        _list([*(it["text"] for it in document["reasons"]), *limits]),
+        list_of([*(it["text"] for it in document["reasons"]), *limits]),
         "<h2>What would change it</h2>",
-        _list(document["turning_points"]),
+        list_of(document["turning_points"]),
         "<h2>If the world turns at once</h2>",
-        _table(("what", "mean USD", "5 %", "machines on"), stresses),
+        table_of(("what", "mean USD", "5 %", "machines on"), stresses),
         *(chart_box(chart["title"]) for chart in charts),
-        _footer(document, [f"Scenarios: {document['scenarios']}, {document['changes_source']}."]),
+        footer_of(document, [f"Scenarios: {document['scenarios']}, {document['changes_source']}."]),
     ]
     return page(f"Plan of {document['made_at'][:16]} UTC", document["verdict"], parts, charts)
 
 
-def _footer(document: Mapping[str, Any], lines: Sequence[str]) -> str:
+def footer_of(document: Mapping[str, Any], lines: Sequence[str]) -> str:
+    """Return what a page rests on: facts with their day and source, and what was odd."""
     facts = [
         (it["coin"], it["field"], it["value_text"], it["at"][:10], ", ".join(it["sources"]))
         for it in document.get("facts", ())
     ]
     found = [f"{it['code']} {it['place']}: {it['message']}" for it in document["findings"]]
-    table = _table(("coin", "fact", "value", "of", "source"), facts) if facts else ""
-    return f'<h2>What it rests on</h2>{table}{_list([*lines, *found])}<p class="dim">Estimates, no advice.</p>'
+    table = table_of(("coin", "fact", "value", "of", "source"), facts) if facts else ""
+    return f'<h2>What it rests on</h2>{table}{list_of([*lines, *found])}<p class="dim">Estimates, no advice.</p>'
 
 
 def backtest_page(document: Mapping[str, Any]) -> str:
@@ -141,10 +145,10 @@ def backtest_page(document: Mapping[str, Any]) -> str:
     rows = [
         (
             it["name"],
-            _money(it["profit_usd"]),
+            money_of(it["profit_usd"]),
             "-" if it["share_of_foresight"] is None else f"{it['share_of_foresight']:.0%}",
-            _money(-it["drawdown_usd"]),
-            _money(-it["cvar_week_usd"]),
+            money_of(-it["drawdown_usd"]),
+            money_of(-it["cvar_week_usd"]),
             str(it["moves"]),
             f"{it['hours_off']:.0f}",
             it["title"],
@@ -159,13 +163,13 @@ def backtest_page(document: Mapping[str, Any]) -> str:
     best = max((it for it in document["runs"] if not it["is_baseline"]), key=lambda it: it["profit_usd"])
     bought = next(it for it in document["runs"] if it["name"] == "buy the coin")
     verdict = [
-        f"The best policy here, {best['name']}: {_money(best['profit_usd'])} USD;"
-        f" {bought['title']}: {_money(bought['profit_usd'])} USD."
+        f"The best policy here, {best['name']}: {money_of(best['profit_usd'])} USD;"
+        f" {bought['title']}: {money_of(bought['profit_usd'])} USD."
     ]
     parts = [
-        _table(heads, rows),
+        table_of(heads, rows),
         chart_box(title),
-        _footer(document, [f"Machines: {document['machines']}.", f"Source: {document['source']}."]),
+        footer_of(document, [f"Machines: {document['machines']}.", f"Source: {document['source']}."]),
     ]
     name = f"Backtest {document['first_day']} to {document['last_day']}"
     return page(name, verdict, parts, [{"title": title, "x": at, "lines": lines}])
@@ -200,8 +204,8 @@ def compare_page(document: Mapping[str, Any]) -> str:
     }
     title = f"{document['budget']:,.0f} {document['currency']} over {document['months']} months"
     parts = [
-        _table(heads, rows),
+        table_of(heads, rows),
         chart_box(str(chart["title"])),
-        _footer(document, [f"Scenarios: {document['scenarios']}, {document['changes_source']}."]),
+        footer_of(document, [f"Scenarios: {document['scenarios']}, {document['changes_source']}."]),
     ]
     return page(title, document["verdict"], parts, [chart])

@@ -33,6 +33,7 @@ from hashwright.planner.dispatch_problem import (
     starts_of,
 )
 from hashwright.planner.dispatch_threshold import always, by_break_even, by_rule
+from hashwright.planner.net_metering import Surplus, settlement
 
 Policy: TypeAlias = Literal["plan", "threshold", "always on", "sun only", "off", "hindsight"]
 POLICIES: Final[tuple[Policy, ...]] = ("plan", "threshold", "always on", "sun only", "off", "hindsight")
@@ -65,11 +66,13 @@ class Walked:
     starts: int
     shed_slots: int
     plans_by_rule: int
+    settled: float = 0.0
+    """What the months' ends change under net metering [currency]."""
 
     @property
     def value(self) -> float:
         """Return what is left [currency]."""
-        return self.coins + self.bought + self.sold + self.wear + self.starts_cost + self.stored
+        return self.coins + self.bought + self.sold + self.settled + self.wear + self.starts_cost + self.stored
 
 
 @dataclass(slots=True)
@@ -82,8 +85,11 @@ class _State:
     level: list[int]
 
 
-def walk(whole: Problem, policy: Policy, *, settings: Settings | None = None) -> Walked:
-    """Walk a policy through a problem of many days: one scenario, what really happened."""
+def walk(whole: Problem, policy: Policy, *, settings: Settings | None = None, surplus: Surplus | None = None) -> Walked:
+    """Walk a policy through a problem of many days: one scenario, what really happened.
+
+    `surplus` says what becomes of a month's surplus under net metering.
+    """
     state = _State(
         energy_wh=0.0 if whole.site.battery is None else float(whole.site.battery.energy_wh),
         running=[it.running for it in whole.groups],
@@ -91,15 +97,22 @@ def walk(whole: Problem, policy: Policy, *, settings: Settings | None = None) ->
         level=[it.level_now for it in whole.groups],
     )
     sums = dict.fromkeys(Walked.__dataclass_fields__, 0.0)
+    bought: list[IntArray] = []
+    sold: list[IntArray] = []
     for first, count in _stretches(whole.grid.count):
         known = _known(whole, first, count, policy)
         real = _part(whole, first, count, state)
         plan = _decided(_with_state(known, state), policy, settings)
         counts, flows, shed = _happened(real, known, plan, policy)
         _add(sums, real, counts, flows)
+        bought.append(flows.import_w[0])
+        sold.append(flows.export_w[0])
         sums["shed_slots"] += shed
         sums["plans_by_rule"] += plan.method == "threshold" and policy in ("plan", "hindsight")
         _move_on(state, real, counts, flows)
+    if surplus is not None:
+        series = np.concatenate(bought), np.concatenate(sold)
+        sums["settled"] = settlement(whole.grid, *series, whole.export_price[0], surplus)
     return _walked(whole, policy, sums, state)
 
 

@@ -18,7 +18,7 @@ from hashwright.economics.market import Market, height_est
 from hashwright.economics.scenarios import Assumptions, CoinStart, World
 from hashwright.economics.statistics import statistics_of
 from hashwright.errors import Finding, HashwrightError, OperatorError
-from hashwright.planner.series import DAY_MS, CoinTable, aligned
+from hashwright.planner.series import DAY_MS, CoinTable, aligned, text_of_day
 
 HISTORY_DAYS: Final = 4 * 365
 """How much of a history counts: the years before it were another market."""
@@ -132,6 +132,7 @@ def prepare(
         try:
             starts.append(start_of(coin, market, days=days, now_ms=now_ms))
             if table is not None:
+                _refuse_dead(table, coin.ticker)
                 _known_span(table, coin.ticker)
             kept.append(coin)
         except HashwrightError as problem:
@@ -147,7 +148,31 @@ def prepare(
     fees = changes.fees.mean(axis=0)
     starts = [dataclasses.replace(it, fees_ratio=float(fee)) for it, fee in zip(starts, fees, strict=True)]
     world = World(starts=tuple(starts), changes=changes, assumptions=assumptions)
+    findings += _history_findings(table, coins)
     return Prepared(world=world, coins=tuple(kept), findings=tuple(findings))
+
+
+def _refuse_dead(table: CoinTable, ticker: str) -> None:
+    """Refuse a coin that the history says is dead: its last known difficulty is zero.
+
+    Raises:
+        OperatorError: it is dead (HW-809).
+    """
+    series = table.coin(ticker)
+    known = np.flatnonzero(np.isfinite(series.difficulty))
+    if len(known) and series.difficulty[known[-1]] == 0:
+        alive = np.flatnonzero(series.difficulty > 0)
+        day = series.first_day + (int(alive[-1]) + 1 if len(alive) else 0)
+        raise OperatorError(f"{ticker} is dead: its difficulty is zero from {text_of_day(day)} on.", code="HW-809")
+
+
+def _history_findings(table: CoinTable | None, coins: Sequence[Coin]) -> list[Finding]:
+    """Return what is wrong with the history of these coins, those that end something first."""
+    if table is None:
+        return []
+    others = {ticker for ticker in table.coins if ticker not in {coin.ticker for coin in coins}}
+    found = [it for it in table.findings if it.place.rpartition(", ")[2] not in others]
+    return sorted(found, key=lambda it: it.code != "HW-809")
 
 
 def days_apart(coin: Coin, market: Market) -> int:
@@ -180,8 +205,8 @@ def with_fees(changes: Changes, ratios: Sequence[float | None]) -> Changes:
     return dataclasses.replace(changes, fees=changes.fees * np.array(factors))
 
 
-def what_if(world: World, *, price: float = 1.0, difficulty: float = 1.0) -> World:
-    """Return the same world from other prices and difficulties, as factors."""
+def what_if(world: World, *, price: float = 1.0, difficulty: float = 1.0, coin: str = "") -> World:
+    """Return the same world from other prices and difficulties, as factors; with `coin` of that one only."""
     starts = tuple(
         dataclasses.replace(
             start,
@@ -189,6 +214,8 @@ def what_if(world: World, *, price: float = 1.0, difficulty: float = 1.0) -> Wor
             work_hashes=start.work_hashes * difficulty,
             hashrate_hs=start.hashrate_hs * difficulty,
         )
+        if coin in ("", start.coin)
+        else start
         for start in world.starts
     )
     return dataclasses.replace(world, starts=starts)

@@ -38,6 +38,7 @@ def log_in(state: PoolState, session: Session, event: LoginAsked, *, now: int) -
     if wish:
         session.pace.is_fixed = True
         session.difficulty = clamp_difficulty(state, session, wish)
+    sessions.suit_rented(state, session)
     asked = AuthorizeAsked(session.id, event.request, user, event.password)
     effects = sessions.authorize(state, session, asked, now=now)
     if not session.is_authorized or session.is_subscribed or destination is None:

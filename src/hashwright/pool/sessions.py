@@ -34,6 +34,11 @@ from hashwright.pool.workers import WORKER_MAX, worker_name
 from hashwright.signals import MachineGone
 
 KNOWN_EXTENSIONS = ("version-rolling", "minimum-difficulty", "subscribe-extranonce", "info")
+RENTED_AGENT = "NiceHash/"
+"""So a hash-power market's connection calls itself: many machines behind one name."""
+RENTED_DIFFICULTY = {"sha256d": 524_288.0, "randomx": 280_000.0}
+"""Where such a connection starts: what open pools give theirs (DATUM, monero-pool; reference stratum.md 2.4). Lower,
+and its first minute is a flood."""
 _OPTION = re.compile(r"(d|md)=([0-9]{1,18}(?:\.[0-9]{1,12})?)", re.ASCII)
 
 
@@ -96,6 +101,7 @@ def end_all_sessions(state: PoolState, *, now: int) -> tuple[PoolEffect, ...]:
 def subscribe(state: PoolState, session: Session, event: SubscribeAsked, *, now: int) -> tuple[PoolEffect, ...]:
     """Hand out a prefix; asked again, the same one. While no channel has room the answer waits."""
     session.agent = event.agent
+    suit_rented(state, session)
     if session.is_subscribed:
         return (AnswerSubscribe(session.id, event.request, session.prefix, session.extranonce2_size),)
     destination = state.destinations.get(session.destination)
@@ -103,6 +109,17 @@ def subscribe(state: PoolState, session: Session, event: SubscribeAsked, *, now:
         return (CloseSession(session.id, f"the destination {session.destination} was removed"),)
     session.subscribe_request, session.waits_for_subscribe = event.request, True
     return channels.settle(state, session, destination, now=now)
+
+
+def suit_rented(state: PoolState, session: Session) -> None:
+    """Start a market's connection at a difficulty for many machines; on test chains everybody stays where he is."""
+    destination = state.destinations.get(session.destination)
+    if destination is None or not session.agent.startswith(RENTED_AGENT) or session.pace.is_fixed:
+        return
+    settings = destination.settings
+    if settings.network == "main" and not settings.is_practice:
+        least = RENTED_DIFFICULTY.get(settings.algorithm, 0.0)
+        session.difficulty = clamp_difficulty(state, session, max(session.difficulty, least))
 
 
 def authorize(state: PoolState, session: Session, event: AuthorizeAsked, *, now: int) -> tuple[PoolEffect, ...]:

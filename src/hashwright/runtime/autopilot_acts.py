@@ -69,8 +69,7 @@ def let_rest(app: "Hashwright", settings: AutopilotSettings, thought: Thought) -
 def _other_plan(app: "Hashwright", settings: AutopilotSettings, *, now: int) -> PowerPlan | None:
     """Return a plan of somebody else that is in force: in the place of ours, or for a group that may rest."""
     fleet = app.kernel.fleet
-    keyed: dict[str, PowerPlan] = getattr(fleet, "plans", {})
-    plans = [it for it in keyed.values() if any(slot.group in settings.sleep_groups for slot in it.slots)]
+    plans = [it for it in fleet.plans.values() if any(slot.group in settings.sleep_groups for slot in it.slots)]
     plans += [fleet.plan] if fleet.plan is not None and fleet.plan.author != AUTHOR else []
     return next((it for it in plans if now < it.valid_until), None)
 

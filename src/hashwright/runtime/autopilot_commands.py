@@ -42,9 +42,8 @@ def _acting(app: "Hashwright") -> dict[str, Callable[[Mapping[str, Any]], Any]]:
             document = msgspec.to_builtins(service.settings) | {"is_paused": is_paused}
             service.settings = parse_autopilot(document)
             await _store(app, name, document)
-        desk = getattr(app, "power", None)
-        sites = [] if desk is None else await desk.pause(is_paused=is_paused)
-        return {"is_paused": is_paused, "algorithms": sorted(app.autopilots), "power": sites}
+        power = await app.power.pause(is_paused=is_paused)
+        return {"is_paused": is_paused, "algorithms": sorted(app.autopilots), "power": power}
 
     async def remove(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         name = str(arguments["algorithm"])

@@ -4,7 +4,7 @@ A site's tariff is asked by whoever plans its power, in a process of its own; he
 there is no answer for now, or one in another currency than dollars, what the owner said stands, and why is told.
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -30,7 +30,8 @@ def power_price(app: "Hashwright", settings: AutopilotSettings) -> tuple[float, 
     said = settings.power_price_usd_kwh
     if not settings.power_of:
         return said, SAID
-    turn = _planned(app, settings.power_of)
+    service = app.power.services.get(settings.power_of)
+    turn = None if service is None else service.planned
     if turn is None:
         return said, f"{SAID}: no plan of power for {settings.power_of} is known"
     seen = msgspec.json.decode(turn.row.seen, type=PlannedPower)
@@ -41,10 +42,3 @@ def power_price(app: "Hashwright", settings: AutopilotSettings) -> tuple[float, 
     if price is None:
         return said, f"{SAID}: the tariff of {settings.power_of} does not know this hour"
     return price, f"the tariff of {settings.power_of}"
-
-
-def _planned(app: "Hashwright", site: str) -> Any:  # noqa: ANN401 (a turn of whoever plans power here)
-    """Return the last turn that planned the power of a site; None where nobody does."""
-    desk = getattr(app, "power", None)
-    service = None if desk is None else desk.services.get(site)
-    return None if service is None else service.planned

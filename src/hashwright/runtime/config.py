@@ -82,6 +82,7 @@ class Config:
     postgres_url_from: str = ""
     randomx_mode: str = "light"
     randomx_threads: int = 0
+    fail_safe: str = "no"
     web_start: str = "no"
     web_listen: WebAddress = WebAddress(host=LOOPBACK, port=WEB_PORT)
     web_url: str = ""
@@ -252,6 +253,13 @@ SETTINGS = (
         default=lambda: "auto",
         default_text="auto",
         title="`text` for people, `json` for machines, `auto`: text on a terminal.",
+    ),
+    Setting(
+        key="fail_safe",
+        read=one_of("yes", "no"),
+        default=lambda: "no",
+        default_text="no",
+        title="Whether an orderly end puts the machines to sleep whose own `fail_safe` is `sleep`.",
     ),
     Setting(
         key="web_start",

@@ -30,7 +30,8 @@ from hashwright.adapters.devices.base import (
 )
 from hashwright.errors import HashwrightError
 from hashwright.fleet.effects import CommandDevice, ProtectDevice, RehearseCommand
-from hashwright.fleet.events import CommandAnswered, DeviceRemoved, DevicesSeen, Reading
+from hashwright.fleet.events import CommandAnswered, DeviceRemoved, DevicesSeen, Reading, ShutdownBegun
+from hashwright.fleet.records import Device
 from hashwright.runtime.device_settings import (
     KIND,
     RULES_KIND,
@@ -43,6 +44,7 @@ from hashwright.runtime.device_settings import (
     parse_device,
     parse_rules,
 )
+from hashwright.signals import Alert
 from hashwright.store import fleet as rows
 from hashwright.store.connection import Connection
 
@@ -53,6 +55,8 @@ log = structlog.get_logger()
 
 ASKED_AT_ONCE = 256
 """Questions on their way: some 1,000 machines in a second where they answer, 50 a second where all hang."""
+BURST = 8
+"""So many connections are begun in one turn of the loop: shares are answered between them."""
 COMMAND_DEADLINE_S = 15.0
 """Commands take longer than questions: firmware writes them to flash."""
 BATCH_S = 0.25
@@ -64,6 +68,9 @@ LOST_FACTOR = 4
 """A machine that does not answer is asked this much less often."""
 LOST_MISSES = 5
 COMMANDS_MAX = 50_000
+FAIL_SAFE_LOOK_S = 0.02
+FAIL_SAFE_S = 2.5
+"""An orderly end waits this long for machines that are put to sleep: it is promised to take less than five seconds."""
 
 
 class FleetService:
@@ -176,7 +183,7 @@ class FleetService:
         return asyncio.get_running_loop().time()
 
     async def _ask_loop(self, group: asyncio.TaskGroup) -> None:
-        places = asyncio.Semaphore(ASKED_AT_ONCE)
+        places, started = asyncio.Semaphore(ASKED_AT_ONCE), 0
         while True:
             self._changed.clear()
             while self._due and self._due[0][0] <= self._now():
@@ -186,6 +193,9 @@ class FleetService:
                 await places.acquire()
                 self._asking.add(name)
                 group.create_task(self._ask(name, places))
+                started += 1
+                if started % BURST == 0:
+                    await asyncio.sleep(0)
             wait = max(self._due[0][0] - self._now(), 0.01) if self._due else None
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
@@ -277,6 +287,8 @@ class FleetService:
             while self._commands:
                 await places.acquire()
                 group.create_task(self._command(self._commands.popleft(), places))
+                if len(self._commands) % BURST == 0:
+                    await asyncio.sleep(0)
 
     async def _command(self, effect: CommandDevice | ProtectDevice, places: asyncio.Semaphore) -> None:
         try:
@@ -307,6 +319,23 @@ class FleetService:
             return Outcome(answer="unsupported", detail=str(error))
         return await attempt(work, deadline_s=COMMAND_DEADLINE_S)
 
+    async def fall_asleep(self) -> None:
+        """Tell machines whose fail-safe is sleep to sleep, and wait for their answers, but not for long."""
+        app = self._app
+        app.kernel.handle(ShutdownBegun())
+        app.kernel.commit_now()
+        devices = app.kernel.fleet.devices
+        told = {name: it.serial for name, it in devices.items() if it.is_safe and it.pending is not None}
+        for _ in range(round(FAIL_SAFE_S / FAIL_SAFE_LOOK_S)):
+            if not any(_waits(devices[name]) for name in told if name in devices):
+                break
+            await asyncio.sleep(FAIL_SAFE_LOOK_S)
+        deaf = [name for name in told if name in devices and not devices[name].is_asleep_by_us]
+        log.info("machines were told to sleep", told=len(told), not_heard=len(deaf))
+        if deaf:
+            text = f"{len(deaf)} of {len(told)} machines were to sleep at the end and did not say yes: {deaf[0]} ..."
+            app.warn(Alert(level="critical", code="HW-958", text=text))
+
     async def aclose(self) -> None:
         """Let go of every machine; programs that were started here end."""
         await self.save()
@@ -316,6 +345,11 @@ class FleetService:
         """Name what a machine can do."""
         driver = self.drivers.get(name)
         return () if driver is None else capabilities_of(driver)
+
+
+def _waits(device: Device) -> bool:
+    """Tell whether a machine has not answered the command that is on its way."""
+    return device.pending is not None and not device.pending.is_taken
 
 
 def says_more(told: Reading | None, reading: Reading, *, every_ms: int) -> bool:

@@ -1,19 +1,20 @@
 """What `hw fleet` and `hw find --add` ask of the running process.
 
-Power goes through the engine, which keeps order (ramp, dwell, heat, read-back). Pools and blinking go straight to the
-machines, many at once but never all of them blindly: a change of pools stops when too many refuse it.
+Power goes through the engine, which keeps order (ramp, dwell, heat, read-back). Pools, fans and blinking go straight to
+the machines (`fleet_each`).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from hashwright.adapters.devices.base import CanBlink, CanRead, CanSetPools, Outcome, PoolEntry, attempt, unsupported
+from hashwright.adapters.devices.base import CanBlink, CanRead, CanSetFans, CanSetPools, PoolEntry
 from hashwright.errors import EXIT_NOTHING, ConfigError, Finding, OperatorError, Unavailable
 from hashwright.fleet import curve, health
+from hashwright.fleet import plan as planning
 from hashwright.fleet.control import wish_of
 from hashwright.fleet.events import OverrideEnded, OverrideSet
 from hashwright.fleet.records import Device
@@ -27,7 +28,8 @@ from hashwright.runtime.device_settings import (
     parse_device,
     parse_rules,
 )
-from hashwright.runtime.fleet import COMMAND_DEADLINE_S, FleetService
+from hashwright.runtime.fleet import FleetService
+from hashwright.runtime.fleet_each import Work, each, shows_fans, shows_pool
 from hashwright.store import commands as store_commands
 from hashwright.store import fleet as rows
 from hashwright.store.connection import Connection
@@ -36,12 +38,8 @@ if TYPE_CHECKING:
     from hashwright.runtime.wiring import Hashwright
 
 PAGE_MAX: Final = 500
-AT_ONCE: Final = 64
-FAILED_PART: Final = 0.02
-FAILED_LEAST: Final = 3
-"""A change of pools goes on while no more than 2 % of the machines, or three, said no."""
+FANS_LEAST: Final = 20
 FOREVER_MS: Final = 2**60
-Work = Callable[[CanRead, str], Awaitable[None] | None]
 
 
 def commands(app: "Hashwright") -> dict[str, Command]:
@@ -65,15 +63,6 @@ def commands(app: "Hashwright") -> dict[str, Command]:
         app.kernel.handle(OverrideEnded(names))
         return {"devices": len(names)}
 
-    async def pools(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        entries = tuple(msgspec.convert(it, PoolEntry) for it in arguments["pools"])
-        return await each(app, arguments["devices"], lambda it, name: pools_of(it, name, entries), stops=True)
-
-    async def blink(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        is_on = bool(arguments.get("on", True))
-        work: Work = lambda it, _: it.blink(is_on) if isinstance(it, CanBlink) else None  # noqa: E731
-        return await each(app, arguments["devices"], work)
-
     async def rules(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         return await change_rules(app, arguments.get("changes", {}))
 
@@ -88,11 +77,33 @@ def commands(app: "Hashwright") -> dict[str, Command]:
         "fleet-remove": remove,
         "fleet-order": order,
         "fleet-auto": auto,
-        "fleet-pools": pools,
-        "fleet-blink": blink,
         "fleet-rules": rules,
         "fleet-profile": profile,
+        **each_commands(app),
     }
+
+
+def each_commands(app: "Hashwright") -> dict[str, Command]:
+    """Return the commands that go straight to the machines."""
+
+    async def pools(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        entries = tuple(msgspec.convert(it, PoolEntry) for it in arguments["pools"])
+        work: Work = lambda it, name: pools_of(it, name, entries)  # noqa: E731
+        names = known_names(app, arguments["devices"])
+        return await each(service_of(app), names, work, check=shows_pool(entries), stops=True)
+
+    async def blink(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        is_on = bool(arguments.get("on", True))
+        work: Work = lambda it, _: it.blink(is_on) if isinstance(it, CanBlink) else None  # noqa: E731
+        return await each(service_of(app), known_names(app, arguments["devices"]), work)
+
+    async def fans(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        percent = fan_percent_of(arguments["percent"])
+        work: Work = lambda it, _: it.set_fans(percent) if isinstance(it, CanSetFans) else None  # noqa: E731
+        names = known_names(app, arguments["devices"])
+        return await each(service_of(app), names, work, check=shows_fans(percent), stops=True)
+
+    return {"fleet-pools": pools, "fleet-blink": blink, "fleet-fans": fans}
 
 
 def service_of(app: "Hashwright") -> FleetService:
@@ -109,13 +120,17 @@ def page_of(app: "Hashwright", *, offset: int, only: set[str] | None = None) -> 
     service, state, now = service_of(app), app.kernel.fleet, app.clock.now()
     names = sorted(name for name in (*state.devices, *service.broken) if only is None or name in only)
     page = names[offset : offset + PAGE_MAX]
-    plan = state.plan
+    plans = [
+        {"plan": it.plan, "valid_until": it.valid_until, "author": it.author, "site": it.site}
+        for it in planning.all_plans(state)
+    ]
     return {
         "now": now,
         "total": len(names),
         "is_live": state.rules.is_live,
         "fault": app.kernel.engines.fleet_fault,
-        "plan": None if plan is None else {"plan": plan.plan, "valid_until": plan.valid_until, "author": plan.author},
+        "plan": plans[0] if plans else None,
+        "plans": plans,
         "polls": service.polls,
         "devices": [row_of(app, name, now) for name in page],
     }
@@ -144,15 +159,19 @@ def row_of(app: "Hashwright", name: str, now: int) -> dict[str, Any]:
         "model": "" if device.reading is None else device.reading.model,
         "hashrate_hs": None if reading is None else reading.hashrate_hs,
         "power_w": health.draw_w(device, silent_ms=silent_ms, now=now)
-        if reading is None or device.told
+        if reading is None or "HW-505" in device.told
         else reading.power_w,
         "limit_w": None if reading is None else reading.limit_w,
         "temperature_c": None if reading is None else reading.temperature_c,
         "accepted": None if reading is None else reading.accepted,
         "rejected": None if reading is None else reading.rejected,
         "pool": "" if reading is None else reading.pool,
+        "fan_percent": None if reading is None else reading.fan_percent,
+        "fan_rpm": None if reading is None else reading.fan_rpm,
+        "faults": [] if reading is None else list(reading.faults),
         "age_ms": None if reading is None else now - reading.at,
         "rated_w": curve.rated_w(device) or None,
+        "rated_hs": curve.rated_hs(device) or None,
         "part": device.part,
         "wish": None if wish is None else {"mode": wish.mode, "part": wish.part, "author": wish.author},
         "until": None if device.override is None or device.override.until >= FOREVER_MS else device.override.until,
@@ -277,32 +296,17 @@ def pools_of(driver: CanRead, name: str, entries: tuple[PoolEntry, ...]) -> Awai
     return driver.set_pools(own) if isinstance(driver, CanSetPools) else None
 
 
-async def each(app: "Hashwright", names: Iterable[str], work: Work, *, stops: bool = False) -> dict[str, Any]:
-    """Do one thing to many machines, some at once. With `stops` it ends when too many refuse (HW-509)."""
-    chosen = known_names(app, names)
-    drivers = service_of(app).drivers
-    most = max(FAILED_LEAST, FAILED_PART * len(chosen))
-    places, failed = asyncio.Semaphore(AT_ONCE), 0
+def fan_percent_of(value: Any) -> int | None:  # noqa: ANN401 (as it came over the socket)
+    """Read a speed of fans [%]; None gives them back to the firmware.
 
-    async def one(name: str) -> dict[str, Any]:
-        nonlocal failed
-        async with places:
-            if stops and failed > most:
-                return {"device": name, "answer": "left out", "detail": "HW-509 Too many refused before."}
-            outcome = await _one(drivers.get(name), name, work)
-            failed += outcome.answer in ("refused", "unreachable")
-        return {"device": name, "answer": outcome.answer, "detail": outcome.detail}
-
-    return {"outcomes": list(await asyncio.gather(*(one(name) for name in chosen)))}
-
-
-async def _one(driver: CanRead | None, name: str, work: Work) -> Outcome:
-    if driver is None:
-        return Outcome(answer="unreachable", detail="Its settings are not usable.")
-    begun = work(driver, name)
-    if begun is None:
-        return Outcome(answer="unsupported", detail=str(unsupported(name, "do that")))
-    return await attempt(begun, deadline_s=COMMAND_DEADLINE_S)
+    Raises:
+        OperatorError: it is below 20, where no machine stays cool, or above 100.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not FANS_LEAST <= value <= 100:
+        raise OperatorError(f"{value}% is not between {FANS_LEAST}% and 100%.", code="HW-701", hint="hw fleet fans 60%")
+    return round(value)
 
 
 def known_names(app: "Hashwright", names: Iterable[str]) -> tuple[str, ...]:

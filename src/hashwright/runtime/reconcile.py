@@ -226,7 +226,27 @@ def commands(app: "Hashwright") -> dict[str, Any]:
         now = app.clock.now()
         return await LiveBooks(app).write(lambda connection: book_cost(connection, arguments, now_ms=now))
 
-    return {"ledger-prices": take_prices, "ledger-reconcile": reconcile, "ledger-cost": cost}
+    async def hold(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        from hashwright.runtime.payouts import LiveBooks
+        from hashwright.store.hold import set_rule
+
+        now = app.clock.now()
+        return await LiveBooks(app).write(lambda connection: set_rule(connection, arguments, now_ms=now))
+
+    async def sale(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        from hashwright.runtime.payouts import LiveBooks
+        from hashwright.store.hold import book_sale
+
+        now = app.clock.now()
+        return await LiveBooks(app).write(lambda connection: book_sale(connection, arguments, now_ms=now))
+
+    return {
+        "ledger-prices": take_prices,
+        "ledger-reconcile": reconcile,
+        "ledger-cost": cost,
+        "ledger-hold": hold,
+        "ledger-sale": sale,
+    }
 
 
 async def _reconcile(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import msgspec
 from hashwright import registry
 from hashwright.adapters.markets.base import Access, Plugin, PublicMarket, Rental, Rules, Wish, plain
 from hashwright.adapters.secret import read_secret
+from hashwright.clock import Instant
 from hashwright.economics.reward import reward_per_hash
 from hashwright.errors import HashwrightError, LimitRefused, OperatorError, TimedOut
 from hashwright.market.renting import (
@@ -35,6 +36,7 @@ from hashwright.market.renting import highest_price as most_that_pays
 from hashwright.money import MoneyError, decimal_of
 from hashwright.runtime.market_settings import parse_limit
 from hashwright.runtime.payouts import currency_of, own_pool
+from hashwright.runtime.rent_report import EH, Committed, Realised, realised, seen_work, short
 from hashwright.store.base import OutboxItem
 from hashwright.store.connection import Connection
 
@@ -43,14 +45,14 @@ if TYPE_CHECKING:
 
 KIND: Final = "rent"
 LONG_AGO_S: Final = 1e9
-EH: Final = 10**18
 
 
 class RentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What to rent, where, for which pool. Secrets by reference; rates, prices and amounts as text.
 
     `hashprice` is what the work is expected to earn [coins for one EH/s and day]; without it, it is computed from the
-    newest template of the own pool `books`. `budget` bounds everything ever committed under `name`.
+    newest template of the own pool `books`. `budget` bounds everything ever committed under `name`, `budget_day`
+    what is committed in 24 hours.
     """
 
     name: str
@@ -59,6 +61,7 @@ class RentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     pool_user: str
     limit: str
     budget: str = ""
+    budget_day: str = ""
     pool_password: str = "x"  # noqa: S105 - Stratum's word for "none"
     algorithm: str = "sha256d"
     pool_fee_percent: float = 0.0
@@ -93,7 +96,8 @@ class Look:
     rental: Rental | None
     rentals: tuple[Rental, ...]
     hashprice: Decimal
-    committed: "Committed"
+    committed: Committed
+    realised: Realised
     bounds: Bounds
     action: Action
     open_questions: tuple[str, ...]
@@ -109,6 +113,7 @@ class Renter:
             raise OperatorError(f"{self._plugin.title} does not trade {settings.algorithm}.", code="HW-881")
         self._limit_hs = parse_limit(settings.limit)
         self._budget = _amount(settings.budget) if settings.budget else Decimal(0)
+        self._budget_day = _amount(settings.budget_day) if settings.budget_day else None
 
     async def plan(self) -> dict[str, Any]:
         """Look and decide; act on nothing."""
@@ -166,18 +171,33 @@ class Renter:
             if it.is_alive
         )
         committed = committed_of(notes)
-        bounds = self._bounds(rules, committed)
+        since = self._app.clock.now() - DAY_S * 1000
+        bounds = self._bounds(rules, committed, today=committed_of([it for it in notes if it.at_ms > since]))
         hashprice = self._hashprice()
+        own = [it for it in rentals if it.client_id in mine or it.id in mine]
+        seen = await self._seen_work(notes)
         action = decide(
             offers, self._standing(rental, notes), wanted_hs=self._limit_hs, hashprice=hashprice, bounds=bounds
         )
         return Look(
             rules=rules, offers=offers, rental=rental, rentals=rentals, hashprice=hashprice, committed=committed,
-            bounds=bounds, action=action, open_questions=questions,
+            realised=realised(own, rules, orders=committed.orders, seen=seen), bounds=bounds, action=action,
+            open_questions=questions,
         )  # fmt: skip
 
-    def _bounds(self, rules: Rules, committed: "Committed") -> Bounds:
+    async def _seen_work(self, notes: Sequence[Noted]) -> int | None:
+        """Return the work that came to our own pool since the first action; None where the pool is not ours."""
+        if not self.settings.books or not notes:
+            return None
+        since = min(it.at_ms for it in notes)
+        totals = await asyncio.to_thread(self._app.store.work_totals, Instant(since))
+        return seen_work(totals, destination=self.settings.books, user=self.settings.pool_user)
+
+    def _bounds(self, rules: Rules, committed: Committed, *, today: Committed) -> Bounds:
         percent = Decimal(100)
+        left = (self._budget or rules.minimum_amount * 2) - committed.cost(rules)
+        if self._budget_day is not None:
+            left = min(left, self._budget_day - today.cost(rules))
         return Bounds(
             fee_part=rules.fee_part,
             pool_fee_part=Decimal(str(self.settings.pool_fee_percent)) / percent,
@@ -187,9 +207,7 @@ class Renter:
             price_down=rules.price_down,
             down_every_s=rules.down_every_s,
             minimum_amount=rules.minimum_amount,
-            budget_left=(self._budget or rules.minimum_amount * 2)
-            - committed.amount * (1 + rules.fee_part)
-            - committed.orders * rules.order_fee,
+            budget_left=left,
         )
 
     def _standing(self, rental: Rental | None, notes: Sequence[Noted]) -> Standing | None:
@@ -309,15 +327,15 @@ class Renter:
     def _document(self, look: Look, *, done: str, mode: str) -> dict[str, Any]:
         rental, bounds = look.rental, look.bounds
         ask = asking_price(look.offers, self._limit_hs, bounds.price_step)
-        realised = _realised(look.rentals, look.rules)
+        expected = look.hashprice * (1 - bounds.pool_fee_part)
         return {
             "name": self.settings.name,
             "market": self._plugin.title,
             "seen": self._plugin.seen,
             "mode": mode,
             "ask": None if ask is None else plain(ask),
-            "ask_with_fees": None if ask is None else _short(effective(ask, bounds)),
-            "hashprice": _short(look.hashprice),
+            "ask_with_fees": None if ask is None else short(effective(ask, bounds)),
+            "hashprice": short(look.hashprice),
             "most": plain(most_that_pays(look.hashprice, bounds)),
             "action": look.action.kind,
             "why": look.action.why,
@@ -327,7 +345,8 @@ class Renter:
             "committed": plain(look.committed.amount),
             "budget": plain(self._budget),
             "open_questions": list(look.open_questions),
-            "realised_price": None if realised is None else _short(realised),
+            "budget_day": None if self._budget_day is None else plain(self._budget_day),
+            "realised": look.realised.document(expected),
             "order": None
             if rental is None
             else {
@@ -359,25 +378,10 @@ def parse_rent(raw: dict[str, Any]) -> RentSettings:
         raise OperatorError(f"This cannot be rented: {error}.", code="HW-701") from error
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Committed:
-    """What was ever committed: amounts [coins], and the number of orders, each with its own fee."""
-
-    amount: Decimal
-    orders: int
-
-
 def committed_of(notes: Sequence[Noted]) -> Committed:
     """Sum orders that were placed or refilled, or may have been."""
     amount = sum((Decimal(it.amount) for it in notes if it.kind in ("place", "refill")), Decimal(0))
     return Committed(amount=amount, orders=sum(it.kind == "place" for it in notes))
-
-
-def _realised(rentals: Sequence[Rental], rules: Rules) -> Decimal | None:
-    """Return what one EH/s and day really cost, fee included; None while no work is told."""
-    work = sum((it.work for it in rentals), Decimal(0))
-    spent = sum((it.spent for it in rentals), Decimal(0))
-    return spent * (1 + rules.fee_part) / work * EH * DAY_S if work > 0 else None
 
 
 def _note_of(item: OutboxItem) -> Noted | None:
@@ -392,7 +396,3 @@ def _amount(text: str) -> Decimal:
     if value <= 0:
         raise OperatorError(f"{text} is not above zero.", code="HW-866")
     return value
-
-
-def _short(value: Decimal) -> str:
-    return plain(value.quantize(Decimal("1e-8")))

@@ -23,6 +23,9 @@ KNOCK_S: Final = 1.0
 ASK_S: Final = 4.0
 LIBRARY_S: Final = 12.0
 PORTS: Final = (80, 4028, 8080)
+ASICS: Final = frozenset((4028,))
+"""Ports of machines alone: who is silent there is worth a word; a web page without an answer may be anything."""
+SILENT: Final = "says nothing"
 BRIDGES: Final = tuple(ipaddress.IPv4Network(f"172.{number}.0.0/16") for number in range(17, 32))
 """The networks that Docker makes for containers, in its default order."""
 Network = ipaddress.IPv4Network
@@ -30,7 +33,7 @@ Network = ipaddress.IPv4Network
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A machine at an address: its kind and settings, or why it does not let us in."""
+    """A machine at an address: its kind and settings, or why it does not let us in or says nothing."""
 
     host: str
     kind: str
@@ -39,6 +42,11 @@ class Found:
     hashrate_hs: float | None
     power_w: float | None
     problem: str = ""
+
+    @property
+    def is_silent(self) -> bool:
+        """Tell whether nothing is known but that something listens there."""
+        return self.problem.startswith(SILENT)
 
 
 def parse_range(text: str) -> Network:
@@ -97,14 +105,18 @@ async def identify(host: str) -> Found | None:
     knocks = await asyncio.gather(*(_is_open(host, port) for port in PORTS))
     opened = {port for port, is_open in zip(PORTS, knocks, strict=True) if is_open}
     problem = ""
+    is_silent = True
     for kind, where, deadline_s in _candidates(host, opened):
         reading, driver = await _try(kind, where, deadline_s)
         if driver is not None:
             await driver.aclose()
         if reading.answer == "ok":
             return _found(host, kind, where, reading)
+        is_silent = is_silent and reading.answer == "unreachable"
         if reading.answer == "refused" and "HTTP 40" in reading.detail:
             problem = reading.detail
+    if opened & ASICS and is_silent:
+        problem = f"{SILENT}: port {', '.join(map(str, sorted(opened)))} is open"
     if not problem:
         return None
     return Found(host=host, kind="", settings={}, model="", hashrate_hs=None, power_w=None, problem=problem)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from hashwright.errors import HashwrightError
+from hashwright.errors import ConfigError, HashwrightError
 from hashwright.routing.events import PinSet, RouteSet
 from hashwright.routing.records import RoutingState
 from hashwright.runtime import destinations
@@ -19,7 +19,7 @@ from hashwright.runtime.route_settings import (
     parse_route,
 )
 from hashwright.runtime.upstream_settings import UpstreamSettings, parse_upstream
-from hashwright.signals import is_order
+from hashwright.signals import ORDER_PREFIX, is_order
 
 if TYPE_CHECKING:
     from hashwright.runtime.wiring import Hashwright
@@ -34,6 +34,14 @@ def parse_setup(raw: Mapping[str, Any]) -> Setup:
     Raises:
         ConfigError: with one finding a problem.
     """
+    name = str(raw.get("name", ""))
+    if is_order(name):
+        raise ConfigError(
+            f"A destination cannot be called {name[:40]!r}: names that begin with {ORDER_PREFIX} are those of orders of"
+            " the market. Nothing was saved.",
+            code="HW-701",
+            hint="Choose another name.",
+        )
     return parse_upstream(raw) if "urls" in raw else destinations.parse_destination(raw)
 
 

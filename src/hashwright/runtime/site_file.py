@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -39,10 +40,14 @@ AGE_DAYS_MAX: Final = 7
 
 
 class NetMetering(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is sold counts against what is bought, less `fee` [currency/kWh]."""
+    """What is sold counts against what is bought in the same month, less `fee` [currency/kWh].
+
+    What a month sells beyond what it buys is paid with `surplus_price` [currency/kWh].
+    """
 
     kind: str
     fee: float = 0.0
+    surplus_price: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +135,10 @@ def _plugin(kind: str, table: object, place: str, findings: list[Finding], folde
     return None if config is None else plugin.build(config)
 
 
-async def gather(setup: SiteSetup, grid: Grid, *, now_ms: int, level: float | None = None) -> Gathered:
-    """Ask the site's plug-ins what is known of a grid.
+async def gather(
+    setup: SiteSetup, grid: Grid, *, now_ms: int, level: float | None = None, worth: Mapping[str, float] | None = None
+) -> Gathered:
+    """Ask the site's plug-ins what is known of a grid. `worth` is what a TH/s of each coin earns a day now [USD].
 
     Raises:
         Unavailable, OperatorError: the tariff does not answer, or not understandably.
@@ -145,7 +152,7 @@ async def gather(setup: SiteSetup, grid: Grid, *, now_ms: int, level: float | No
         export=export,
         sun_w=sun_w(setup, weather, grid),
         wind_w=_wind_w(setup, weather, grid),
-        per_th_day=per_th_day(setup, grid),
+        per_th_day=per_th_day(setup, grid, worth or {}),
         level=level,
     )
     return Gathered(known=known, currency=answer.currency, findings=(*more, *odd))
@@ -204,8 +211,8 @@ def _wind_w(setup: SiteSetup, weather: Weather | None, grid: Grid) -> FloatArray
     return wind_power_w(tuple(it.turbine() for it in setup.site.wind), _on(weather, grid))
 
 
-def per_th_day(setup: SiteSetup, grid: Grid) -> FloatArray:
-    """Return what a TH/s earns a day in each slot, gross [currency]: as set, or by the last recorded day before.
+def per_th_day(setup: SiteSetup, grid: Grid, worth: Mapping[str, float] = MappingProxyType({})) -> FloatArray:
+    """Return what a TH/s earns a day in each slot, gross [currency]: as set, as known now, or by recorded days.
 
     Raises:
         OperatorError: the recorded days do not reach near enough (HW-853).
@@ -213,6 +220,8 @@ def per_th_day(setup: SiteSetup, grid: Grid) -> FloatArray:
     revenue = setup.site.revenue
     if revenue.per_th_day is not None:
         return np.full(grid.count, revenue.per_th_day)
+    if revenue.coin in worth:
+        return np.full(grid.count, worth[revenue.coin] * revenue.usd_rate)
     days = recorded_hashprice(setup.data, revenue.coin)
     found = np.array([_known_on(days, at, revenue.coin) for at in _days(grid)])
     return found * revenue.usd_rate

@@ -33,6 +33,7 @@ from hashwright.runtime import (
     market_commands,
     notifier,
     payouts,
+    power_commands,
     receivables,
     reconcile,
     replay,
@@ -94,6 +95,7 @@ class Hashwright:
         self.accounts: dict[str, receivables.AccountService] = {}
         self.autopilots: dict[str, autopilot.AutopilotService] = {}
         self.thinker = autopilot.Thinker()
+        self.power = power_commands.PowerDesk(self)
         self.market = MarketService(self)
         self.setups: dict[str, setups.Setup] = {}
         """What runs, as it was set: to see at a reload what changed."""
@@ -293,6 +295,7 @@ class Hashwright:
         verbs |= market_commands.table(self)
         verbs |= reconcile.commands(self) | receivables.commands(self) | schemes.commands(self)
         verbs |= autopilot_commands.table(self) | fleet_commands.commands(self)
+        verbs |= power_commands.commands(self.power)
         verbs |= notifier.commands(self, notifier.start_all(self))
         self._control = ControlServer(socket_path(self.config.data_dir), verbs)
         await self._control.start()
@@ -303,6 +306,7 @@ class Hashwright:
         self.market.start()
         self.fleet = FleetService(self)
         self.fleet.start()
+        self.power.start_all()
 
     # ---------------------------------------------------------------- run and stop
 
@@ -329,8 +333,11 @@ class Hashwright:
             await listener.stop()
         if self._control is not None:
             await self._control.stop()
+        if self.fleet is not None and self.config.fail_safe == "yes":
+            await self.fleet.fall_asleep()
         await self.supervisor.close()
         self.thinker.close()
+        self.power.close()
         for link in self.links.values():
             await link.aclose()
         for upstream in self.upstreams.values():

@@ -36,3 +36,22 @@ def read_prices(connection: Connection) -> list[PriceSeen]:
         return []
     rows = connection.execute("SELECT feed, base, quote, at_ms, value FROM price ORDER BY at_ms, base, quote, feed")
     return [PriceSeen(feed=row[0], base=row[1], quote=row[2], at_ms=row[3], value=Decimal(row[4])) for row in rows]
+
+
+def read_prices_since(connection: Connection, since_ms: int) -> list[PriceSeen]:
+    """Read the prices from a moment on, oldest first."""
+    return _some(connection, "WHERE at_ms >= ?", (since_ms,))
+
+
+def newest_prices(connection: Connection) -> list[PriceSeen]:
+    """Read the newest price of each pair and feed."""
+    newest = "(SELECT max(it.at_ms) FROM price it WHERE it.feed = price.feed AND it.base = price.base"
+    return _some(connection, f"WHERE at_ms = {newest} AND it.quote = price.quote)", ())
+
+
+def _some(connection: Connection, condition: str, values: tuple[object, ...]) -> list[PriceSeen]:
+    if not migrations.has_prices(connection):
+        return []
+    query = f"SELECT feed, base, quote, at_ms, value FROM price {condition} ORDER BY at_ms, base, quote, feed"  # noqa: S608 (constants)
+    rows = connection.execute(query, values).fetchall()
+    return [PriceSeen(feed=row[0], base=row[1], quote=row[2], at_ms=row[3], value=Decimal(row[4])) for row in rows]

@@ -18,7 +18,7 @@ from sqlalchemy import (
     event,
 )
 
-from hashwright.store import decision_schema, dialect, fleet, ledger_schema, market_schema
+from hashwright.store import decision_schema, dialect, fleet, hold, ledger_schema, market_schema, power_schema
 from hashwright.store.dialect import Trigger
 from hashwright.store.reasons import REASON_CHARACTERS
 
@@ -225,8 +225,9 @@ TRIGGERS = (
 
 
 def _create_triggers(_target: MetaData, connection: Connection, **_options: object) -> None:
-    books = (*ledger_schema.TRIGGERS, *ledger_schema.PRICE_TRIGGERS, *ledger_schema.READING_TRIGGERS)
+    books = (*ledger_schema.TRIGGERS, *ledger_schema.PRICE_TRIGGERS, *ledger_schema.READING_TRIGGERS, *hold.TRIGGERS)
     dialect.create_triggers(connection, (*TRIGGERS, *books, *market_schema.TRIGGERS, *decision_schema.TRIGGERS))
+    dialect.create_triggers(connection, power_schema.TRIGGERS)
 
 
 ledger_schema.add_tables(metadata)
@@ -235,5 +236,7 @@ ledger_schema.add_readings(metadata)
 fleet.add_tables(metadata)
 market_schema.add_market(metadata)
 decision_schema.add_decisions(metadata)
+power_schema.add_power(metadata)
+hold.add_hold_rules(metadata)
 decision_schema.add_outcomes(metadata)
 event.listen(metadata, "after_create", _create_triggers)

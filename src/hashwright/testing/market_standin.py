@@ -209,7 +209,7 @@ class NiceHashStandIn(StandIn):
 
 
 class BraiinsStandIn(StandIn):
-    """Spot bids, as documented: a key in a header, one bid for one client id, errors in `grpc-message`."""
+    """Spot bids, as documented: a key in a header, lists in pages, errors in `grpc-message`."""
 
     def reply(self, asked: Asked) -> Reply:
         """Answer one request."""
@@ -219,11 +219,11 @@ class BraiinsStandIn(StandIn):
             case ("GET", "/spot/settings"):
                 return 200, {}, SPOT_SETTINGS
             case ("GET", "/spot/fee"):
-                return 200, {}, {"fee_rate": 0.02}
+                return 200, {}, SPOT_FEES
             case ("GET", "/spot/orderbook"):
                 return 200, {}, {"bids": self._bids()}
             case ("GET", "/spot/bid"):
-                return 200, {}, {"items": list(self.orders.values())}
+                return self._page(parse_qs(asked.query))
             case ("POST", "/spot/bid"):
                 return self._place(asked.json())
             case ("PUT", "/spot/bid"):
@@ -239,36 +239,58 @@ class BraiinsStandIn(StandIn):
             for price, limit, speed in self.prices
         ]
 
+    def _page(self, query: Mapping[str, list[str]]) -> Reply:
+        """Answer a page of bids, the newest first."""
+        limit, offset = int(query.get("limit", ["50"])[0]), int(query.get("offset", ["0"])[0])
+        if not 1 <= limit <= 1000 or offset < 0:
+            return 400, {"grpc-message": "limit must be between 1 and 1000"}, {}
+        newest = list(self.orders.values())[::-1]
+        return 200, {}, {"items": newest[offset : offset + limit]}
+
     def _place(self, body: dict[str, Any]) -> Reply:
-        same = next((it for it in self.orders.values() if it["cl_order_id"] == body["cl_order_id"]), None)
-        if same is not None:
-            return 200, {}, {"id": same["id"]}
         if body["price_sat"] % SPOT_SETTINGS["tick_size_sat"]:
             return 400, {"grpc-message": "price is not on a tick"}, {}
+        if body["amount_sat"] < SPOT_SETTINGS["min_limited_bid_amount_sat"]:
+            return 400, {"grpc-message": "amount is too small"}, {}
         id_ = self.new_id()
-        zero = {"shares_accepted_m": 0, "shares_rejected_m": 0, "amount_consumed_sat": 0, "fee_paid_sat": 0}
-        self.orders[id_] = {
-            **body, "id": id_, "status": "BID_STATUS_ACTIVE", "counters_committed": dict(zero),
-            "counters_estimate": dict(zero), "avg_speed_ph": 0,
+        zero = {
+            "shares_purchased_m": 0, "shares_accepted_m": 0, "shares_rejected_m": 0, "amount_consumed_sat": 0,
+            "fee_paid_sat": 0,
         }  # fmt: skip
-        return 200, {}, {"id": id_}
+        self.orders[id_] = {
+            "bid": {**body, "id": id_, "status": "BID_STATUS_ACTIVE", "is_current": True},
+            "counters_committed": dict(zero), "counters_estimate": dict(zero),
+            "state_estimate": {"avg_speed_ph": 0, "progress_pct": 0, "amount_remaining_sat": body["amount_sat"]},
+        }  # fmt: skip
+        return 200, {}, {"id": id_, "cl_order_id": body["cl_order_id"]}
 
     def _change(self, body: dict[str, Any]) -> Reply:
         order = self.orders.get(body["bid_id"])
         if order is None:
             return 404, {"grpc-message": "no such bid"}, {}
-        for name in ("price_sat", "speed_limit_ph", "amount_sat"):
-            order[name] = body.get(f"new_{name}", order[name])
+        bid = order["bid"]
+        for name in ("price_sat", "amount_sat"):
+            bid[name] = body.get(f"new_{name}", bid[name])
+        if "new_speed_limit_ph" in body:
+            bid["speed_limit_ph"] = body["new_speed_limit_ph"]["value"]
         return 200, {}, {}
 
     def _end(self, body: dict[str, Any]) -> Reply:
-        if body["order_id"] not in self.orders:
+        order = self.orders.get(body["order_id"])
+        if order is None:
             return 404, {"grpc-message": "no such bid"}, {}
-        self.orders[body["order_id"]]["status"] = "BID_STATUS_CANCELED"
-        return 200, {}, {}
+        order["bid"] |= {"status": "BID_STATUS_CANCELED", "is_current": False}
+        return 200, {}, {"affected_ids": {"id": [body["order_id"]]}}
 
 
 SPOT_SETTINGS: dict[str, Any] = {
-    "tick_size_sat": 1000, "hr_multiplier_log10": 18, "min_bid_amount_sat": 100_000, "min_bid_speed_limit_ph": 1,
+    "tick_size_sat": 1000, "hr_multiplier_log10": 18, "min_bid_amount_sat": 200_000,
+    "min_limited_bid_amount_sat": 100_000, "min_bid_speed_limit_ph": 1,
     "max_bid_speed_limit_ph": 10_000, "min_bid_price_decrease_period_s": 600, "bid_grace_period_s": 60,
 }  # fmt: skip
+SPOT_FEES: dict[str, Any] = {
+    "spot_fees": [
+        {"symbol": "SPOT", "fee_type": "SPOT_FEE_TYPE_BUY", "fee": {"fee_rate_pct": 2.0}},
+        {"symbol": "SPOT", "fee_type": "SPOT_FEE_TYPE_SELL", "fee": {"fee_rate_pct": 1.0}},
+    ]
+}

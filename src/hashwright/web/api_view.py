@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from litestar import Controller, get
+from litestar import Controller, Response, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromQuery, PathParameter, QueryParameter
 
@@ -15,6 +15,7 @@ from hashwright.web.api_session import instance_of
 from hashwright.web.context import AnyRequest, Site, needs, problems, site_of
 from hashwright.web.cursor import cursor_of, number_of
 from hashwright.web.documents import AlertPage, BlockPage, History, MachinePage, Status
+from hashwright.web.encoded import Kept, respond
 from hashwright.web.machines import Machine, MachineState
 
 T = TypeVar("T")
@@ -64,19 +65,39 @@ class ViewController(Controller):
     tags = ("look",)
     guards = (needs("view"),)
 
-    @get("/status", responses=problems(401, 403, 503), operation_id="readStatus", summary="What is going on")
-    async def status(self, request: AnyRequest) -> Status:
+    @get(
+        "/status",
+        responses=problems(401, 403, 503),
+        operation_id="readStatus",
+        summary="What is going on",
+        opt={"is_packed": True},
+    )
+    async def status(self, request: AnyRequest) -> Response[Status]:
         """Say what is going on now."""
         site = site_of(request)
         picture = await site.live.fresh()
-        return present.status_of(picture, instance=await instance_name(site))
+        name = await instance_name(site)
+        kept: Kept = request.app.state.kept
+        return respond(
+            request,
+            await kept.of("status", picture.number, lambda: present.status_of(picture, instance=name)),
+        )
 
-    @get("/history", responses=problems(401, 403), operation_id="readHistory", summary="The plot of the last day")
-    async def history(self, request: AnyRequest) -> History:
+    @get(
+        "/history",
+        responses=problems(401, 403),
+        operation_id="readHistory",
+        summary="The plot of the last day",
+        opt={"is_packed": True},
+    )
+    async def history(self, request: AnyRequest) -> Response[History]:
         """Give the hash rates of the last day by destination, with what happened."""
-        site = site_of(request)
-        await site.live.fresh()
-        return await asyncio.to_thread(present.history, site.live)
+        live = site_of(request).live
+        picture = await live.fresh()
+        kept: Kept = request.app.state.kept
+        return respond(
+            request, await kept.of("history", present.history_key(picture), lambda: present.history(live, picture))
+        )
 
     @get(
         "/workers",
@@ -123,9 +144,10 @@ class ViewController(Controller):
         store = site.live.store()
         found = [] if store is None else await asyncio.to_thread(store.blocks, min(start + limit + 1, 1_000_000))
         rows, more = found[start : start + limit], len(found) > start + limit
+        depths = present.depths_of(site.live.picture)
         return BlockPage(
             next_cursor=cursor_of(str(start + limit)) if more else None,
-            blocks=tuple(present.block_of(block) for block in rows),
+            blocks=tuple(present.block_of(block, depths) for block in rows),
         )
 
     @get("/alerts", responses=problems(401, 403), operation_id="listAlerts", summary="Alerts")
@@ -150,4 +172,4 @@ def page_of(rows: Sequence[T], cursor: str | None, limit: int) -> tuple[Sequence
 
 async def instance_name(site: Site) -> str:
     """Return the short name of this database."""
-    return await asyncio.to_thread(instance_of, site)
+    return site.live.instance or await asyncio.to_thread(instance_of, site)

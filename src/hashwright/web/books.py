@@ -1,5 +1,6 @@
 """The books for pages: days that are summed once, balances, single stories, exports. Reads, never writes."""
 
+import dataclasses
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
@@ -9,6 +10,7 @@ from hashwright.ledger.balances import under
 from hashwright.ledger.statements import DayTotal, Grouping, by_day
 from hashwright.store import ledger
 from hashwright.store.connection import Connection
+from hashwright.web.flows import Flow, add_flows
 
 if TYPE_CHECKING:
     from hashwright.ledger.entries import Entry
@@ -28,6 +30,7 @@ class DayBook:
         self._turn = threading.Lock()
         self._head = 0
         self._days: dict[Grouping, dict[tuple[str, str, str], DayTotal]] = {}
+        self._flows: dict[tuple[str, str], Flow] = {}
 
     def days(self, connection: Connection, *, last: int, by: Grouping) -> list[DayTotal]:
         """Return the `last` days that have entries, newest first, by currency and group."""
@@ -38,13 +41,20 @@ class DayBook:
             keys = sorted((key for key in found if key[0] in kept), key=lambda key: (key[1], key[2]))
             return [found[key] for key in sorted(keys, key=lambda key: key[0], reverse=True)]
 
+    def flows(self, connection: Connection, *, since: str) -> list[Flow]:
+        """Return where money came from and went, by day and currency, from a day (UTC) on, oldest first."""
+        with self._turn:
+            self._advance(connection)
+            return [dataclasses.replace(flow) for key, flow in sorted(self._flows.items()) if key[0] >= since]
+
     def _advance(self, connection: Connection) -> None:
         head, _ = ledger.read_head(connection)
         if head < self._head:  # the books were restored from a backup
-            self._head, self._days = 0, {}
+            self._head, self._days, self._flows = 0, {}, {}
         if head == self._head:
             return
         entries = [entry for _, entry in ledger.read_entries(connection, after=self._head)]
+        add_flows(self._flows, entries)
         for by in get_args(Grouping):
             sums = self._days.setdefault(by, {})
             for total in by_day(entries, last=EVER, by=by):

@@ -115,13 +115,18 @@ class Doorman(AbstractAuthenticationMiddleware):
 
 def needs(permission: Permission) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
     """Return a guard that lets in only who may."""
+    return needs_any(permission)
+
+
+def needs_any(*permissions: Permission) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
+    """Return a guard that lets in who may one of some things; what he may see of it, the handler cuts."""
 
     def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         caller: Caller | None = connection.user
         if caller is None:
             raise OperatorError("Nobody is signed in.", code="HW-740")
-        if not caller.may(permission):
-            raise OperatorError(f"You may not {WORDS[permission]}.", code="HW-741")
+        if not any(caller.may(permission) for permission in permissions):
+            raise OperatorError(f"You may not {WORDS[permissions[0]]}.", code="HW-741")
         refuse_forged(connection, caller)
 
     return guard

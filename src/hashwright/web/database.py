@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from hashwright.errors import OperatorError
+from hashwright.runtime.web_backup import WEB_DATABASE
 
-NAME: Final = "web.sqlite"
+NAME: Final = WEB_DATABASE
 FORM: Final = 1
 """`user_version` of the file."""
 BUSY_MS: Final = 2_000

@@ -70,7 +70,10 @@ class Destination(Document, frozen=True, kw_only=True):
 
 
 class Block(Document, frozen=True, kw_only=True):
-    """A block of ours. `reward` is in minor units, as text; `confirmations` below 0: none is known."""
+    """A block of ours. `reward` is in minor units, as text; `confirmations` below 0: none is known.
+
+    `spendable_at` is how many confirmations it needs until its reward can be spent; null where the coin is not known.
+    """
 
     destination: str
     block_hash: str
@@ -81,6 +84,7 @@ class Block(Document, frozen=True, kw_only=True):
     state: str
     detail: str
     confirmations: int
+    spendable_at: int | None = None
 
 
 class AlertDocument(Document, frozen=True, kw_only=True):
@@ -114,7 +118,9 @@ class Status(Document, frozen=True, kw_only=True):
     started_ms: int | None
     journal_state: str
     hashrate: Quantity
+    power: Quantity | None
     machines: int
+    machines_connected: int
     machines_by_state: Mapping[str, int]
     shares_24h: Mapping[str, int]
     listeners: tuple[Listener, ...]
@@ -133,13 +139,20 @@ class Marker(Document, frozen=True, kw_only=True):
 
 
 class History(Document, frozen=True, kw_only=True):
-    """The plot of a day: hash rates estimated from accepted work [H/s] by destination; null where nothing was kept."""
+    """The plot of a day: hash rates estimated from accepted work [H/s] by destination; null where nothing was kept.
+
+    `said` is what machines of the fleet say of themselves, `expected` what they should do by their settings [H/s], and
+    `power_w` what they say they draw; null before the web began and where nothing was heard.
+    """
 
     at_ms: int
     unit: str
     kind: Kind
     times_s: tuple[int, ...]
     destinations: Mapping[str, tuple[float | None, ...]]
+    said: tuple[float | None, ...]
+    expected: tuple[float | None, ...]
+    power_w: tuple[float | None, ...]
     markers: tuple[Marker, ...]
 
 

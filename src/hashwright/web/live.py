@@ -19,8 +19,10 @@ from hashwright.errors import HashwrightError, OperatorError, Unavailable
 from hashwright.runtime.control import ask
 from hashwright.runtime.opening import open_store
 from hashwright.store import rates as store_rates
-from hashwright.web.machines import Machine, join_machines
+from hashwright.web.fleet import NO_FLEET, Fleet, read_fleet
+from hashwright.web.machines import Joined, Machine, join_machines
 from hashwright.web.rates import DAY, RateBook
+from hashwright.web.trend import Trend
 
 if TYPE_CHECKING:
     from hashwright.store.base import AlertRecord, BlockRecord, Store
@@ -38,6 +40,9 @@ SOON: Final = 10
 """Minutes that are read before the first picture; the rest of the day follows beside it."""
 MACHINES_A_SECOND: Final = 1_000
 """A list of more machines is asked for less often, so that its making stays below a few thousandths of the time."""
+FLEET_S: Final = 5.0
+DEVICES_A_SECOND: Final = 400
+"""The same for the list of the fleet, whose rows take the program longer."""
 PAGE: Final = 1_000
 BLOCKS: Final = 50
 ALERTS: Final = 50
@@ -52,14 +57,19 @@ class Picture:
     at_ms: int = 0
     status: Mapping[str, Any] | None = None
     has_database: bool = False
-    machines: tuple[Machine, ...] = ()
+    joined: Joined = field(default_factory=Joined)
+    fleet: Fleet = NO_FLEET
     machines_at_ms: int = 0
     blocks: "tuple[BlockRecord, ...]" = ()
     alerts: "tuple[AlertRecord, ...]" = ()
-    hashrate_hs: float = 0.0
     window_s: float = 0.0
     shares_24h: Mapping[str, int] = field(default_factory=dict)
     problem: str = ""
+
+    @property
+    def machines(self) -> tuple[Machine, ...]:
+        """Return all machines by name."""
+        return self.joined.machines
 
 
 class Live:
@@ -70,11 +80,16 @@ class Live:
         self.clock = clock
         self.picture = Picture()
         self.book = RateBook()
+        self.trend = Trend()
+        self.instance = ""
+        """The short name of the database."""
         self.watchers = 0
         self._store: Store | None = None
         self._sessions: list[dict[str, Any]] = []
         self._sessions_at = -1e9
         self._machines_at_ms = 0
+        self._fleet = NO_FLEET
+        self._fleet_at = -1e9
         self._touched = -1e9
         self._was_stopped = False
         self._changed = asyncio.Condition()
@@ -154,29 +169,31 @@ class Live:
     async def _look(self) -> Picture:
         status = await self._ask_status()
         await self._ask_sessions(is_running=status is not None)
+        is_new = await self._ask_fleet(is_running=status is not None)
         now = self.clock.now()
         if self._was_stopped and status is not None and status["journal"]["state"] == "ok":
             self.book = RateBook()  # what waited for the disk is written to minutes that were taken as over
         self._was_stopped = status is not None and status["journal"]["state"] != "ok"
         await self._begin_history(now // 60_000)
         facts = await asyncio.to_thread(self._read, now)
-        machines: tuple[Machine, ...] = ()
-        rate = 0.0
+        found = Joined()
         seconds = self._window_s(now)
         if facts is not None:  # on a thread: for ten thousand it takes long enough for a request to wait
             words = {"now_ms": now, "asked_ms": self._machines_at_ms, "since": self._since(now)}
-            machines, rate = await asyncio.to_thread(join_machines, self._sessions, self.book, **words)
+            found = await asyncio.to_thread(join_machines, self._sessions, self.book, fleet=self._fleet, **words)
+        if is_new:
+            self.trend.take(now, said_hs=found.said_hs, expected_hs=found.expected_hs, power_w=found.power_w)
         return Picture(
             number=self.picture.number + 1,
             at_ms=now,
             status=status,
             has_database=facts is not None,
-            machines=machines,
+            joined=found,
+            fleet=self._fleet,
             machines_at_ms=self._machines_at_ms,
             blocks=facts[0] if facts else (),
             alerts=facts[1] if facts else (),
             shares_24h=_shares(self.book) if facts else {},
-            hashrate_hs=rate,
             window_s=seconds,
         )
 
@@ -206,10 +223,28 @@ class Live:
         self._sessions, self._sessions_at = found, self.clock.monotonic()
         self._machines_at_ms = self.clock.now()
 
+    async def _ask_fleet(self, *, is_running: bool) -> bool:
+        """Ask for the fleet where it is time to; tell whether it was."""
+        if not is_running:
+            self._fleet, self._fleet_at = NO_FLEET, -1e9
+            return False
+        wait = max(FLEET_S, len(self._fleet.devices) / DEVICES_A_SECOND)
+        if self.clock.monotonic() - self._fleet_at < wait:
+            return False
+        self._fleet = await read_fleet(self.ask, now=self.clock.now())
+        self._fleet_at = self.clock.monotonic()
+        return bool(self._fleet.devices)
+
+    def fleet_is_old(self) -> None:
+        """Ask for the fleet with the next picture: somebody has just changed it."""
+        self._fleet_at = -1e9
+        self._wake.set()
+
     def _read(self, now: int) -> "tuple[tuple[BlockRecord, ...], tuple[AlertRecord, ...]] | None":
         store = self.store()
         if store is None:
             return None
+        self.instance = self.instance or store.instance[:8]
         minute = now // 60_000
         store.read_tables(lambda connection: self._advance(connection, minute))
         return tuple(store.blocks(BLOCKS)), tuple(store.alerts(ALERTS))

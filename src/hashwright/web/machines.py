@@ -5,23 +5,32 @@ thousand at its own pace. A machine that is away although it worked within a day
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import msgspec
 
 from hashwright.units import hashrate_est
+from hashwright.web.fleet import NO_FLEET, Device, Fleet
 from hashwright.web.rates import Key, RateBook, Total
 
 SILENT_CHANCE: Final = 1e-4
 SILENT_MIN_S: Final = 30.0
 """A shorter pause is never called silence."""
-MachineState = Literal["hashing", "starting", "silent", "offline"]
+MachineState = Literal["hashing", "starting", "silent", "offline", "asleep"]
+"""`asleep` is off on purpose: no alarm, and not offline."""
 WINDOWS: Final = ("10m", "1h", "24h")
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """One worker name over all its connections. Rates are estimates from accepted work [H/s]; ages are [ms]."""
+    """One worker name over all its connections, with the machine of the fleet that has its name.
+
+    Rates are estimates from accepted work [H/s]; ages are [ms]. What the machine says of itself (`said_hs`, `power_w`,
+    `temperature_c`) is measured by it; `expected_hs` is what it should do by its settings. `device` is empty where the
+    fleet does not know it: then nothing is known of these, and unknown is null.
+    """
 
     worker: str
     state: MachineState
@@ -39,6 +48,39 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     refused_1h: int
     accepted_24h: int
     refused_24h: int
+    device: str = ""
+    device_state: str = ""
+    model: str = ""
+    site: str = ""
+    group: str = ""
+    tags: tuple[str, ...] = ()
+    host: str = ""
+    said_hs: float | None = None
+    expected_hs: float | None = None
+    power_w: float | None = None
+    temperature_c: float | None = None
+    efficiency_j_th: float | None = None
+    part: float | None = None
+    wish: str = ""
+    wish_by: str = ""
+    is_settled: bool | None = None
+    note: str = ""
+    can: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """All machines by name, and what is counted of them once for everybody who asks."""
+
+    machines: tuple[Machine, ...] = ()
+    states: Mapping[str, int] = field(default_factory=dict)
+    connected: int = 0
+    hashrate_hs: float = 0.0
+    said_hs: float | None = None
+    expected_hs: float | None = None
+    power_w: float | None = None
+    power_known: int = 0
+    """Of how many machines the power is known."""
 
 
 class _Seen:
@@ -57,9 +99,15 @@ class _Seen:
 
 
 def join_machines(
-    sessions: Iterable[Mapping[str, Any]], book: RateBook, *, now_ms: int, asked_ms: int, since: int
-) -> tuple[tuple[Machine, ...], float]:
-    """Return all machines by name, and the sum of their hash rates over ten minutes [H/s].
+    sessions: Iterable[Mapping[str, Any]],
+    book: RateBook,
+    *,
+    now_ms: int,
+    asked_ms: int,
+    since: int,
+    fleet: Fleet = NO_FLEET,
+) -> Joined:
+    """Return all machines by name, and their sums.
 
     Args:
         sessions: who is connected, as the program says.
@@ -67,6 +115,7 @@ def join_machines(
         now_ms: the time.
         asked_ms: when the program said it.
         since: the first minute in which anything can have been done.
+        fleet: the machines that are looked after.
     """
     seen: dict[str, _Seen] = {}
     late_ms = max(now_ms - asked_ms, 0)
@@ -76,8 +125,47 @@ def join_machines(
         for key, total in book.of(window).items():
             _add_total(seen.setdefault(key[0], _Seen()), window, key, total)
     seconds = {window: book.windows[window].seconds(now_ms, since) for window in WINDOWS}
-    machines = tuple(_machine(name, seen[name], seconds) for name in sorted(seen))
-    return machines, sum(machine.hashrate_10m_hs for machine in machines)
+    known = _devices_of(seen, fleet)
+    for device in fleet.devices.keys() - {it.device for it in known.values()}:
+        seen.setdefault(device, _Seen())
+        known[device] = fleet.devices[device]
+    return joined(tuple(_machine(name, seen[name], seconds, known.get(name)) for name in sorted(seen)))
+
+
+def _devices_of(workers: Iterable[str], fleet: Fleet) -> dict[str, Device]:
+    """Find the machine of the fleet for each worker: that of its name, or of what stands behind its account's dot."""
+    if not fleet.devices:
+        return {}
+    found: dict[str, Device] = {}
+    taken: set[str] = set()
+    for worker in sorted(workers):
+        for name in (worker, worker.partition(".")[2]):
+            if name in fleet.devices and name not in taken:
+                found[worker] = fleet.devices[name]
+                taken.add(name)
+                break
+    return found
+
+
+def joined(machines: tuple[Machine, ...]) -> Joined:
+    """Count and sum machines."""
+    powers = [it.power_w for it in machines if it.power_w is not None]
+    return Joined(
+        machines=machines,
+        states=Counter(machine.state for machine in machines),
+        connected=sum(machine.connections > 0 for machine in machines),
+        hashrate_hs=sum(machine.hashrate_10m_hs for machine in machines),
+        said_hs=_sum(it.said_hs for it in machines),
+        expected_hs=_sum(it.expected_hs for it in machines),
+        power_w=sum(powers) if powers else None,
+        power_known=len(powers),
+    )
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    """Sum what is known; None where nothing is."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
 def _add_session(item: _Seen, session: Mapping[str, Any], late_ms: int) -> None:
@@ -100,17 +188,19 @@ def _add_total(item: _Seen, window: str, key: Key, total: Total) -> None:
         item.destinations.add(key[1])
 
 
-def _machine(name: str, item: _Seen, seconds: Mapping[str, float]) -> Machine:
+def _machine(name: str, item: _Seen, seconds: Mapping[str, float], device: Device | None) -> Machine:
     totals = item.totals
     rates = {window: hashrate_est(totals[window].work, seconds[window]) for window in WINDOWS}
+    state = state_of(
+        is_connected=item.connections > 0,
+        age_ms=item.age,
+        connected_ms=item.connected,
+        shares_a_second=totals["1h"].accepted / seconds["1h"],
+    )
+    is_asleep = device is not None and device.is_asleep and state != "hashing"
     return Machine(
         worker=name,
-        state=state_of(
-            is_connected=item.connections > 0,
-            age_ms=item.age,
-            connected_ms=item.connected,
-            shares_a_second=totals["1h"].accepted / seconds["1h"],
-        ),
+        state="asleep" if is_asleep else state,
         destinations=tuple(sorted(item.destinations)),
         connections=item.connections,
         agent=item.agent,
@@ -125,6 +215,7 @@ def _machine(name: str, item: _Seen, seconds: Mapping[str, float]) -> Machine:
         refused_1h=totals["1h"].refused,
         accepted_24h=totals["24h"].accepted,
         refused_24h=totals["24h"].refused,
+        **({} if device is None else device.fields),
     )
 
 

@@ -1,8 +1,10 @@
 """From the picture to documents: what the page Now says, in the words of the terminal."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hashwright import registry
 from hashwright.units import hashrate_text
 from hashwright.web.documents import (
     AlertDocument,
@@ -17,7 +19,6 @@ from hashwright.web.documents import (
     Status,
 )
 from hashwright.web.live import Live, Picture, history_of
-from hashwright.web.machines import Machine
 
 if TYPE_CHECKING:
     from hashwright.store.base import AlertRecord, BlockRecord
@@ -31,6 +32,7 @@ def status_of(picture: Picture, *, instance: str) -> Status:
     state = picture.status
     destinations = tuple(destination_of(item) for item in state["destinations"]) if state else ()
     mode, text = mode_of(destinations, is_running=state is not None)
+    depths = depths_of(picture)
     return Status(
         at_ms=picture.at_ms,
         is_running=state is not None,
@@ -43,17 +45,29 @@ def status_of(picture: Picture, *, instance: str) -> Status:
         started_ms=state["started_at"] if state else None,
         journal_state=state["journal"]["state"] if state else "not running",
         hashrate=Quantity(
-            value=picture.hashrate_hs, unit="H/s", kind="estimated", at_ms=picture.at_ms, window_s=picture.window_s
+            value=picture.joined.hashrate_hs,
+            unit="H/s",
+            kind="estimated",
+            at_ms=picture.at_ms,
+            window_s=picture.window_s,
         ),
+        power=power_of(picture),
         machines=len(picture.machines),
-        machines_by_state=count_states(picture.machines),
+        machines_connected=picture.joined.connected,
+        machines_by_state=picture.joined.states,
         shares_24h=picture.shares_24h,
         listeners=tuple(Listener(**item) for item in state["listeners"]) if state else (),
         destinations=destinations,
         broken=tuple(Broken(**item) for item in state["broken"]) if state else (),
-        blocks=tuple(block_of(block) for block in picture.blocks[:NEWEST]),
+        blocks=tuple(block_of(block, depths) for block in picture.blocks[:NEWEST]),
         alerts=tuple(alert_of(alert) for alert in picture.alerts[:NEWEST]),
     )
+
+
+def power_of(picture: Picture) -> Quantity | None:
+    """Return what machines say they draw; None where none says it."""
+    watts = picture.joined.power_w
+    return None if watts is None else Quantity(value=watts, unit="W", kind="measured", at_ms=picture.fleet.at_ms)
 
 
 def destination_of(item: Mapping[str, Any]) -> Destination:
@@ -93,8 +107,7 @@ def sentence_of(picture: Picture, destinations: Sequence[Destination]) -> str:
     """Say in one sentence what is going on."""
     if picture.status is None:
         return "Hashwright does not run. What follows is history, read from its database."
-    states = count_states(picture.machines)
-    connected = len(picture.machines) - states.get("offline", 0)
+    states, connected = picture.joined.states, picture.joined.connected
     if not destinations:
         return "No place to mine yet."
     if not connected:
@@ -104,18 +117,26 @@ def sentence_of(picture: Picture, destinations: Sequence[Destination]) -> str:
     machines = f"{connected} machine{'' if connected == 1 else 's'}"
     silent = states.get("silent", 0)
     late = f"; {silent} {'is' if silent == 1 else 'are'} silent" if silent else ""
-    return f"{where} on {machines} with {hashrate_text(picture.hashrate_hs)}{late}."
+    return f"{where} on {machines} with {hashrate_text(picture.joined.hashrate_hs)}{late}."
 
 
-def count_states(machines: Sequence[Machine]) -> dict[str, int]:
-    """Count machines by state."""
-    counts: dict[str, int] = {}
-    for machine in machines:
-        counts[machine.state] = counts.get(machine.state, 0) + 1
-    return counts
+def depths_of(picture: Picture) -> dict[str, int]:
+    """Return how deep a block of each destination must be until its reward can be spent."""
+    found = {}
+    for item in picture.status["destinations"] if picture.status else ():
+        if item["coin"]:
+            found[item["destination"]] = spendable_depth(item["coin"])
+    return found
 
 
-def block_of(block: "BlockRecord") -> Block:
+@functools.cache
+def spendable_depth(coin: str) -> int:
+    """Return how deep a coin's blocks must be to be spent."""
+    depth: int = registry.load("coins", coin).COIN.spendable_depth
+    return depth
+
+
+def block_of(block: "BlockRecord", depths: Mapping[str, int]) -> Block:
     """Return a block."""
     return Block(
         destination=block.destination,
@@ -127,6 +148,7 @@ def block_of(block: "BlockRecord") -> Block:
         state=block.state,
         detail=block.detail,
         confirmations=block.confirmations,
+        spendable_at=depths.get(block.destination),
     )
 
 
@@ -135,24 +157,38 @@ def alert_of(alert: "AlertRecord") -> AlertDocument:
     return AlertDocument(number=alert.number, at_ms=alert.at_ms, level=alert.level, code=alert.code, text=alert.text)
 
 
-def history(live: Live) -> History:
+def history_key(picture: Picture) -> tuple[Any, ...]:
+    """Return what the plot of the last day depends on: it is made anew once a minute, and when something happens."""
+    return (picture.at_ms // 60_000, picture.status is None, picture.blocks, picture.alerts)
+
+
+def history(live: Live, picture: Picture) -> History:
     """Return the plot of the last day with its markers."""
-    now = live.picture.at_ms
+    now = picture.at_ms
     plot = history_of(live.book, now)
-    found = [
-        Marker(at_ms=block.found_ms, kind="block", text=f"Block {block.height} on {block.destination}: {block.state}")
-        for block in live.picture.blocks
-    ]
-    found += [
-        Marker(at_ms=alert.at_ms, kind=alert.level, text=alert.text)
-        for alert in live.picture.alerts
-        if alert.level != "info"
-    ]
+    times = tuple(plot["times_s"])
     return History(
         at_ms=now,
         unit="H/s",
         kind="estimated",
-        times_s=tuple(plot["times_s"]),
+        times_s=times,
         destinations={name: tuple(rates) for name, rates in plot["destinations"].items()},
-        markers=tuple(sorted((it for it in found if it.at_ms >= now - DAY_MS), key=lambda it: it.at_ms)),
+        said=live.trend.line("said_hs", times),
+        expected=live.trend.line("expected_hs", times),
+        power_w=live.trend.line("power_w", times),
+        markers=markers_of(picture, now),
     )
+
+
+def markers_of(picture: Picture, now: int) -> tuple[Marker, ...]:
+    """Return what happened within the last day, oldest first."""
+    found = [
+        Marker(at_ms=block.found_ms, kind="block", text=f"Block {block.height} on {block.destination}: {block.state}")
+        for block in picture.blocks
+    ]
+    found += [
+        Marker(at_ms=alert.at_ms, kind=alert.level, text=alert.text)
+        for alert in picture.alerts
+        if alert.level != "info"
+    ]
+    return tuple(sorted((it for it in found if it.at_ms >= now - DAY_MS), key=lambda it: it.at_ms))

@@ -26,6 +26,11 @@ STATUS_OF_CODE: Final = {
     "HW-756": 422,
     "HW-757": 409,
     "HW-758": 400,
+    "HW-762": 422,
+    "HW-970": 409,
+    "HW-971": 409,
+    "HW-972": 422,
+    "HW-973": 422,
     "HW-768": 503,
     "HW-769": 503,
     "HW-612": 503,
@@ -35,6 +40,9 @@ STATUS_OF_CODE: Final = {
     "HW-605": 503,
     "HW-626": 404,
     "HW-901": 500,
+    "HW-960": 409,
+    "HW-961": 409,
+    "HW-965": 409,
 }
 STATUS_OF_EXIT: Final = {EXIT_CONFIG: 422, EXIT_NOTHING: 404, EXIT_UNREACHABLE: 503, EXIT_LIMIT: 409}
 STATUS_OTHER: Final = 409

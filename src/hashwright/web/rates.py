@@ -82,6 +82,8 @@ class RateBook:
     """What was done in minutes that may still grow."""
     counted: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Shares by worker, accepted and refused, since this book began: they only grow."""
+    hours: dict[int, dict[str, int]] = field(default_factory=dict)
+    """Work [hashes] by the first minute of each hour, and by worker: for the small plots of a list."""
     next_minute: int = 0
     """The first minute that is not in the windows yet."""
 
@@ -89,6 +91,7 @@ class RateBook:
         """Start empty before a minute."""
         fresh = RateBook()
         self.windows, self.history, self.open_rows, self.counted = fresh.windows, fresh.history, [], {}
+        self.hours = {}
         self.next_minute = minute
 
     def close(self, minute: int, rows: Iterable[Done]) -> None:
@@ -106,6 +109,8 @@ class RateBook:
             window.drop(minute)
         for span in [span for span in self.history if span < minute - DAY]:
             del self.history[span]
+        for hour in [hour for hour in self.hours if hour < minute - DAY - 60]:
+            del self.hours[hour]
 
     def _count(self, rows: Iterable[Done]) -> None:
         for done in rows:
@@ -114,8 +119,15 @@ class RateBook:
 
     def _plot(self, minute: int, rows: Iterable[Done]) -> None:
         point = self.history.setdefault(minute // HISTORY_SPAN * HISTORY_SPAN, {})
+        hour = self.hours.setdefault(minute // 60 * 60, {})
         for done in rows:
             point.setdefault(done.destination, Total()).add(done)
+            hour[done.worker] = hour.get(done.worker, 0) + done.work
+
+    def spark(self, worker: str, now_ms: int) -> tuple[float, ...]:
+        """Return a worker's mean hash rates of the last 24 whole hours [H/s], oldest first."""
+        last = now_ms // 3_600_000 * 60
+        return tuple(self.hours.get(hour, {}).get(worker, 0) / 3600 for hour in range(last - DAY, last, 60))
 
     def of(self, window: str) -> dict[Key, Total]:
         """Return the sums of a window with the running minute."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 Role = Literal["owner", "operator", "member", "buyer", "reader"]
-Permission = Literal["view", "money", "operate", "pay", "manage", "own"]
+Permission = Literal["view", "money", "operate", "pay", "manage", "own", "trade"]
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 PERMISSIONS: Final[tuple[Permission, ...]] = get_args(Permission)
@@ -17,7 +17,7 @@ OF_ROLE: Final[dict[Role, frozenset[Permission]]] = {
     "owner": frozenset({"view", "money", "operate", "pay", "manage"}),
     "operator": frozenset({"view", "operate"}),
     "member": frozenset({"own"}),
-    "buyer": frozenset(),
+    "buyer": frozenset({"trade"}),
     "reader": frozenset({"view"}),
 }
 KEY_SCOPES: Final[tuple[Permission, ...]] = ("view", "money", "operate", "pay")
@@ -29,6 +29,7 @@ WORDS: Final[dict[Permission, str]] = {
     "pay": "pay, and change who is paid",
     "manage": "let others in",
     "own": "see one's own workers and payouts",
+    "trade": "buy hash power with one's own funds",
 }
 
 

@@ -103,8 +103,10 @@ class Shield:
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = [*message.get("headers", ()), *self._headers]
-                if is_data and not any(name == b"cache-control" for name, _ in headers):
+                own = list(message.get("headers", ()))
+                said = {name.lower() for name, _ in own}  # a report brings a policy of its own, which is stricter
+                headers = [*own, *(it for it in self._headers if it[0] not in said)]
+                if is_data and b"cache-control" not in said:
                     headers.append((b"cache-control", b"no-store"))
                 message = {**message, "headers": headers}
             await send(message)

@@ -19,15 +19,28 @@ from litestar.static_files import create_static_files_router
 import hashwright
 from hashwright.errors import HashwrightError
 from hashwright.web.api_books import BooksController
+from hashwright.web.api_care import CareController, NotifyController
+from hashwright.web.api_energy import EnergyController, PowerSteerController
+from hashwright.web.api_fleet import FleetController
+from hashwright.web.api_lab import LabController
+from hashwright.web.api_market import MarketController
 from hashwright.web.api_mine import OwnController, PoolController, RouteController
+from hashwright.web.api_now import NowController
 from hashwright.web.api_people import PeopleController
+from hashwright.web.api_plan import PlanController
+from hashwright.web.api_prices import PriceController
 from hashwright.web.api_session import SessionController
+from hashwright.web.api_steer import SteerController
 from hashwright.web.api_view import ViewController
 from hashwright.web.books import DayBook
 from hashwright.web.context import Doorman, Site, site_of
+from hashwright.web.encoded import Kept
+from hashwright.web.energy import FleetWatch
+from hashwright.web.lab import Lab
 from hashwright.web.metrics import MetricsController
 from hashwright.web.problems import MEDIA_TYPE, Place, Problem, encoded, problem, problem_of
 from hashwright.web.shield import BODY_MAX, Shield
+from hashwright.web.steering import Helm
 from hashwright.web.stream import Deltas, StreamController
 
 log = structlog.get_logger()
@@ -39,11 +52,22 @@ NO_PAGE: Final = "The front end is not in this package. Build it: cd frontend &&
 CONTROLLERS: Final = (
     SessionController,
     ViewController,
+    FleetController,
+    NowController,
+    MarketController,
+    NotifyController,
+    CareController,
     StreamController,
     RouteController,
     PoolController,
     OwnController,
     BooksController,
+    LabController,
+    PlanController,
+    SteerController,
+    EnergyController,
+    PowerSteerController,
+    PriceController,
     PeopleController,
     MetricsController,
 )
@@ -73,9 +97,22 @@ def build(site: Site) -> Litestar:
             ),
             security=[{"key": []}, {"session": []}],
         ),
-        compression_config=CompressionConfig(backend="gzip", minimum_size=COMPRESS_FROM, gzip_compress_level=3),
+        compression_config=CompressionConfig(
+            backend="gzip", minimum_size=COMPRESS_FROM, gzip_compress_level=3, exclude_opt_key="is_packed"
+        ),
         request_max_body_size=BODY_MAX,
-        state=State({"site": site, "deltas": Deltas(), "days": DayBook(), "proving": asyncio.Lock()}),
+        state=State(
+            {
+                "site": site,
+                "deltas": Deltas(),
+                "days": DayBook(),
+                "proving": asyncio.Lock(),
+                "lab": Lab(site.live.folder, clock=site.clock),
+                "helm": Helm(site.live),
+                "fleet_watch": FleetWatch(site.live),
+                "kept": Kept(),
+            }
+        ),
         debug=False,
     )
 

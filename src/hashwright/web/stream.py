@@ -18,6 +18,7 @@ from hashwright.web import present
 from hashwright.web.api_view import instance_name
 from hashwright.web.context import AnyRequest, Site, needs, problems, site_of
 from hashwright.web.live import Picture
+from hashwright.web.steering import Helm, Steer
 
 MIN_PAUSE_S: Final = 0.5
 HEARTBEAT_S: Final = 15.0
@@ -34,12 +35,13 @@ class Deltas:
         self._number = -1
         self._sections: dict[str, bytes] = {}
 
-    def of(self, picture: Picture, instance: str) -> dict[str, bytes]:
+    def of(self, picture: Picture, instance: str, steers: tuple[Steer, ...] = ()) -> dict[str, bytes]:
         """Return the sections of a picture."""
         if picture.number != self._number:
             document = msgspec.to_builtins(present.status_of(picture, instance=instance))
             document["machines_at_ms"] = picture.machines_at_ms
             document["alert_number"] = picture.alerts[0].number if picture.alerts else 0
+            document["steers"] = steers
             self._sections = {name: msgspec.json.encode(value) for name, value in document.items()}
             self._number = picture.number
         return self._sections
@@ -82,13 +84,13 @@ class StreamController(Controller):
         deltas: Deltas = request.app.state.deltas
         cookie = request.cookies.get(site.cookie, "") if request.user is not None and request.user.by_cookie else ""
         return Stream(
-            follow(site, deltas, await instance_name(site), cookie),
+            follow(site, request.app.state.helm, deltas, await instance_name(site), cookie),
             media_type="text/event-stream",
             headers={"cache-control": "no-store", "x-accel-buffering": "no"},
         )
 
 
-async def follow(site: Site, deltas: Deltas, instance: str, cookie: str) -> AsyncIterator[bytes]:
+async def follow(site: Site, helm: Helm, deltas: Deltas, instance: str, cookie: str) -> AsyncIterator[bytes]:
     """Yield events until the listener is gone or his session is over."""
     site.live.watchers += 1
     site.live.touch()
@@ -105,7 +107,7 @@ async def follow(site: Site, deltas: Deltas, instance: str, cookie: str) -> Asyn
                 yield b": still here\n\n"
                 continue
             number = picture.number
-            sections = deltas.of(picture, instance)
+            sections = deltas.of(picture, instance, (await helm.look()).steers)
             data = delta(sent, sections)
             sent = sections
             if data:

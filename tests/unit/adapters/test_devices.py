@@ -18,9 +18,9 @@ from hashwright.adapters.devices.base import (
     read_device,
 )
 from hashwright.errors import OperatorError
-from hashwright.testing.machines.park import Park, make_machines
+from hashwright.testing.machines.park import BY_LIBRARY, Park, make_machines
 
-KINDS = {"axeos": "axeos", "xmrig": "xmrig", "cgminer": "cgminer", "avalon": "asic"}
+KINDS = {"axeos": "axeos", "xmrig": "xmrig", "cgminer": "cgminer"} | dict.fromkeys(BY_LIBRARY, "asic")
 POOL = (PoolEntry(url="stratum+tcp://192.0.2.1:3333", user="kai.rack-12"),)
 
 
@@ -45,7 +45,7 @@ async def park(*kinds, first, **options):
 
 def driver_of(machine):
     plugin = registry.load("devices", KINDS[machine.kind]).PLUGIN
-    where = {"host": machine.host} | ({} if machine.kind == "avalon" else {"port": machine.port})
+    where = {"host": machine.host} | ({} if machine.kind in BY_LIBRARY else {"port": machine.port})
     return plugin.build(plugin.config(**where), secret="")
 
 

@@ -15,6 +15,7 @@ from hashwright import registry
 from hashwright.adapters.feeds._fetch import PAUSE_ASKED_S, fetch
 from hashwright.adapters.feeds.base import at_text, document, number
 from hashwright.chain.find import minable_coins
+from hashwright.economics.market import MONIES
 from hashwright.errors import ConfigError, HashwrightError, OperatorError, RateLimited, Unavailable
 from hashwright.runtime.feeds import fetch_market
 from hashwright.runtime.market_data import load_market, market_folder
@@ -25,6 +26,7 @@ NAMES = (
     "coingecko",
     "coinmetrics",
     "dogecoind",
+    "frankfurter",
     "litecoind",
     "mempool_space",
     "minerstat",
@@ -60,9 +62,9 @@ def test_every_feed_is_a_plug_in_and_says_what_stands_behind_it():
     known = {coin.key for coin in minable_coins()}
     for name in NAMES:
         it = feed(name)
-        assert it.seen in (("documented", "live") if it.is_node else ("recorded",))
+        assert it.seen in (("documented", "live") if it.is_node or name == "frankfurter" else ("recorded",))
         assert it.is_node or it.url.startswith("https://")
-        assert set(it.coins) <= known
+        assert set(it.coins) <= known | set(MONIES)
         assert it.pause_s >= 10
         assert all(question.path.startswith("/") for question in it.ask(it.coins))
 
@@ -227,6 +229,26 @@ def test_recorded_answers_are_understood(test_data):
     assert ("monero", "difficulty") not in what, "CryptoNight of 2017 is not RandomX"
 
 
+RATES = {
+    "amount": 1.0,
+    "base": "EUR",
+    "date": "2026-09-25",
+    "rates": {"USD": 1.0562, "GBP": 0.8316, "CHF": 0.93, "JPY": 158.68, "XXX": 3, "SEK": 0},
+}
+"""The documented form, with made-up numbers."""
+
+
+def test_money_of_states_is_told_in_dollars():
+    found = read("frankfurter", RATES)
+    assert {coin for coin, _ in found} == {"EUR", "GBP", "CHF", "JPY"}, "what is no money, or zero, is not taken"
+    assert found["EUR", "price_usd"].value == Decimal("1.0562")
+    assert found["GBP", "price_usd"].value == Decimal("1.0562") / Decimal("0.8316")
+    assert found["EUR", "price_usd"].at_ms == 1_790_294_400_000
+    assert outcome(lambda: feed("frankfurter").read(raw({**RATES, "base": "USD"}), NOW)) == "HW-811"
+    assert outcome(lambda: feed("frankfurter").read(raw({**RATES, "date": "tomorrow"}), NOW)) == "HW-811"
+    assert read("frankfurter", {**RATES, "rates": {"GBP": 0.83}}) == {}
+
+
 # -------------------------------------------------------------------- asking
 
 
@@ -316,6 +338,20 @@ def test_a_price_a_thousand_times_off_is_not_taken(tmp_path):
         fetched = go(tmp_path, {"coingecko": url}, names=("coingecko",), now=NOW + 600_000)
     assert codes(fetched) == ["HW-402"]
     assert load_market(tmp_path).facts["bitcoin", "price_usd"].value == 84_000
+
+
+def test_an_exchange_rate_a_thousand_times_off_is_not_taken(tmp_path):
+    """Points and commas: 1,056.2 dollars for a euro; the rate of the package goes on to serve."""
+    wrong = {**RATES, "rates": {"USD": 1056.2}}
+    with service({"/v1/latest": ok(wrong)}) as (url, asked):
+        fetched = go(tmp_path, {"frankfurter": url}, names=("frankfurter",))
+    assert "symbols=AUD,CAD,CHF" in asked[0]
+    assert codes(fetched) == ["HW-402"]
+    assert load_market(tmp_path).facts["EUR", "price_usd"].value == Decimal("1.06")
+    with service({"/v1/latest": ok(RATES)}) as (url, _):
+        go(tmp_path, {"frankfurter": url}, names=("frankfurter",), is_forced=True)
+    fact = load_market(tmp_path).facts["EUR", "price_usd"]
+    assert (fact.value, fact.sources) == (Decimal("1.0562"), ("Frankfurter",))
 
 
 def test_an_own_node_is_asked_only_where_its_address_is_given(tmp_path):

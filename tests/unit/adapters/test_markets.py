@@ -96,17 +96,15 @@ def test_a_wrong_key_is_refused_and_not_asked_again(kind):
 
 
 def test_an_action_without_an_answer_never_doubles(kind):
-    """NiceHash keeps no id of ours: silence is an unknown outcome. Braiins does, and is asked again with it."""
+    """Silence is an unknown outcome: neither market says that an order sent twice is one, so it is looked for."""
 
     async def story(server, market):
-        if kind is NiceHashStandIn:
-            server.pools["p"] = {"id": "p", "name": "hw-1"}
-            with pytest.raises(TimedOut) as refusal:
-                await market.place(WISH)
-            assert refusal.value.code == "HW-883"
-        else:
+        server.pools["p"] = {"id": "p", "name": "hw-1"}
+        with pytest.raises(TimedOut) as refusal:
             await market.place(WISH)
+        assert refusal.value.code == "HW-883"
         assert len(server.orders) == 1
+        assert [it.client_id for it in await market.rentals("sha256d")] == ["hw-1"]
 
     play(kind, story, faults=["lost"])
 
@@ -121,13 +119,10 @@ def test_too_often_is_asked_again_and_an_error_of_the_server_only_where_it_canno
 
     async def broken(server, market):
         server.pools["p"] = {"id": "p", "name": "hw-1"}
-        if kind is NiceHashStandIn:
-            with pytest.raises(OperatorError, match="500"):
-                await market.place(WISH)
-            assert not server.orders
-        else:
+        with pytest.raises(OperatorError, match="500"):
             await market.place(WISH)
-            assert len(server.orders) == 1
+        assert not server.orders
+        assert await market.book("sha256d"), "a reading is asked again"
 
     play(kind, broken, faults=["500"])
 
@@ -155,6 +150,31 @@ def test_an_answer_of_another_form_is_not_understood(kind):
                 await market.book("sha256d")
             assert refusal.value.code == "HW-882", json.dumps(document)
             server.reply = real
+
+    play(kind, story)
+
+
+def test_bids_are_read_to_the_last_page(kind, monkeypatch):
+    monkeypatch.setattr("hashwright.adapters.markets.braiins.PAGE", 2)
+
+    async def story(server, market):
+        server.pools["p"] = {"id": "p", "name": "hw-1"}
+        placed = [await market.place(WISH) for _ in range(5)]
+        assert sorted(it.id for it in await market.rentals("sha256d")) == placed
+
+    play(kind, story)
+
+
+def test_the_fee_and_the_smallest_amount_are_those_of_a_buyer_with_a_limit(kind):
+    async def story(server, market):
+        rules = await market.rules("sha256d")
+        assert rules.fee_part == (Decimal("0.03") if kind is NiceHashStandIn else Decimal("0.02"))
+        if kind is BraiinsStandIn:
+            server.reply = lambda asked, real=server.reply: (
+                (200, {}, {"spot_fees": []}) if "fee" in asked.path else real(asked)
+            )
+            with pytest.raises(OperatorError, match="no fee"):
+                await market.rules("sha256d")
 
     play(kind, story)
 

@@ -114,3 +114,83 @@ def test_replay_without_a_database_says_so(capsys, tmp_path):
     said = hw(capsys, "--data-dir", tmp_path, "admin", "replay", "--verify")
     assert said.code == 1
     assert said.err.startswith("HW-612 ")
+
+
+# ---------------------------------------------------------------- the dashboard's accounts
+
+
+@pytest.fixture
+def with_web(folder):
+    """A dashboard with an owner, a key, and somebody who is signed in."""
+    from hashwright.web.accounts import Accounts
+    from hashwright.web.database import AccessDatabase
+    from hashwright.web.keys import Audit, Keys
+
+    database = AccessDatabase.open(folder)
+    accounts = Accounts(database)
+    accounts.set_up(accounts.new_setup(now=1), "kai", "four random words", now=2)
+    word = accounts.open_session(account="kai", now=3)
+    Keys(database).add_key("grafana", ("view",), days=None, by="kai", now=4)
+    Audit(database).note("kai", "here", "made a key", "", "done", now=5)
+    yield database, word
+    database.close()
+
+
+def test_a_backup_takes_the_dashboards_accounts_along_while_they_are_in_use(capsys, folder, tmp_path, with_web):
+    target = tmp_path / "copy.db"
+    said = hw(capsys, "--data-dir", folder, "admin", "backup", target)
+    assert (said.code, said.out.splitlines()) == (0, [str(target), f"{target}.web"])
+    assert (tmp_path / "copy.db.web").stat().st_mode & 0o777 == 0o600
+    assert with_web[1].encode() not in (tmp_path / "copy.db.web").read_bytes()
+    checked = hw(capsys, "--data-dir", folder, "admin", "restore", "--check", target)
+    assert "dashboard   1 accounts, 1 keys, 0 links, 1 rows of the trail" in checked.out
+    again = hw(capsys, "--data-dir", folder, "admin", "backup", target)
+    assert (again.code, again.err.partition(" ")[0]) == (1, "HW-610")
+
+
+def test_a_restore_brings_accounts_back_and_signs_nobody_in(capsys, folder, tmp_path, with_web):
+    from hashwright.web.accounts import Accounts
+    from hashwright.web.database import AccessDatabase
+
+    database, word = with_web
+    target, other = tmp_path / "copy.db", tmp_path / "other"
+    assert hw(capsys, "--data-dir", folder, "admin", "backup", target).code == 0
+    refused = hw(capsys, "--data-dir", folder, "admin", "restore", "--yes", target)
+    assert (refused.code, refused.err.partition(" ")[0]) == (1, "HW-971")
+    assert notes(folder)
+    assert hw(capsys, "--data-dir", other, "admin", "restore", target).code == 0
+    restored = AccessDatabase.open(other)
+    try:
+        accounts = Accounts(restored)
+        assert accounts.has_owner()
+        assert accounts.caller(word, now=6) is None
+        assert accounts.sign_in("kai", "four random words", "", now=7)
+    finally:
+        restored.close()
+    database.close()
+    assert hw(capsys, "--data-dir", folder, "admin", "restore", "--yes", target).code == 0
+    assert (folder / "web.sqlite.old-1").exists()
+
+
+@pytest.mark.parametrize("harm", ["cut", "other", "trail"])
+def test_a_copy_of_the_dashboard_that_does_not_hold_is_refused_before_anything_changes(
+    capsys, folder, tmp_path, with_web, harm
+):
+    import sqlite3
+
+    target = tmp_path / "copy.db"
+    assert hw(capsys, "--data-dir", folder, "admin", "backup", target).code == 0
+    file = tmp_path / "copy.db.web"
+    if harm == "cut":
+        file.write_bytes(file.read_bytes()[:5000])
+    elif harm == "other":
+        file.write_bytes(b"no database")
+    else:
+        connection = sqlite3.connect(file)
+        connection.execute("DROP TRIGGER audit_is_kept")
+        connection.commit()
+        connection.close()
+    said = hw(capsys, "--data-dir", tmp_path / "other", "admin", "restore", target)
+    assert said.code != 0
+    assert said.err.startswith("HW-970 ")
+    assert not (tmp_path / "other" / "hashwright.sqlite").exists()

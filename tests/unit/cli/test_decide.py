@@ -246,14 +246,31 @@ def test_trends_of_a_folder(capsys, clock, folder):
 
 
 def test_trends_say_what_they_mean_for_a_machine(capsys, clock, folder):
-    said = hw(capsys, "trends", "--data", folder, "--days", "100", "--power-price", "0.30")
+    said = hw(capsys, "trends", "--data", folder, "--days", "100", "--power-price", "0.21")
     assert "pays no more: switch off" in said.out
     assert "▁" in said.out
+
+
+def test_trends_say_what_turned_a_choice(capsys, clock, folder):
+    """S21s at 0.19 USD/kWh: price fell by a fifth and difficulty grew by a quarter; each alone ends it."""
+    asked = ("--data", folder, "--days", "100", "--hardware", "s21 x2", "--power-price", "0.19")
+    found = document(capsys, "hw trends", *asked)
+    (turn,) = found.turns
+    assert (turn.group, turn.then, turn.now) == ("Antminer S21 x2", "BTC", "idle")
+    assert turn.drivers == [it.number for it in turn.effects if it.is_enough] != []
+    assert turn.then_usd_per_day_est > 0 > turn.now_usd_per_day_est
+    said = hw(capsys, "trends", *asked)
+    assert "Antminer S21 x2: BTC then, idle now; " in said.out
+    both = document(capsys, "hw trends", "--data", folder, "--days", "100")
+    assert [it.group for it in both.turns] == ["Antminer S21 Hyd", "Antminer L9"], "sold before the data end"
+    assert both.is_power_price_assumed
+    assert hw(capsys, "trends", "--data", folder, "--hardware", "s99").code == 1
 
 
 def test_trends_without_history_show_what_is_known(capsys, clock):
     found = document(capsys, "hw trends")
     assert "no history" in found.source
+    assert found.turns == []
     assert {it.ticker for it in found.coins} >= {"BTC", "XMR"}
     said = hw(capsys, "trends")
     assert "hw admin data import" in said.err

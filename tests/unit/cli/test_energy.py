@@ -1,5 +1,6 @@
 """`hw plan energy` and `hw backtest --site`: what a person sees, what a program gets, and every problem at once."""
 
+import csv
 import gzip
 import html.parser
 import json
@@ -207,3 +208,48 @@ def test_a_walk_that_cannot_be_made_says_why(capsys, data, tmp_path, extra, part
     arguments = ["backtest", "--site", farm(tmp_path), "--data", str(data), "--from", "2024-03-02", "--days", "2"]
     assert run([*arguments, *extra]) != 0
     assert part in capsys.readouterr().err
+
+
+NET = ("[load]", '[export]\nkind = "net_metering"\nfee = 0.01\nsurplus_price = 0.04\n\n[load]')
+
+
+def meter_file(tmp_path, *rows):
+    path = tmp_path / "meter.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("time_utc", "own_w", "import_w", "export_w", "battery_percent"), *rows])
+    return str(path)
+
+
+def test_the_meter_s_word_stands_above_the_site_s_file(capsys, tmp_path):
+    meter = meter_file(tmp_path, ("2026-01-10T10:00", "", 8000, 100, ""), ("2026-01-15T09:45", "", 2000, 0, 130))
+    _, out, _ = plan(capsys, "--site", HOME, "--at", AT, "--json", "--meter", meter)
+    found = json.loads(out)
+    assert (found["month"]["peak_kw"], found["month"]["bought_kwh"], found["month"]["bill"]) == (8.0, 2.5, None)
+    assert [it["message"] for it in found["findings"]] == ["It reports 130 %"]
+    _, _, err = plan(capsys, "--site", HOME, "--at", AT, "--meter", meter)
+    assert "2.5 kWh bought, 0.0 kWh sold, at most 8.0 kW" in err
+    code, _, err = plan(capsys, "--site", HOME, "--at", AT, "--meter", str(tmp_path / "none.csv"))
+    assert (code, "HW-956" in err) == (1, True)
+
+
+def test_net_metering_settles_the_month_and_a_surplus_brings_its_own_price(capsys, tmp_path):
+    site = changed(tmp_path, NET, ("import_kw = 14.0", "import_kw = 14.0\nexport_kw = 5.0"))
+    buys = meter_file(tmp_path, ("2026-01-10T10:00", "", 8000, 4000, ""))
+    _, out, _ = plan(capsys, "--site", site, "--at", AT, "--json", "--meter", buys)
+    # 2 kWh bought and 1 kWh sold at the present price of 0.21, with a fee of 0.01 on what was netted
+    assert json.loads(out)["month"]["bill"] == pytest.approx((2 - 1) * 0.21 + 0.01)
+    sells = meter_file(tmp_path, ("2026-01-10T10:00", "", 4000, 8000, ""))
+    _, out, _ = plan(capsys, "--site", site, "--at", AT, "--json", "--meter", sells)
+    assert json.loads(out)["month"]["bill"] == pytest.approx(-1 * 0.04 + 0.01)
+
+
+def test_the_last_plan_holds_when_the_solver_has_no_answer(capsys, tmp_path):
+    home = ("--site", HOME, "--data-dir", str(tmp_path), "--json")
+    first = json.loads(plan(capsys, *home)[1])
+    second = json.loads(plan(capsys, *home, "--time-limit", "0")[1])
+    assert (first["method"], second["method"]) == ("exact", "last plan")
+    assert second["groups"]["s21"]["running"][1:150] == first["groups"]["s21"]["running"][1:150]
+    (file,) = (tmp_path / "energy").iterdir()
+    file.write_text("{")
+    third = json.loads(plan(capsys, *home, "--time-limit", "0")[1])
+    assert third["method"] == "threshold", "a damaged memory is none"

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import re
+import time
 from datetime import UTC, datetime
 
 import msgspec
@@ -14,6 +15,8 @@ from hashwright.cli import documents_plan as records
 from hashwright.cli import plan_parts
 from hashwright.cli.main import run
 from hashwright.errors import OperatorError
+from hashwright.store.hold import set_rule
+from hashwright.store.sqlite import SqliteStore
 from unit.runtime.autopilot_world import START_MS, World
 
 FAST = ("--scenarios", "200")
@@ -84,6 +87,47 @@ def test_a_loss_is_said_first_beside_buying_and_the_machine_idles(ask):
     assert "put into BTC" in first
     assert "Antminer S9: idle." in out
     assert "starts where" in out
+
+
+def test_a_plan_takes_rules_and_losses_from_the_own_store(ask, tmp_path):
+    """By hand: of 2,010 shares 10 were rejected, 5 never answered and 10 late; they are worth the same each."""
+    target = (2**200).to_bytes(32, "big").hex()
+    now = int(time.time() * 1000)
+    store = SqliteStore.open(tmp_path / "data")
+    connection = store.connect()
+    for state, shares in (("submitted", 2000), ("accepted", 1985), ("rejected", 10), ("lost", 5), ("late", 10)):
+        row = (now // 60_000 - 60, "ocean", "kai.r1", target, state, "", shares, f"{shares * 2**55:039}")
+        connection.execute("INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    connection.close()
+    said = {"coin": "BTC", "kind": "share", "part": "25%"}
+    store.change_books(lambda it: set_rule(it, said, now_ms=now - 1000))
+    store.close()
+    words = ("plan", "--hardware", "s21", "--power-price", "0.05", *FAST)
+    found = document(ask, records.PlanDocument, *words)
+    assert found.stale_share == pytest.approx(25 / 2010)
+    assert found.hold_rule == "BTC: sell 25% of each day's coins; others: sell each day's coins"
+    assert found.sources[0].startswith("Stale, rejected and lost: 1.24% of 2\u2009010 shares of your router")
+    told = document(ask, records.PlanDocument, *words, "--stale", "2%", "--hold", "keep")
+    assert (told.stale_share, told.hold_rule, told.sources) == (0.02, "keep all coins", [])
+
+
+def test_worlds_that_turn_are_walked_each(ask):
+    """By hand: a dead coin earns nothing and the machine stands; a pool keeps seven days of today's revenue."""
+    words = ("plan", "--hardware", "s21", "--power-price", "0.02", "--venue", "ocean=2%", "--seed", "3", *FAST)
+    found = document(ask, records.PlanDocument, *words)
+    names = [it.name for it in found.stresses]
+    assert names[-3:] == [
+        "power costs half as much again",
+        "BTC dies: its coins are worth nothing",
+        "ocean fails and keeps 7 days of work",
+    ]
+    by_name = {it.name: it for it in found.stresses}
+    dead, failed, dear = by_name[names[-2]], by_name[names[-1]], by_name[names[-3]]
+    assert (dead.days_on_share_est, dead.mean_usd_est) == (0, 0)
+    mining = next(it for it in found.outcomes if it.kind == "mine" and it.weight > 0.99)
+    a_day = mining.today_usd_per_day_est + mining.power_cost_usd_per_day
+    assert mining.mean_usd_est - failed.mean_usd_est == pytest.approx(7 * a_day, rel=0.15)
+    assert by_name["prices halve at once"].mean_usd_est < dear.mean_usd_est < mining.mean_usd_est
 
 
 def test_the_same_seed_gives_the_same_plan(ask):
@@ -313,10 +357,12 @@ def test_the_currency_of_the_question_is_kept(ask):
     assert code == 0
     assert "12 months, EUR" in out.replace("\t", " ")
     assert "2\u2009000.00" in out
-    assert "Assumed: 1 EUR" in err
+    assert "1 EUR = 1.06 USD (snapshot: ECB reference rate, rounded; 2024-11-29, " in err
+    assert "hw admin data fetch frankfurter" in err
     assert "Mining loses money" in out.splitlines()[0]
     code, _, err = ask("compare", "--budget", "2000", "--currency", "XYZ")
     assert err.startswith("HW-829")
+    assert "Known are USD, EUR, GBP, CHF." in err
 
 
 def test_a_budget_too_small_for_a_machine_is_said(ask):

@@ -11,6 +11,7 @@ from hashwright.errors import ConfigError
 from hashwright.runtime.destination_checks import check_destination
 from hashwright.runtime.destinations import parse_destination
 from hashwright.runtime.route_test import ProbeLimits
+from hashwright.runtime.setups import parse_setup
 from hashwright.runtime.upstream_checks import check_upstream
 from hashwright.runtime.upstream_settings import parse_upstream
 from unit.cli.world import hw
@@ -61,6 +62,32 @@ def test_every_flag_of_an_upstream_becomes_its_setting():
         "shares_per_minute": 12.0,
     }
     parse_upstream(destination)
+
+
+@pytest.mark.parametrize(
+    ("words", "host"),
+    [
+        ((), "sha256asicboost"), (("--algo", "scrypt"), "scrypt"), (("--coin", "litecoin"), "scrypt"),
+        (("--coin", "monero"), "randomxmonero"),
+    ],
+)  # fmt: skip
+def test_a_public_market_is_named_and_its_address_for_sellers_is_known(words, host):
+    destination = settings("--upstream", "nicehash", "--user", "NHbKai.rig", "--password", "d=2048", *words)
+    assert destination["urls"] == [f"stratum+ssl://{host}.auto.nicehash.com:443"]
+    assert parse_upstream(destination).password == "d=2048"
+
+
+def test_a_market_without_addresses_for_sellers_says_so():
+    with pytest.raises(ConfigError, match="Braiins Hashpower buys nothing"):
+        settings("--upstream", "braiins", "--user", "kai")
+
+
+@pytest.mark.parametrize("words", [("--upstream", URL, "--user", "kai"), ("--node", "practice")])
+def test_names_of_orders_are_the_markets(words):
+    with add.make_context("add", ["order-7", *words]) as context, pytest.raises(ConfigError, match="orders' own"):
+        destination_of({key: it for key, it in context.params.items() if key not in ("dry_run", "anyway")})
+    with pytest.raises(ConfigError, match="names that begin with order-"):
+        parse_setup({"name": "order-7", "urls": [URL], "user": "kai"})
 
 
 def test_a_secret_is_kept_as_a_reference():

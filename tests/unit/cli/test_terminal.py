@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from hashwright.cli.terminal import Table, Terminal, clean, drawn, error_document, error_lines, listed, sentence
+from hashwright.cli.terminal import Table, Terminal, clean, drawn, error_document, error_lines, fitted, listed, sentence
 from hashwright.errors import ConfigError, Finding, Unavailable
 
 ESCAPE_SEQUENCE = "kai\x1b[2J\x1b[31m.r01"
@@ -80,6 +80,24 @@ def test_quiet_keeps_data_and_drops_messages(capsys):
     terminal.note("hello")
     terminal.line("data")
     assert capsys.readouterr() == ("data\n", "")
+
+
+class Screen(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_long_lines_break_between_words_on_a_screen_only(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    text = "  Antminer S21: to BCH at a pool; expected -30.16 USD over the holding time"
+    lines = fitted(text, Screen()).split("\n")
+    assert all(len(line) <= 30 and line.startswith("  ") for line in lines)
+    assert " ".join(" ".join(lines).split()) == text.strip()
+    assert any("-30.16" in line for line in lines), "a sign stays with its number"
+    address = "ltc1q" + "x" * 40
+    assert fitted(address, Screen()) == address, "a long word stays whole"
+    assert fitted(text, io.StringIO()) == text, "a program gets whole lines"
+    assert fitted(f"{text}\n{text}", Screen()) == f"{text}\n{text}"
 
 
 def test_ticks_are_words_where_drawing_is_not_wanted(capsys):

@@ -1,10 +1,13 @@
 """Difficulty through each coin's own rule, against the exact rules block by block."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from hashwright import registry
-from hashwright.chain.adjustment import asert_bits, digishield_bits
+from hashwright.chain import windows
+from hashwright.chain.adjustment import asert_bits, digishield_bits, ethash_difficulty
 from hashwright.chain.cryptonote.rules import LAG, WINDOW, next_difficulty
 from hashwright.chain.retarget import retargeted_bits
 from hashwright.chain.target import bits_of_target, target_of_bits, work_of_target
@@ -132,6 +135,21 @@ def test_dogecoins_rule_is_so_fast_that_a_day_sees_its_end():
     assert found == pytest.approx(of_blocks, rel=0.03)
 
 
+def test_ethereum_classic_follows_its_rule_within_a_few_percent():
+    """With luck and without uncles its blocks come every 12.6 s; uncles bring them to the 13 s that the chain shows."""
+    coin = COINS["ethereum_classic"]
+    steady, luck = 1e13, np.random.default_rng(3)
+    now, rows, difficulty = 0.0, [], 12_600 * 10**10
+    while now < 86_400 * 2:
+        spent = luck.exponential(difficulty / (steady * (1 if now < 86_400 else 1.5)))
+        now += spent
+        rows.append((now, difficulty))
+        difficulty = ethash_difficulty(difficulty, max(1, round(spent)))
+    rates = np.array([[steady, 1.5 * steady]])
+    found = difficulty_paths(rates, coin, Start(difficulty=steady * 13))[0]
+    assert found == pytest.approx(daily_means(rows, 2), rel=0.06)
+
+
 def test_bitcoin_cash_follows_its_rule_over_days():
     coin = COINS["bitcoin_cash"]
     anchor = bits_of_target(2**200)
@@ -147,6 +165,50 @@ def test_bitcoin_cash_follows_its_rule_over_days():
     found = difficulty_paths(rates, coin, Start(difficulty=steady * 600 / 2**32))[0] * 2**32
     assert found == pytest.approx(daily_means(rows, days), rel=0.01)
     assert found[-1] == pytest.approx(daily_means(rows, days)[-1], rel=0.03)
+
+
+def decred_bits(blocks):
+    """Count from the first block of the story, which stands for the anchor."""
+    return asert_bits(
+        blocks[0][1], since_anchor_s=blocks[-1][0] - blocks[0][0], blocks=len(blocks) - 2, interval_s=300,
+        half_life_s=43_200,
+    )  # fmt: skip
+
+
+EXACT = {
+    "dash": (150, windows.DASH_BLOCKS, windows.dark_gravity_wave_bits),
+    "ravencoin": (60, windows.RAVENCOIN_BLOCKS, partial(windows.dark_gravity_wave_bits, count=180, interval_s=60)),
+    "zcash": (75, 28, windows.zcash_bits),
+    "bitcoin_gold": (600, 46, windows.lwma_bits),
+    "decred": (300, 1, decred_bits),
+}
+SLOW = {"vertcoin": (150, windows.KIMOTO_MAX, windows.kimoto_bits)}
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "within"),
+    [
+        *((name, 4, 0.015) for name in EXACT),
+        pytest.param("vertcoin", 6, 0.05, marks=pytest.mark.soak),
+    ],
+)
+def test_rules_of_windows_follow_the_exact_rule_over_days(name, days, within):
+    """Half as much again from the middle on; each block takes the time that it is expected to."""
+    interval_s, keep, rule = {**EXACT, **SLOW}[name]
+    coin, bits = COINS[name], bits_of_target(2**200)
+    steady = work_of_target(target_of_bits(bits)) / interval_s
+    blocks = [(-interval_s * (keep - it), bits) for it in range(keep)]
+    now, rows = 0.0, []
+    while now < days * 86_400:
+        work = work_of_target(target_of_bits(bits))
+        now += work / (steady if now < days / 2 * 86_400 else 1.5 * steady)
+        rows.append((now, work))
+        blocks.append((round(now), bits))
+        bits = rule(blocks if name == "decred" else blocks[-keep:])
+    rates = steady * np.where(np.arange(days) < days / 2, 1.0, 1.5)[None, :]
+    start = Start(difficulty=steady * coin.mean_interval_s / coin.economy.work_factor)
+    found = difficulty_paths(rates, coin, start)[0] * coin.economy.work_factor
+    assert found == pytest.approx(daily_means(rows, days), rel=within)
 
 
 @pytest.mark.parametrize("name", ["monero", "dash", "zcash"])

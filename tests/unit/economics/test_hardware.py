@@ -108,6 +108,32 @@ price_usd = 1500
 """
 
 
+LEVEL = '{name = "x", hashrate = "%s TH/s", power_w = %s}'
+
+
+def test_own_power_levels_are_taken():
+    text = f'[[machine]]\nmodel = "Antminer S21"\nlevels = [{LEVEL % (150, 2300)}, {LEVEL % (200, 3500)}]'
+    own = CATALOGUE.with_measured(measured_of(text, CATALOGUE, source="hardware.toml")).find("s21")
+    assert [(it.hashrate_hs, it.power_w) for it in own.levels] == [(150e12, 2300), (200e12, 3500)]
+    assert own.hashrate_hs == 200e12, "the nameplate stays where only levels are told"
+
+
+def test_ages_prices_and_levels_of_the_catalogue_are_sane():
+    """A machine has an age that can be, a price of no earlier year, and its nameplate among its levels."""
+    for it in CATALOGUE.machines:
+        if it.kind == "asic":
+            year, _, month = it.release.partition("-")
+            assert 2016 <= int(year) <= 2026, it.model
+            assert not month or 1 <= int(month) <= 12, it.model
+            assert not it.price_date or it.price_date[:4] >= year, it.model
+        if it.levels:
+            assert (it.hashrate_hs, it.power_w) in [(level.hashrate_hs, level.power_w) for level in it.levels], it.model
+    newest = min(CATALOGUE.of_algorithm("sha256d"), key=lambda it: it.efficiency_j_th)
+    oldest = max(CATALOGUE.of_algorithm("sha256d"), key=lambda it: it.efficiency_j_th)
+    assert newest.release > oldest.release
+    assert sum(bool(it.levels) for it in CATALOGUE.machines) >= 3
+
+
 def test_own_measurements_override_and_add():
     catalogue = CATALOGUE.with_measured(measured_of(OWN, CATALOGUE, source="hardware.toml"))
     own = catalogue.find("s21")
@@ -124,6 +150,11 @@ def test_own_measurements_override_and_add():
         ('[[machine]]\nmodel = "Ryzen 9 5950X"\nhashrate = "10 TH/s"', "asked back"),
         ('[[machine]]\nmodel = "New one"\nhashrate = "10 TH/s"', "say its algorithm"),
         ('[[machine]]\nmodel = "Antminer S21"\nwatts = 3', "watts"),
+        ('[[machine]]\nmodel = "Antminer S21"\nlevels = 3', "levels are like"),
+        ('[[machine]]\nmodel = "Antminer S21"\nlevels = [{name = "a", power_w = 3}]', "levels are like"),
+        (f'[[machine]]\nmodel = "Antminer S21"\nlevels = [{LEVEL % (200, 3000)}, {LEVEL % (150, 2000)}]', "slowest"),
+        (f'[[machine]]\nmodel = "Antminer S21"\nlevels = [{LEVEL % (150, 3000)}, {LEVEL % (200, 2000)}]', "draws more"),
+        (f'[[machine]]\nmodel = "Antminer S21"\nlevels = [{LEVEL % (150, 0)}]', "0"),
         ("[[machine]]\nhashrate = '1 TH/s'", "model is missing"),
         ("machine = 3", "tables"),
         ("= what", "hardware.toml"),

@@ -1,5 +1,7 @@
 """The fleet engine: who is commanded, when, and what is told."""
 
+import pytest
+
 from hashwright.fleet import health
 from hashwright.fleet.effects import ProtectDevice
 from hashwright.fleet.events import DeviceRemoved, OverrideEnded, RulesSet
@@ -319,3 +321,50 @@ def test_unknown_names_change_nothing():
     story.override("sleep", "nobody")
     story.tick(3)
     assert story.commands == []
+
+
+@pytest.mark.parametrize("fields", [{"power_w": 1000.0}, {"power_w": 1000.0, "limit_w": 1000.0}])
+def test_a_machine_that_lost_its_limit_is_told_again(fields):
+    story = Story(machines=1, min_part=0.2)
+    story.say(power_w=1000.0)
+    story.override("run", part=0.5)
+    story.tick()
+    story.obey(power_w=500.0)
+    story.tick(2)
+    assert story.take() == []
+    story.say(power_w=520.0)  # within what firmware steps allow
+    story.tick(2)
+    assert story.take() == []
+    story.say(**fields)  # somebody started it again
+    story.tick()
+    assert [(it.action, it.part) for it in story.take()] == [("limit", 0.5)]
+    assert "HW-503" not in story.codes()
+
+
+def test_300_machines_are_curtailed_with_90_of_them_silent():
+    """What does not answer counts with all it may draw; nobody waits for it; when it is back it is told at once."""
+    story = Story(machines=300)
+    story.say()
+    lost, there = story.names[::3][:90], []
+    for _ in range(3):
+        story.say(*lost, answer="unreachable")
+    story.plan(150_000.0, slot_ms=600_000)
+    story.tick()
+    told = {it.device for it in story.commands}
+    assert told.isdisjoint(lost)
+    there = [name for name in story.names if name not in lost and name not in told]
+    assert len(there) == 60  # kW, beside the 90 of the silent ones
+    story.obey()
+    story.tick(2)
+    assert story.commands == []
+    assert story.codes().count("HW-506") == 1
+    story.say(*lost)
+    story.tick(12)
+    running = {name for name in story.names if story.state.devices[name].plan_wish.mode == "run"}
+    assert len(running) == 150
+    assert {it.device for it in story.commands if it.action == "pause"} <= set(lost) | set(there)
+    story.obey()
+    story.tick(3)
+    awake = [it for it in story.state.devices.values() if it.reading.activity == "hashing"]
+    assert len(awake) == 150
+    assert story.codes().count("HW-115") >= 1

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from hashwright.economics.hold import HoldRule, rule_of
+from hashwright.economics.hold import HoldRule, HoldRules, rule_of, rules_of
 from hashwright.errors import OperatorError
 from hashwright.planner.backtest import (
     buy_run,
@@ -145,13 +145,13 @@ def test_drawdown_and_the_tail_of_weeks():
 @pytest.mark.parametrize(("text", "kept"), [("keep", 1.0), ("sell", 0.0), ("25%", 0.75)])
 def test_kept_coins_are_worth_the_last_price(text, kept):
     it = history([2.0] * 4, [0.0] * 4, prices=[1, 1, 1, 3])
-    run = walk(it, Fixed(), name="fixed", hold=rule_of(text))
+    run = walk(it, Fixed(), name="fixed", hold=rules_of(text))
     assert run.total_usd == pytest.approx(sum(2 * (1 - kept) + 2 * kept * 3 / p for p in (1, 1, 3)) - 3 - 0.5)
 
 
 def test_covering_the_bill_sells_what_power_costs():
     it = history([2.0] * 4, [0.0] * 4, prices=[1, 1, 1, 3])
-    run = walk(it, Fixed(), name="fixed", hold=HoldRule(kind="cover"))
+    run = walk(it, Fixed(), name="fixed", hold=HoldRules(default=HoldRule(kind="cover")))
     assert run.total_usd == pytest.approx(3 + (1 * 3 + 1 * 3 + 1) - 3 - 0.5)
 
 
@@ -160,6 +160,27 @@ def test_a_rule_for_coins_is_read_or_refused():
     with pytest.raises(OperatorError) as caught:
         rule_of("hodl")
     assert caught.value.code == "HW-822"
+
+
+def test_rules_are_told_coin_by_coin():
+    rules = rules_of("cover, btc=keep, Monero=40%")
+    assert (rules.of("BTC").kind, rules.of("XMR").share, rules.of("LTC").kind) == ("keep", 0.4, "cover")
+    assert rules.text.startswith("BTC: keep all coins; XMR: sell 40%")
+    assert rules_of("sell").sells_all
+    assert not rules.sells_all
+    for text, code in (("btc=hodl", "HW-822"), ("bitcoyn=keep", "HW-801"), ("", "HW-822")):
+        with pytest.raises(OperatorError) as caught:
+            rules_of(text)
+        assert caught.value.code == code
+
+
+def test_each_coin_of_a_walk_follows_its_own_rule():
+    """By hand: A is kept until its price is 3; the bill of 3 is paid by nobody, since B earns nothing."""
+    it = history([2.0] * 4, [0.0] * 4, prices=[1, 1, 1, 3])
+    coins = it.coins
+    rules = HoldRules(by_coin=((coins[0], HoldRule(kind="keep")),))
+    run = walk(it, Fixed(), name="fixed", hold=rules)
+    assert run.total_usd == pytest.approx(sum(2 * 3 / p for p in (1, 1, 3)) - 3 - 0.5)
 
 
 def test_a_policy_that_looks_ahead_is_found():

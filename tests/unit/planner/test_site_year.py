@@ -1,14 +1,19 @@
 """The walk through recorded days: it sees nothing of later, and machines stop where a limit would break."""
 
 import dataclasses
+from datetime import UTC, datetime
+from decimal import Decimal as D
 
 import numpy as np
 import pytest
 from bench.dispatch import made_problem
 
+from hashwright.energy.slots import Grid, ms_of
+from hashwright.energy.tariff import net_metering_bill
 from hashwright.planner import site_year
 from hashwright.planner.dispatch import Settings, plan_dispatch
 from hashwright.planner.dispatch_solver import SolverLimits
+from hashwright.planner.net_metering import Surplus, settlement
 from hashwright.planner.site_year import DAY, forecast_w, walk
 
 SERIES = ("price", "export_price", "sun_w", "load_w")
@@ -84,3 +89,16 @@ def test_machines_stop_where_the_real_sun_is_less_than_the_limit_needs():
 def test_where_a_group_stands_after_a_stretch(row, running, expected):
     group = dataclasses.replace(days(1).groups[0], running=running, age=5)
     assert site_year._last_change(group, np.array([row, [0] * 4])) == expected
+
+
+def test_net_metering_pays_a_month_s_surplus_otherwise_and_agrees_with_the_bill():
+    grid = Grid(start_ms=ms_of(datetime(2026, 1, 31, 12, tzinfo=UTC)), count=96)
+    import_w, export_w = np.zeros(96, np.int64), np.zeros(96, np.int64)
+    import_w[:8], export_w[8:24] = 4000, 4000  # January: 8 kWh bought, 16 kWh sold
+    import_w[60:], export_w[50:60] = 4000, 4000  # February: more bought than sold
+    price = np.full(96, 0.3)
+    slot_by_slot = float((price * (export_w - import_w))[:48].sum()) / 4000  # slots of a quarter, kW
+    changed = settlement(grid, import_w, export_w, price, Surplus(price=0.05, zone="UTC"))
+    bill = net_metering_bill(bought_kwh=D(8), sold_kwh=D(16), price=D("0.3"), surplus_price=D("0.05"))
+    assert slot_by_slot + changed == pytest.approx(-float(bill))
+    assert settlement(grid, import_w, export_w // 8, price, Surplus(price=0.05, zone="UTC")) == 0

@@ -197,3 +197,20 @@ def test_a_flood_raises_the_difficulty_within_seconds():
         world.now += 1
         world.do(world.share(hash_le=number.to_bytes(1, "little") + bytes(25) + b"\x01" + bytes(5)))
     assert world.state.sessions[1].difficulty > 1e-9 * 1000
+
+
+@pytest.mark.parametrize(
+    ("agent", "network", "password", "expected"),
+    [
+        ("NiceHash/1.0.0", "main", "x", 524_288.0), ("NiceHash/1.0.0", "main", "d=1000000", 1_000_000.0),
+        ("NiceHash/1.0.0", "test", "x", 1.0), ("bmminer/2.0", "main", "x", 1.0),
+    ],
+)  # fmt: skip
+def test_rented_hash_power_starts_where_many_machines_start(agent, network, password, expected):
+    world = World()
+    world.do(destination(network=network, start_difficulty=1.0))
+    world.do(template(2, nbits=0x17034219))  # no share is harder than a block
+    world.do(SessionOpened(1, "l", "btc", "p"))
+    world.do(SubscribeAsked(1, 1, agent))
+    world.do(AuthorizeAsked(1, 2, "kai.r", password))
+    assert world.state.sessions[1].difficulty == expected

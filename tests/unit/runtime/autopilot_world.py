@@ -85,6 +85,7 @@ class World:
         )  # fmt: skip
         self.market = SimpleNamespace(state=self.engines.market)
         self.fleet = None
+        self.power = SimpleNamespace(services={})
         self.autopilots = {}
         self.thinker = ThinksHere()
         self.group(algorithm).total_hs = hashrate_hs

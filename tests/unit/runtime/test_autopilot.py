@@ -217,7 +217,7 @@ def test_a_new_slot_of_the_site_s_tariff_brings_a_turn_and_its_price(world):
     now = world.clock.now()
     planned = {"start_ms": now, "currency": "USD", "price": [0.05, 0.30, None], "more": "is not read"}
     turn_of_power = SimpleNamespace(row=SimpleNamespace(seen=json.dumps(planned)))
-    world.power = SimpleNamespace(services={"north": SimpleNamespace(planned=turn_of_power)})
+    world.power.services["north"] = SimpleNamespace(planned=turn_of_power)
     service = world.autopilot(power_of="north", power_price_usd_kwh=0.08, efficiency_j_th=20.0)
     prices = PriceFile(world.config.data_dir)
     assert seen_power(turn(service)[0]) == (0.05, "the tariff of north")

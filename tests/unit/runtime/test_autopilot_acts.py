@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from hashwright.fleet.events import DeviceSet, PowerPlan, RulesSet
+from hashwright.fleet.events import DeviceSet, PlanSlot, PowerPlan, RulesSet
 from hashwright.market.events import SaleSet
 from hashwright.market.records import Terms
 from hashwright.planner.autopilot import IDLE, MARKET
@@ -161,6 +161,18 @@ def test_another_plan_of_power_decides(world, cellar):
     row, _ = turn(world.autopilot(step_percent=100.0, **cellar))
     assert "the power plan of the energy planner decides who rests" in row.note
     assert len(plans(world)) == 1
+
+
+def test_a_site_s_plan_decides_about_the_groups_that_it_names_and_no_others(world, cellar):
+    now = world.clock.now()
+    slots = (PlanSlot(now, "attic", 100.0),)
+    world.handle(PowerPlan("p", slots, now + HOUR_MS, "autopilot north", key="north"))
+    row, _ = turn(world.autopilot(step_percent=100.0, **cellar))
+    assert "100% of cellar rest" in row.note
+    slots = (PlanSlot(now, "cellar", 100.0),)
+    world.handle(PowerPlan("p", slots, now + HOUR_MS, "autopilot north", key="north"))
+    row, _ = turn(world.autopilots["sha256d"], minutes=5)
+    assert "the power plan of autopilot north decides who rests" in row.note
 
 
 def test_a_plan_of_rest_is_renewed_before_it_runs_out_and_not_at_every_turn(world, cellar):

@@ -12,6 +12,7 @@ from hashwright.clock import ManualClock
 from hashwright.errors import LimitRefused, TimedOut
 from hashwright.market.renting import Bounds, Offer, Standing, asking_price, decide, highest_price
 from hashwright.runtime.rent import Renter, parse_rent
+from hashwright.store.base import WorkTotal
 from hashwright.store.sqlite import SqliteStore
 from hashwright.store.writer import GroupCommitWriter
 from hashwright.testing.market_standin import NiceHashStandIn
@@ -191,5 +192,41 @@ def test_it_reprices_up_at_once_and_ends_what_pays_no_more(tell):
         found = await world.renter(hashprice="0.3").run(is_live=True)
         assert found["done"].startswith("cancel ")
         assert order["status"] == {"code": "CANCELLED"}
+
+    tell(story)
+
+
+def test_a_day_has_a_budget_of_its_own(tell):
+    async def story(world):
+        await world.renter(budget="1", budget_day="0.005").run(is_live=True)
+        (order,) = world.server.orders.values()
+        assert D(order["amount"]) * D("1.03") + D("0.00001") <= D("0.005")
+        order["status"] = {"code": "COMPLETED"}
+        again = await world.renter(budget="1", budget_day="0.005").run(is_live=True)
+        assert (again["action"], again["done"]) == ("wait", "")
+        world.clock.advance(86_400_001)
+        done = await world.renter(budget="1", budget_day="0.005").run(is_live=True)
+        assert done["done"].startswith("place ")
+
+    tell(story)
+
+
+def test_what_was_paid_stands_beside_what_the_work_is_expected_to_earn(tell):
+    async def story(world):
+        world.store.work_totals = lambda since: [
+            WorkTotal(destination="home", worker=worker, outcome=outcome, shares=1, work=10**18 * 864)
+            for worker, outcome in (("kai.r1", "accepted"), ("kai", "block"), ("kaix.r1", "accepted"), ("kai", "stale"))
+        ]
+        await world.renter(books="home").run(is_live=True)
+        (order,) = world.server.orders.values()
+        world.server.orders["other"] = order | {"id": "other", "pool": {"name": "not ours"}, "payedAmount": "9"}
+        order["payedAmount"] = "0.008"
+        found = (await world.renter(books="home").plan())["realised"]
+        paid = D("0.008") * D("1.03") + D("0.00001")
+        assert D(found["paid"]) == paid
+        assert (found["work_told"], found["work_seen"]) == (None, str(2 * 864 * 10**18))
+        assert D(found["price"]) == (paid * 50).quantize(D("1e-8"))
+        assert D(found["expected"]) == D("0.588"), "0.6, less what the pool keeps"
+        assert found["gain_percent"] == pytest.approx(float((D("0.588") / (paid * 50) - 1) * 100), abs=0.01)
 
     tell(story)

@@ -84,8 +84,10 @@ def test_a_day_that_is_read_gives_the_plot_and_the_rates(tmp_path):
     book = read_day(store, MINUTE)
     store.close()
     expected = WORK * 2 / 60
-    machines, rate = join_machines([], book, now_ms=MINUTE * 60_000, asked_ms=0, since=MINUTE - 1440)
-    assert rate == pytest.approx(expected, rel=0.2)  # the newest minute is not closed yet
+    found = join_machines([], book, now_ms=MINUTE * 60_000, asked_ms=0, since=MINUTE - 1440)
+    machines = found.machines
+    assert (found.states, found.connected) == ({"offline": 1}, 0)
+    assert found.hashrate_hs == pytest.approx(expected, rel=0.2)  # the newest minute is not closed yet
     assert machines[0].hashrate_24h_hs == pytest.approx(expected, rel=0.05)
     plot = history_of(book, MINUTE * 60_000)
     assert plot["destinations"]["home"][100] == pytest.approx(expected)

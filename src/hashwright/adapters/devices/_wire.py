@@ -14,6 +14,7 @@ from hashwright.adapters.devices.base import denied, misread, refused, unreachab
 
 ANSWER_MAX: Final = 1024 * 1024
 HEAD_MAX: Final = 16 * 1024
+CONTROLS: Final = bytes(range(32))
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
@@ -143,7 +144,7 @@ async def _until_nul(reader: asyncio.StreamReader, host: str) -> bytes:
 
 def read_cgminer(raw: bytes, host: str) -> dict[str, Any]:
     """Read an answer, with the two faults that old firmware has: `}{` without a comma, and control characters."""
-    clean = bytes(byte for byte in raw.replace(b"}{", b"},{") if byte >= 32)
+    clean = raw.replace(b"}{", b"},{").translate(None, CONTROLS)
     try:
         answer = _decode(clean)
     except msgspec.DecodeError:

@@ -98,6 +98,8 @@ def reading_of(info: dict[str, Any]) -> Reading:
         model=f"Bitaxe {text(info.get('ASICModel'))}".strip(),
         firmware=text(info.get("version")),
         faults=("overheat mode",) if is_hot else (),
+        fan_percent=number(info.get("fanspeed")),
+        fan_rpm=number(info.get("fanrpm")),
     )
 
 

@@ -3,13 +3,13 @@
 Prices are decimals of coins for one EH/s and day, whatever the market's own unit; rates are H/s; amounts are coins.
 
 **A retry must not double.** Readings are asked again. An action is asked again only where the market said that it did
-nothing (429), or where it carries an id of ours that the market itself keeps apart. Any other silence leaves the
-outcome unknown, and says so (HW-883): whoever asked has to look before anything else is done.
+nothing (429), or where doing it twice is doing it once (a cancel). Any other silence leaves the outcome unknown, and
+says so (HW-883): whoever asked has to look before anything else is done.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, DecimalException
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -81,7 +81,7 @@ class Rental:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """An order to place. `client_id` is ours; a market without ids is looked through for it before a second try."""
+    """An order to place. `client_id` is ours; the market is looked through for it before a second try."""
 
     client_id: str
     algorithm: str
@@ -95,8 +95,6 @@ class Wish:
 
 class PublicMarket(Protocol):
     """A connector. Every method may raise OperatorError (it says no) or Unavailable (it does not answer)."""
-
-    keeps_ids: bool
 
     async def rules(self, algorithm: str) -> Rules:
         """Return the market's rules."""
@@ -133,13 +131,17 @@ class PublicMarket(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plugin:
-    """What a file of this folder defines. `seen` says what stands behind it."""
+    """What a file of this folder defines. `seen` says what stands behind it.
+
+    `sells_at` are the Stratum addresses where sellers connect, by algorithm; it is empty where there are none.
+    """
 
     title: str
     url: str
     seen: str
     algorithms: Mapping[str, str]
     open: Any
+    sells_at: Mapping[str, str] = field(default_factory=dict)
 
 
 class Caller:

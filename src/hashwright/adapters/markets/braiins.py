@@ -1,9 +1,11 @@
 """Braiins Hashpower, as a buyer: spot bids. Documented form; tried against a stand-in only, never seen live.
 
-Facts (reference stratum.md 2.6): a key in the header `apikey`; prices are whole satoshi for 10**hr_multiplier_log10
-hashes a second and day, in ticks; limits in PH/s. `cl_order_id` is ours and unique, so placing again with the same one
-is the same bid. A price is lowered once in `min_bid_price_decrease_period_s`. Counters come in pairs, estimated and
-committed; rejected shares are paid too. What an error is, stands in the header `grpc-message`.
+Facts (the vendor's OpenAPI document; reference stratum.md 2.6): a key in the header `apikey`; prices are satoshi for
+10**hr_multiplier_log10 hashes a second and day, in ticks; limits in PH/s; bids with a limit have a smallest amount of
+their own. A list of bids comes in pages, the newest first; each item has the bid, what it should do by estimate, and
+two sets of counters, estimated and committed. A price is lowered once in `min_bid_price_decrease_period_s`. Rejected
+shares are paid too. What an error is, stands in the header `grpc-message`. `cl_order_id` is ours; nothing says that
+placing twice with the same one is placing once, so a place without an answer is looked for by it.
 """
 
 from collections.abc import Mapping
@@ -21,6 +23,7 @@ from hashwright.adapters.markets.base import (
     Rental,
     Rules,
     Wish,
+    misread,
     number,
     refused,
     rows,
@@ -34,12 +37,15 @@ MILLION: Final = Decimal(10) ** 6
 SHARE_WORK: Final = Decimal(2) ** 32
 """Hashes of a share of difficulty 1."""
 OPEN_STATES: Final = ("ACTIVE", "CREATED", "PAUSED", "PENDING_CANCEL", "FROZEN")
+PAGE: Final = 200
+PAGES_MAX: Final = 50
+"""10,000 bids: more than any account may hold open, and those of years that are over."""
+FEE_KINDS: Final = ("SPOT_FEE_TYPE_BUY", "SPOT_FEE_TYPE_PLACEMENT")
+"""What a buyer pays in percent of what he spends: as it is spent, and for placing a bid."""
 
 
 class Braiins:
     """One account."""
-
-    keeps_ids = True
 
     def __init__(self, access: Access) -> None:
         self._access = access
@@ -56,9 +62,9 @@ class Braiins:
         found, host = await self._rules(), self._caller.host
         fee = await self._call("GET", "/spot/fee")
         return Rules(
-            fee_part=number(fee.get("fee_rate", 0), host),
+            fee_part=_fee_part(fee, host),
             order_fee=Decimal(0),
-            minimum_amount=number(found.get("min_bid_amount_sat", 0), host) * SAT,
+            minimum_amount=number(found.get("min_limited_bid_amount_sat", 0), host) * SAT,
             minimum_limit_hs=float(number(found.get("min_bid_speed_limit_ph", 0), host) * PH),
             maximum_limit_hs=float(number(found.get("max_bid_speed_limit_ph", 1_000_000), host) * PH),
             price_step=number(found.get("tick_size_sat", 1), host) * SAT * EH / self._per(found),
@@ -86,11 +92,17 @@ class Braiins:
         """Read our bids."""
         del algorithm
         found = await self._rules()
-        answer = await self._call("GET", "/spot/bid")
-        return [self._rental(it, found) for it in rows(answer.get("items"), self._caller.host)]
+        rentals: list[Rental] = []
+        for page in range(PAGES_MAX):
+            answer = await self._call("GET", f"/spot/bid?limit={PAGE}&offset={page * PAGE}")
+            part = rows(answer.get("items"), self._caller.host)
+            rentals += [self._rental(it, found) for it in part]
+            if len(part) < PAGE:
+                break
+        return list({it.id: it for it in rentals}.values())  # a bid that came meanwhile moves the pages by one
 
     async def place(self, wish: Wish) -> str:
-        """Place a bid; the same client id again is the same bid."""
+        """Place a bid. It is never sent twice: whether that would be one bid or two, nobody has said."""
         found = await self._rules()
         body = {
             "cl_order_id": wish.client_id,
@@ -99,7 +111,7 @@ class Braiins:
             "speed_limit_ph": float(Decimal(str(wish.limit_hs)) / PH),
             "dest_upstream": {"url": wish.pool_url, "identity": wish.pool_user},
         }
-        return text(await self._call("POST", "/spot/bid", body, may_repeat=True), "id", self._caller.host)
+        return text(await self._call("POST", "/spot/bid", body), "id", self._caller.host)
 
     async def reprice(self, rental: Rental, price: Decimal, limit_hs: float, algorithm: str) -> None:
         """Change price and limit: saying it twice is saying it once."""
@@ -108,7 +120,7 @@ class Braiins:
         body = {
             "bid_id": rental.id,
             "new_price_sat": self._ticks(price, found),
-            "new_speed_limit_ph": float(Decimal(str(limit_hs)) / PH),
+            "new_speed_limit_ph": {"value": float(Decimal(str(limit_hs)) / PH)},
         }
         await self._call("PUT", "/spot/bid", body)
 
@@ -142,23 +154,23 @@ class Braiins:
 
     def _rental(self, it: Mapping[str, Any], found: Mapping[str, Any]) -> Rental:
         host = self._caller.host
-        counters = it.get("counters_committed") or {}
-        guessed = it.get("counters_estimate") or counters
-        state = str(it.get("status", "")).removeprefix("BID_STATUS_")
+        bid, state = _part(it, "bid", host), _part(it, "state_estimate", host)
+        counters, guessed = _part(it, "counters_committed", host), _part(it, "counters_estimate", host)
+        status = str(bid.get("status", "")).removeprefix("BID_STATUS_")
         shares = number(counters.get("shares_accepted_m", 0), host)
         return Rental(
-            id=text(it, "id", host),
-            client_id=str(it.get("cl_order_id", ""))[:80],
-            price=self._price(it, found),
-            limit_hs=float(number(it.get("speed_limit_ph", 0), host) * PH),
-            amount=number(it.get("amount_sat", 0), host) * SAT,
+            id=text(bid, "id", host),
+            client_id=str(bid.get("cl_order_id", ""))[:80],
+            price=self._price(bid, found),
+            limit_hs=float(number(bid.get("speed_limit_ph", 0), host) * PH),
+            amount=number(bid.get("amount_sat", 0), host) * SAT,
             spent=number(counters.get("amount_consumed_sat", 0), host) * SAT,
             estimated=number(guessed.get("amount_consumed_sat", 0), host) * SAT,
-            speed_hs=float(number(it.get("avg_speed_ph", 0), host) * PH),
+            speed_hs=float(number(state.get("avg_speed_ph", 0), host) * PH),
             work=shares * MILLION * SHARE_WORK,
             rejected=number(counters.get("shares_rejected_m", 0), host) * MILLION * SHARE_WORK,
-            is_open=state in OPEN_STATES,
-            state=state,
+            is_open=status in OPEN_STATES,
+            state=status,
         )
 
     async def _call(
@@ -174,6 +186,25 @@ class Braiins:
         if status >= 400:
             raise refused(self._caller.host, status, heads.get("grpc-message", "no reason")[:120])
         return answer
+
+
+def _part(it: Mapping[str, Any], name: str, host: str) -> dict[str, Any]:
+    """Return an object within an object."""
+    found = it.get(name)
+    if not isinstance(found, dict):
+        raise misread(host, f"{name} is missing")
+    return found
+
+
+def _fee_part(fee: Mapping[str, Any], host: str) -> Decimal:
+    """Return what a buyer pays on top of what is spent, as a part; a market without a buyer's fee says so by a row."""
+    listed = rows(fee.get("spot_fees"), host)
+    rates = [
+        number(_part(it, "fee", host).get("fee_rate_pct"), host) for it in listed if it.get("fee_type") in FEE_KINDS
+    ]
+    if not rates:
+        raise misread(host, "it names no fee of a buyer")
+    return sum(rates, Decimal(0)) / 100
 
 
 PLUGIN = Plugin(title="Braiins Hashpower", url=URL, seen="documented", algorithms={"sha256d": "sha256"}, open=Braiins)

@@ -44,13 +44,19 @@ ORDER_FEE: Final = Decimal("0.00001")
 STEP: Final = Decimal("0.0001")
 DOWN_EVERY_S: Final = 600
 ALGORITHMS: Final = {"sha256d": "SHA256ASICBOOST", "scrypt": "SCRYPT"}
+SELLERS: Final = {
+    "sha256d": "stratum+ssl://sha256asicboost.auto.nicehash.com:443",
+    "scrypt": "stratum+ssl://scrypt.auto.nicehash.com:443",
+    "randomx": "stratum+ssl://randomxmonero.auto.nicehash.com:443",
+}
+"""Where sellers connect: the nearest place is found by them. Port 9200 takes the same without TLS. A user is a mining
+address with a rig behind a dot; `d=` in the password asks for a difficulty; a new extranonce comes without a reconnect
+to who subscribed to it, which our connections always do."""
 ACTIVE: Final = ("ACTIVE", "PENDING")
 
 
 class NiceHash:
     """One account."""
-
-    keeps_ids = False
 
     def __init__(self, access: Access) -> None:
         self._access = access
@@ -278,4 +284,4 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-PLUGIN = Plugin(title="NiceHash", url=URL, seen="documented", algorithms=ALGORITHMS, open=NiceHash)
+PLUGIN = Plugin(title="NiceHash", url=URL, seen="documented", algorithms=ALGORITHMS, open=NiceHash, sells_at=SELLERS)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from hashwright.store.connection import Connection as PlainConnection
 
 FOLDER = Path(__file__).parent
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0010", "0011", "0013", "0016")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0010", "0011", "0013", "0014", "0016", "0017")
 """Every step in order, so that a database that is up to date opens without loading Alembic."""
 
 HEAD_REVISION = REVISIONS[-1]
@@ -49,6 +49,16 @@ def has_market(connection: "PlainConnection") -> bool:
 def has_decisions(connection: "PlainConnection") -> bool:
     """Tell whether the database has the table of 0013."""
     return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0] >= "0013")
+
+
+def has_power(connection: "PlainConnection") -> bool:
+    """Tell whether the database has the tables of 0014."""
+    return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0] >= "0014")
+
+
+def has_hold_rules(connection: "PlainConnection") -> bool:
+    """Tell whether the database has the table of 0017."""
+    return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0] >= "0017")
 
 
 def has_outcomes(connection: "PlainConnection") -> bool:

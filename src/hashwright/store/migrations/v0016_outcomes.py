@@ -6,7 +6,7 @@ from alembic import op
 from hashwright.store import decision_schema, dialect
 
 revision = "0016"
-down_revision = "0013"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 

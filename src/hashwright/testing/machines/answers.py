@@ -6,12 +6,13 @@ Each function takes a machine and a request and returns the answer; there are no
 from collections.abc import Callable
 from typing import Any
 
-from hashwright.testing.machines.model import Machine, Pool
+from hashwright.testing.machines.model import FAN_AUTO, Machine, Pool
 
 BITAXE_CLOCK_MHZ = 490
 THREADS = 8
 FIRMWARE = "simulated"
 CGMINER = "cgminer 4.11.1"
+DENIED = "Access denied to this command"
 Http = tuple[int, Any]
 """Status and document."""
 
@@ -47,9 +48,9 @@ def _axeos_patch(machine: Machine, body: dict[str, Any], now: float) -> None:
         machine.limit(body["frequency"] / BITAXE_CLOCK_MHZ, now)
     if "stratumURL" in body:
         url = f"stratum+tcp://{body['stratumURL']}:{body['stratumPort']}"
-        machine.pools = [Pool(url=url, user=str(body.get("stratumUser", "")))]
+        machine.set_pools([Pool(url=url, user=str(body.get("stratumUser", "")))])
     if "fanspeed" in body or body.get("autofanspeed") == 1:
-        machine.fan_percent = body.get("fanspeed")
+        machine.set_fans(body.get("fanspeed"))
 
 
 def _axeos_info(machine: Machine, now: float) -> dict[str, Any]:
@@ -62,6 +63,9 @@ def _axeos_info(machine: Machine, now: float) -> dict[str, Any]:
         "hashRate": machine.hashrate_hs / 1e9,
         "miningPaused": machine.is_paused,
         "overheat_mode": 0,
+        "autofanspeed": int(machine.fan_percent is None),
+        "fanspeed": machine.fan_percent or FAN_AUTO,
+        "fanrpm": machine.fan_rpm,
         "sharesAccepted": machine.accepted,
         "sharesRejected": machine.rejected,
         "stratumURL": host,
@@ -88,7 +92,7 @@ def xmrig(machine: Machine, method: str, path: str, body: dict[str, Any], *, now
             return 200, {"cpu": {"max-threads-hint": 100, "rx": list(range(count))}, "pools": pools}
         case "PUT", "/2/config":
             machine.limit(len(body["cpu"]["rx"]) / THREADS, now)
-            machine.pools = [Pool(url=it["url"], user=it["user"], password=it["pass"]) for it in body["pools"]]
+            machine.set_pools([Pool(url=it["url"], user=it["user"], password=it["pass"]) for it in body["pools"]])
             return 200, {}
         case "POST", "/json_rpc":
             return _xmrig_call(machine, body, now)
@@ -130,12 +134,12 @@ def cgminer(machine: Machine, command: str, parameter: str, *, now: float) -> di
     if answer is not None:
         return answer(machine, now)
     if "refuses" in machine.faults:
-        return _status("E", 45, f"Access denied to '{command}' command", now)
+        return status_of("E", 45, f"Access denied to '{command}' command", now)
     if command in ("ascdisable", "ascenable"):
         if "no-pause" in machine.faults:
-            return _status("E", 14, "Invalid command", now)
+            return status_of("E", 14, "Invalid command", now)
         machine.pause(now) if command == "ascdisable" else machine.resume(now)
-        return _status("S", 59, "ASC 0 set", now)
+        return status_of("S", 59, "ASC 0 set", now)
     if command == "ascset":
         return _ascset(machine, parameter, now)
     return _pool_command(machine, command, parameter, now)
@@ -151,8 +155,8 @@ def _pool_command(machine: Machine, command: str, parameter: str, now: float) ->
         case "removepool":
             machine.pools.pop(min(int(parameter) + 1, len(machine.pools) - 1))
         case _:
-            return _status("E", 14, "Invalid command", now)
-    return _status("S", 55, command, now)
+            return status_of("E", 14, "Invalid command", now)
+    return status_of("S", 55, command, now)
 
 
 def _ascset(machine: Machine, parameter: str, now: float) -> dict[str, Any]:
@@ -161,22 +165,20 @@ def _ascset(machine: Machine, parameter: str, now: float) -> dict[str, Any]:
     match option:
         case "softoff":
             machine.pause(now)
-            return _status("I", 118, f"ASC 0 set info: success softoff:{value}", now)
+            return status_of("I", 118, f"ASC 0 set info: success softoff:{value}", now)
         case "softon":
             machine.resume(now)
-            return _status("I", 118, f"ASC 0 set info: success softon:{value}", now)
+            return status_of("I", 118, f"ASC 0 set info: success softon:{value}", now)
         case "led":
             machine.is_blinking = value.endswith("1")
-        case "worklevel":
-            watts = "".join(letter for letter in value if letter in "0123456789.")
-            machine.limit(float(watts) / machine.rated_w, now)
         case _:
-            return _status("E", 121, "ASC 0 set failed", now)
-    return _status("S", 119, "ASC 0 set OK", now)
+            return status_of("E", 121, "ASC 0 set failed", now)
+    return status_of("S", 119, "ASC 0 set OK", now)
 
 
-def _status(letter: str, code: int, words: str, now: float) -> dict[str, Any]:
-    row = {"STATUS": letter, "When": int(now), "Code": code, "Msg": words, "Description": CGMINER}
+def status_of(letter: str, code: int, words: str, now: float, *, description: str = CGMINER) -> dict[str, Any]:
+    """Return the head of an answer of the cgminer API."""
+    row = {"STATUS": letter, "When": int(now), "Code": code, "Msg": words, "Description": description}
     return {"STATUS": [row], "id": 1}
 
 
@@ -184,7 +186,7 @@ def _version(machine: Machine, now: float) -> dict[str, Any]:
     row: dict[str, Any] = {"CGMiner": "4.11.1", "API": "3.7"}
     if machine.kind == "avalon":
         row |= {"PROD": "Avalon Q", "MODEL": "Q", "HWTYPE": "Q_MM1v1_X1", "SWTYPE": "MM319", "MAC": "02:00:00:00:00:01"}
-    return _status("S", 22, "CGMiner versions", now) | {"VERSION": [row]}
+    return status_of("S", 22, "CGMiner versions", now) | {"VERSION": [row]}
 
 
 def _summary(machine: Machine, now: float) -> dict[str, Any]:
@@ -200,7 +202,7 @@ def _summary(machine: Machine, now: float) -> dict[str, Any]:
     }
     if machine.kind == "cgminer":
         row |= {"Power": round(machine.shown_power_w, 1), "Temperature": round(machine.temperature_c, 1)}
-    return _status("S", 11, "Summary", now) | {"SUMMARY": [row]}
+    return status_of("S", 11, "Summary", now) | {"SUMMARY": [row]}
 
 
 def _devs(machine: Machine, now: float) -> dict[str, Any]:
@@ -217,12 +219,12 @@ def _devs(machine: Machine, now: float) -> dict[str, Any]:
         "Accepted": machine.accepted,
         "Rejected": machine.rejected,
     }
-    return _status("S", 9, "1 ASC(s)", now) | {"DEVS": [row]}
+    return status_of("S", 9, "1 ASC(s)", now) | {"DEVS": [row]}
 
 
 def _stats(machine: Machine, now: float) -> dict[str, Any]:
     if machine.kind != "avalon":
-        return _status("S", 70, "CGMiner stats", now) | {"STATS": [{"Type": machine.model, "ID": "SIM0"}]}
+        return status_of("S", 70, "CGMiner stats", now) | {"STATS": [{"Type": machine.model, "ID": "SIM0"}]}
     work = "In Idle" if machine.is_paused else "In Work"
     heat, ghs = round(machine.temperature_c), machine.hashrate_hs / 1e9
     words = (
@@ -232,11 +234,12 @@ def _stats(machine: Machine, now: float) -> dict[str, Any]:
         f"MGHS[{ghs:.2f}] TA[160] Core[A3197S] SoftOFF[{4 if machine.is_paused else 0}] WORKMODE[0] WORKLEVEL[0] "
         f"MPO[{round(machine.rated_w * machine.part)}] CALIALL[7] ADJ[1]"
     )
-    return _status("S", 70, "CGMiner stats", now) | {"STATS": [{"MM ID0:Summary": f"'STATS':{{{words}}}"}]}
+    return status_of("S", 70, "CGMiner stats", now) | {"STATS": [{"MM ID0:Summary": f"'STATS':{{{words}}}"}]}
 
 
-def _pools(machine: Machine, now: float) -> dict[str, Any]:
-    rows = [
+def pools_rows(machine: Machine) -> list[dict[str, Any]]:
+    """Return its pools as the cgminer API lists them; the first one works while the machine does."""
+    return [
         {
             "POOL": index,
             "URL": pool.url,
@@ -249,7 +252,11 @@ def _pools(machine: Machine, now: float) -> dict[str, Any]:
         }
         for index, pool in enumerate(machine.pools)
     ]
-    return _status("S", 7, f"{len(rows)} Pool(s)", now) | {"POOLS": rows}
+
+
+def _pools(machine: Machine, now: float) -> dict[str, Any]:
+    rows = pools_rows(machine)
+    return status_of("S", 7, f"{len(rows)} Pool(s)", now) | {"POOLS": rows}
 
 
 _READERS: dict[str, Callable[[Machine, float], dict[str, Any]]] = {

@@ -16,13 +16,12 @@ from hashwright.stratum.client import ClientSession
 from hashwright.testing.machines.model import Machine
 from hashwright.testing.miner import AGENT, Search, head_of, parse_url, search
 
-SLICE = 1_500
-"""Hashes of one turn: some two milliseconds."""
+SLICE = {"sha256d": 1_500, "scrypt": 30}
+"""Hashes of one turn: some milliseconds."""
 TURNS_MAX = 4
 """Turns for one share; a pool that asks for more gets fewer shares."""
 LOOK_S = 0.5
 RETRY_S = 3.0
-ALGORITHM = "sha256d"
 
 
 class Worker:
@@ -57,6 +56,7 @@ class Worker:
         reader, writer = await asyncio.open_connection(host, port)
         try:
             self._session.subscribe()
+            self._session.extranonce_subscribe()
             self._session.authorize(pool.user, pool.password)
             self._flush(writer)
             next_share = self._every_s * self._rng.random()
@@ -97,12 +97,14 @@ class Worker:
                 pass
 
     async def _find_share(self, job: said.Notify, user: str) -> None:
-        goal = target.target_of_difficulty(self._difficulty, ALGORITHMS[ALGORITHM].diff1_target)
+        algorithm = self._machine.algorithm
+        goal = target.target_of_difficulty(self._difficulty, ALGORITHMS[algorithm].diff1_target)
         self._extranonce2 += 1
         extranonce2 = (self._extranonce2 % 256**self._size).to_bytes(self._size, "big")
         head = head_of(job, self._prefix + extranonce2)
+        size = SLICE[algorithm]
         for turn in range(TURNS_MAX):
-            span = Search(head=head, start=turn * SLICE, count=SLICE, target=goal, algorithm=ALGORITHM)
+            span = Search(head=head, start=turn * size, count=size, target=goal, algorithm=algorithm)
             found = search(span)
             if found:
                 self._session.submit(

@@ -8,7 +8,7 @@ import dataclasses
 import math
 from typing import Literal
 
-Kind = Literal["axeos", "xmrig", "cgminer", "avalon"]
+Kind = Literal["axeos", "xmrig", "cgminer", "avalon", "antminer", "braiins", "whatsminer"]
 Fault = Literal["hangs", "dead", "lies", "disobeys", "refuses", "hot", "no-pause"]
 FAULTS: tuple[Fault, ...] = ("hangs", "dead", "lies", "disobeys", "refuses", "hot", "no-pause")
 """Never answers; closes connections at once; reports a tenth of its power; says yes and does nothing; says no; has lost
@@ -21,6 +21,9 @@ SLEEP_PART = 0.02
 """What a sleeping machine still draws of its rated power: its controller and a fan."""
 PART_EXPONENT = 0.85
 LIE = 0.1
+FAN_RPM = 6000
+FAN_AUTO = 70
+"""What the automatic does [%]."""
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -34,7 +37,10 @@ class Pool:
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Machine:
-    """One machine. `part` is what it was limited to; `clock` [s] is when its temperature was last computed."""
+    """One machine. `part` is what it was limited to; `clock` [s] is when its temperature was last computed.
+
+    `password` is empty where it has its maker's, or none; `token` is the session of who logged in.
+    """
 
     name: str
     kind: Kind
@@ -43,6 +49,9 @@ class Machine:
     rated_w: float
     rated_hs: float
     model: str = "Simulated"
+    algorithm: str = "sha256d"
+    password: str = ""
+    token: str = ""
     part: float = 1.0
     is_paused: bool = False
     is_blinking: bool = False
@@ -98,6 +107,21 @@ class Machine:
         self._command(f"limit {part:.3f}", now)
         if "disobeys" not in self.faults:
             self.part = min(max(part, 0.05), 1.0)
+
+    def set_pools(self, pools: list[Pool]) -> None:
+        """Take other pools."""
+        if "disobeys" not in self.faults:
+            self.pools = pools
+
+    def set_fans(self, percent: int | None) -> None:
+        """Take a speed of the fans [%]; None for the automatic."""
+        if "disobeys" not in self.faults:
+            self.fan_percent = percent
+
+    @property
+    def fan_rpm(self) -> int:
+        """Return how fast its slowest fan turns; one that was lost stands."""
+        return 0 if "hot" in self.faults else round(FAN_RPM * (self.fan_percent or FAN_AUTO) / 100)
 
     def _command(self, text: str, now: float) -> None:
         self.advance(now)

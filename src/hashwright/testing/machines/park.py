@@ -16,26 +16,32 @@ from collections.abc import Sequence
 from typing import Any
 
 from hashwright.errors import OperatorError
-from hashwright.testing.machines.mining import Worker
+from hashwright.testing.machines.mining import SLICE, Worker
 from hashwright.testing.machines.model import FAULTS, Fault, Kind, Machine, Pool
 from hashwright.testing.machines.servers import serve
 
 MACHINES_MAX = 10_000
 FIRST = "127.77.0.1"
-PORTS: dict[Kind, int] = {"axeos": 80, "xmrig": 8080, "cgminer": 4028, "avalon": 4028}
+PORTS: dict[Kind, int] = {"axeos": 80, "xmrig": 8080, "cgminer": 4028}
+"""Where a kind listens, if it can listen elsewhere; the others have the fixed ports of their makers."""
 HIGH_AXEOS_PORT = 8081
+BY_LIBRARY: tuple[Kind, ...] = ("avalon", "antminer", "braiins", "whatsminer")
+"""The kinds that pyasic-rs drives: it knows their ports, so they cannot be others."""
 RATINGS: dict[Kind, tuple[float, float, str]] = {
     "axeos": (15.0, 0.7e12, "Simulated Bitaxe"),
     "xmrig": (120.0, 12_000.0, "Simulated CPU"),
     "cgminer": (3250.0, 110e12, "Simulated S19"),
     "avalon": (1600.0, 90e12, "Simulated Avalon"),
+    "antminer": (3250.0, 110e12, "Antminer S19 Pro"),
+    "braiins": (3500.0, 234e12, "Antminer S21 Pro"),
+    "whatsminer": (3440.0, 186e12, "M60S_VK40"),
 }
 """Power [W], hash rate [H/s] and name of each kind; machines differ from them by up to a tenth."""
-MIX: tuple[Kind, ...] = ("cgminer", "cgminer", "cgminer", "axeos", "xmrig")
+MIX: tuple[Kind, ...] = ("cgminer", "whatsminer", "axeos", "antminer", "xmrig", "avalon", "cgminer", "braiins")
 SHARE_EVERY_S = 10.0
 SPARE_FILES = 200
-TINY = "d=2.5e-07"
-"""The difficulty that the machines ask for by their password: some thousand hashes a share."""
+TINY = {"sha256d": "d=2.5e-07", "scrypt": "d=0.0005"}
+"""The difficulty that the machines ask for by their password: some thousand hashes a share, of scrypt some thirty."""
 
 
 class Park:
@@ -47,36 +53,53 @@ class Park:
         self._rng = rng
         self._servers: list[asyncio.Server] = []
         self._workers: list[asyncio.Task[None]] = []
+        self._moved = False
+        self._left_out = 0
 
     async def start(self, *, every_s: float = SHARE_EVERY_S) -> None:
         """Listen for all machines and begin to mine where they have pools.
+
+        A port below 1024 may not be allowed: then Bitaxes answer on another one, machines that cannot are left out of
+        `machines`, and `note` says so in one line.
 
         Raises:
             OperatorError: an address is taken.
         """
         loop = asyncio.get_running_loop()
-        raise_file_limit(len(self.machines) * 3)
-        for machine in self.machines:
-            self._servers.append(await self._serve(machine))
+        raise_file_limit(len(self.machines) * 4)
+        for machine in list(self.machines):
+            if not await self._serve(machine):
+                continue
             worker = Worker(machine, rng=self._rng, every_s=every_s)
             # allow task: kept in the list, cancelled and awaited by `stop`
             self._workers.append(loop.create_task(worker.run()))
+        self._tell_ports()
 
-    async def _serve(self, machine: Machine) -> asyncio.Server:
+    async def _serve(self, machine: Machine) -> bool:
         loop = asyncio.get_running_loop()
-        if machine.kind == "axeos" and self.note and machine.port < 1024:
+        if machine.kind == "axeos" and self._moved and machine.port < 1024:
             machine.port = HIGH_AXEOS_PORT
         try:
-            return await serve(machine, loop.time)
+            self._servers += await serve(machine, loop.time)
         except OperatorError as error:
             if error.code != "HW-113":
                 raise
-            self.note = (
-                f"HW-113 Port {machine.port} is not allowed here: the simulated Bitaxes answer on {HIGH_AXEOS_PORT},"
-                " where hw find does not look."
-            )
-            machine.port = HIGH_AXEOS_PORT
-            return await serve(machine, loop.time)
+            if machine.kind != "axeos":
+                self.machines.remove(machine)
+                self._left_out += 1
+                return False
+            machine.port, self._moved = HIGH_AXEOS_PORT, True
+            self._servers += await serve(machine, loop.time)
+        return True
+
+    def _tell_ports(self) -> None:
+        parts = []
+        if self._moved:
+            parts.append(f"the simulated Bitaxes answer on {HIGH_AXEOS_PORT}, where hw find does not look")
+        if self._left_out:
+            parts.append(f"{self._left_out} Antminers and machines with Braiins OS are left out")
+        if parts:
+            self.note = f"HW-113 Ports below 1024 are not allowed here: {'; '.join(parts)}."
 
     async def stop(self) -> None:
         """Let go of everything."""
@@ -110,9 +133,9 @@ def make_machines(
         watts, rate, model = RATINGS[kind]
         spread = rng.uniform(0.9, 1.1)
         name = f"sim-{index + 1:04d}"
-        pools = [Pool(url=pool, user=f"sim.{name}", password=TINY)] if pool else []
+        pools = [Pool(url=pool, user=f"sim.{name}", password=TINY["sha256d"])] if pool else []
         machines.append(
-            Machine(name=name, kind=kind, host=str(start + index), port=port or PORTS[kind],
+            Machine(name=name, kind=kind, host=str(start + index), port=port or PORTS.get(kind, 4028),
                     rated_w=round(watts * spread),
                     rated_hs=rate * spread * rng.uniform(0.95, 1.05), model=model, pools=pools)
         )  # fmt: skip
@@ -121,7 +144,7 @@ def make_machines(
 
 def settings_of(machine: Machine) -> dict[str, Any]:
     """Return a machine as `hw find --add` would store it."""
-    kind = "asic" if machine.kind == "avalon" else machine.kind
+    kind = "asic" if machine.kind in BY_LIBRARY else machine.kind
     where: dict[str, Any] = {"host": machine.host}
     return {
         "name": machine.name,
@@ -132,7 +155,7 @@ def settings_of(machine: Machine) -> dict[str, Any]:
         "tags": ["simulated"],
         "rated_w": machine.rated_w,
         "rated_hs": machine.rated_hs,
-        "min_part": 1.0 if kind == "cgminer" else 0.5,
+        "min_part": 1.0 if machine.kind in ("cgminer", "antminer") else 0.5,
     }
 
 
@@ -165,13 +188,17 @@ async def _run(options: argparse.Namespace) -> None:
     rng = random.Random(options.seed)
     mix: tuple[Kind, ...] = tuple(options.mix.split(",")) if options.mix else MIX
     machines = make_machines(options.machines, rng=rng, first=options.first, mix=mix, pool=options.pool)
+    for machine in machines:
+        machine.algorithm = options.algorithm
+        for item in machine.pools:
+            item.password = TINY[options.algorithm]
     break_some(machines, options.fault)
     park = Park(machines, rng=rng)
     try:
         await park.start(every_s=options.every)
         if park.note:
             sys.stderr.write(park.note + "\n")
-        for machine in machines:
+        for machine in park.machines:
             sys.stdout.write(json.dumps(settings_of(machine)) + "\n")
         sys.stdout.write("ready\n")
         sys.stdout.flush()
@@ -187,6 +214,7 @@ def main() -> None:
     parser.add_argument("--first", default=FIRST)
     parser.add_argument("--mix", default="")
     parser.add_argument("--pool", default="")
+    parser.add_argument("--algorithm", default="sha256d", choices=list(SLICE), help="what all of them mine")
     parser.add_argument("--every", type=float, default=SHARE_EVERY_S)
     parser.add_argument("--fault", action="append", default=[])
     parser.add_argument("--seed", type=int, default=1)

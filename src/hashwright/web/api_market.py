@@ -1,0 +1,333 @@
+"""The market: its book, orders, sales, funds. What is seen of others is cut here; what is done, the engine judges.
+
+An owner acts for every account. A buyer acts for the account of his own name and for no other; a member sells his own
+machines. An operator sees the book without money, and may end an order, for that spends nothing.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from litestar import Controller, Response, get, post, put
+from litestar.params import FromPath, FromQuery, JSONBody
+
+from hashwright.errors import HashwrightError, OperatorError, Unavailable
+from hashwright.runtime.market_settings import KIND, check_account
+from hashwright.web import market_sight
+from hashwright.web.api_mine import ACTING, ASKING, Answered, command
+from hashwright.web.context import AnyRequest, IdempotencyKey, caller_of, needs, needs_any, site_of
+from hashwright.web.documents import Document
+from hashwright.web.roles import Caller
+
+Short = Annotated[str, msgspec.Meta(max_length=200)]
+Number = Annotated[str, msgspec.Meta(max_length=60)]
+Algorithm = Annotated[str, msgspec.Meta(max_length=20)]
+SPENDS: Final = ("refill", "reprice", "limit")
+
+
+class Markets(Document, frozen=True, kw_only=True):
+    """The book of each market, cut to what the caller may see; amounts are decimals as text."""
+
+    at_ms: int
+    account: str
+    books: tuple[dict[str, Any], ...]
+
+
+class QuoteWish(Document, frozen=True, kw_only=True):
+    """What would it cost, or earn? `limit` to buy, or `sell`; an estimate."""
+
+    algorithm: Algorithm = ""
+    limit: Number = ""
+    price: Number = ""
+    budget: Number = ""
+    sell: Number = ""
+    floor: Number = ""
+
+
+class OrderWish(Document, frozen=True, kw_only=True):
+    """An order for hash power. `account` is for an owner only: whose funds are held."""
+
+    price: Number
+    limit: Number
+    budget: Number
+    pool: Short
+    user: Short
+    password: Short = "x"  # noqa: S105 (what pools take for any)
+    minimum: Number = ""
+    lock_hours: Annotated[float, msgspec.Meta(ge=0, le=240)] = 0.0
+    days: Annotated[float, msgspec.Meta(ge=0, le=365)] = 0.0
+    algorithm: Algorithm = ""
+    account: Short = ""
+
+
+class OrderChange(Document, frozen=True, kw_only=True):
+    """End an order, add to its budget, or give it another price or limit."""
+
+    what: Literal["cancel", "refill", "reprice", "limit"]
+    value: Number = ""
+
+
+class SaleWish(Document, frozen=True, kw_only=True):
+    """Sell an account's machines from a price up, or stop it."""
+
+    floor: Number = ""
+    stop: bool = False
+    algorithm: Algorithm = ""
+
+
+class FundWish(Document, frozen=True, kw_only=True):
+    """An amount of the market's coin."""
+
+    amount: Number
+    algorithm: Algorithm = ""
+
+
+class MarketWish(Document, frozen=True, kw_only=True):
+    """Settings of a market to change."""
+
+    changes: Annotated[dict[str, str | float | bool], msgspec.Meta(max_length=30)]
+
+
+class MarketController(Controller):
+    """Buying and selling hash power."""
+
+    path = "/api/v1/market"
+    tags = ("market",)
+
+    @get(
+        "",
+        guards=[needs_any("view", "trade", "own")],
+        responses=ASKING,
+        operation_id="readMarkets",
+        summary="Order books",
+    )
+    async def books(self, request: AnyRequest) -> Markets:
+        """Show the book of each market."""
+        site, caller = site_of(request), caller_of(request)
+        store = await asyncio.to_thread(site.live.store)
+        stored = {} if store is None else await asyncio.to_thread(store.settings, KIND)
+        books = []
+        for algorithm in sorted(stored):
+            try:
+                book = await site.live.ask("market-book", algorithm=algorithm)
+                settings = await site.live.ask("market-settings", algorithm=algorithm)
+            except Unavailable:
+                raise
+            except HashwrightError as error:  # one that cannot run now does not hide the others
+                books.append({"algorithm": algorithm, "problem": str(error)})
+                continue
+            books.append(market_sight.book_for(caller, account_of(caller), {**book, "terms": settings}))
+        return Markets(at_ms=site.clock.now(), account=account_of(caller), books=tuple(books))
+
+    @post(
+        "/quotes",
+        status_code=200,
+        guards=[needs_any("view", "trade", "own")],
+        responses=ASKING,
+        operation_id="quoteMarket",
+        summary="What would it cost, or earn?",
+    )
+    async def quote(self, request: AnyRequest, data: JSONBody[QuoteWish]) -> Answered:
+        """Preview a clearing; nothing is changed."""
+        wish = {name: value for name, value in msgspec.to_builtins(data).items() if value}
+        return Answered(result=await site_of(request).live.ask("market-quote", **wish))
+
+    @get(
+        "/orders",
+        guards=[needs_any("money", "trade", "own")],
+        responses=ASKING,
+        operation_id="listOrders",
+        summary="Orders and sales",
+    )
+    async def orders(self, request: AnyRequest, account: FromQuery[str] = "") -> Answered:
+        """Show orders that stand and stood, and what sellers got; of one's own account where one is not the owner."""
+        caller = caller_of(request)
+        name = account[:200] if caller.may("money") else own_account(caller)
+        found = await site_of(request).live.ask("market-history", account=name)
+        return Answered(result=market_sight.history_for(caller, name, found))
+
+    @post(
+        "/orders",
+        status_code=200,
+        guards=[needs_any("pay", "trade")],
+        responses=ACTING,
+        operation_id="placeOrder",
+        summary="Buy hash power",
+    )
+    async def place(self, request: AnyRequest, data: JSONBody[OrderWish], key: IdempotencyKey) -> Response[Answered]:
+        """Place an order: its budget is held at once, its pool is looked at before it gets anything."""
+        caller = caller_of(request)
+        wish = {name: value for name, value in msgspec.to_builtins(data).items() if value}
+        wish |= {"account": acting_account(caller, data.account), "reference": reference_of(caller, key)}
+        target = f"{wish['account']}: {data.limit} at {data.price}, {data.budget}, {data.pool}"
+        return await command(request, key, "market-order", target, wish)
+
+    @post(
+        "/orders/{order:str}/changes",
+        status_code=200,
+        guards=[needs_any("pay", "trade", "operate")],
+        responses=ACTING,
+        operation_id="changeOrder",
+        summary="End, refill or reprice an order",
+    )
+    async def change(
+        self, request: AnyRequest, order: FromPath[str], data: JSONBody[OrderChange], key: IdempotencyKey
+    ) -> Response[Answered]:
+        """Change an order. Who only operates may end it, and nothing else."""
+        caller = caller_of(request)
+        is_free = caller.may("pay") or (data.what == "cancel" and caller.may("operate"))
+        if data.what in SPENDS and not (caller.may("pay") or caller.may("trade")):
+            raise OperatorError("You may end an order, and change nothing else of it.", code="HW-741")
+        arguments = {
+            "order": order,
+            "what": data.what,
+            "value": data.value,
+            "account": "" if is_free else own_account(caller),
+            "reference": reference_of(caller, key),
+        }
+        return await command(request, key, "market-change", f"{order} {data.what} {data.value}", arguments)
+
+    @put(
+        "/sales/{account:str}",
+        guards=[needs("pay")],
+        responses=ACTING,
+        operation_id="setSale",
+        summary="Sell an account's machines",
+    )
+    async def sale(
+        self, request: AnyRequest, account: FromPath[str], data: JSONBody[SaleWish], key: IdempotencyKey
+    ) -> Response[Answered]:
+        """Let the machines of an account be sold, or no longer."""
+        return await sell(request, key, account, data)
+
+    @put(
+        "/sale",
+        guards=[needs("own")],
+        responses=ACTING,
+        operation_id="setOwnSale",
+        summary="Sell one's own machines",
+    )
+    async def own_sale(self, request: AnyRequest, data: JSONBody[SaleWish], key: IdempotencyKey) -> Response[Answered]:
+        """Let a member's own machines be sold, or no longer."""
+        return await sell(request, key, own_account(caller_of(request)), data)
+
+    @get(
+        "/deposit",
+        guards=[needs("trade")],
+        responses=ASKING,
+        operation_id="readDeposit",
+        summary="Where one's own funds come in",
+    )
+    async def deposit(self, request: AnyRequest, algorithm: FromQuery[str] = "") -> Answered:
+        """Show the address that credits the caller's account, and what came."""
+        account = own_account(caller_of(request))
+        live = site_of(request).live
+        return Answered(result=await live.ask("market-deposit", account=account, algorithm=algorithm[:20]))
+
+    @post(
+        "/withdrawals",
+        status_code=200,
+        guards=[needs("trade")],
+        responses=ACTING,
+        operation_id="withdrawFunds",
+        summary="Take one's own free funds out",
+    )
+    async def withdraw(self, request: AnyRequest, data: JSONBody[FundWish], key: IdempotencyKey) -> Response[Answered]:
+        """Move free funds to what the pool's payouts pay the caller."""
+        caller = caller_of(request)
+        arguments = {
+            "account": own_account(caller),
+            "amount": data.amount,
+            "algorithm": data.algorithm,
+            "reference": reference_of(caller, key),
+        }
+        return await command(request, key, "market-withdraw", f"{own_account(caller)} {data.amount}", arguments)
+
+    @post(
+        "/funds/{account:str}",
+        status_code=200,
+        guards=[needs("pay")],
+        responses=ACTING,
+        operation_id="fundAccount",
+        summary="Credit a buyer by the owner's word",
+    )
+    async def fund(
+        self, request: AnyRequest, account: FromPath[str], data: JSONBody[FundWish], key: IdempotencyKey
+    ) -> Response[Answered]:
+        """Credit a buyer with money that came outside of the wallet; the books say that it was the owner's word."""
+        arguments = {
+            "account": account,
+            "amount": data.amount,
+            "algorithm": data.algorithm,
+            "reference": reference_of(caller_of(request), key),
+        }
+        return await command(request, key, "market-fund", f"{account} {data.amount}", arguments)
+
+    @put(
+        "/settings/{algorithm:str}",
+        guards=[needs("pay")],
+        responses=ACTING,
+        operation_id="setMarket",
+        summary="Open a market, or change its terms",
+    )
+    async def settings(
+        self, request: AnyRequest, algorithm: FromPath[str], data: JSONBody[MarketWish], key: IdempotencyKey
+    ) -> Response[Answered]:
+        """Open the market of an algorithm, or change its settings."""
+        words = ", ".join(f"{name}={value}" for name, value in data.changes.items())
+        arguments = {"algorithm": algorithm, "changes": data.changes}
+        return await command(request, key, "market-settings", f"{algorithm}: {words}", arguments)
+
+
+async def sell(request: AnyRequest, key: str, account: str, data: SaleWish) -> Response[Any]:
+    """Set or end a sale."""
+    arguments: Mapping[str, Any] = {
+        "account": account,
+        "floor": data.floor,
+        "stop": data.stop,
+        "algorithm": data.algorithm,
+    }
+    words = "stops" if data.stop else f"from {data.floor or 'the floor'}"
+    return await command(request, key, "market-sell", f"{account} {words}", arguments)
+
+
+def account_of(caller: Caller) -> str:
+    """Return the market's account of a caller; empty where he has none."""
+    if caller.role == "member":
+        return caller.member
+    return caller.name if caller.may("trade") else ""
+
+
+def own_account(caller: Caller) -> str:
+    """Return the market's account of a caller.
+
+    Raises:
+        OperatorError: his name cannot be one (HW-972).
+    """
+    name = account_of(caller)
+    try:
+        return check_account(name)
+    except HashwrightError as error:
+        raise OperatorError(f"{name[:40]!r} cannot be an account of the market.", code="HW-972") from error
+
+
+def acting_account(caller: Caller, wanted: str) -> str:
+    """Return for whom a caller buys: an owner for whom he says, anybody else for himself.
+
+    Raises:
+        OperatorError: an owner names nobody (HW-972), or somebody names another (HW-741).
+    """
+    if caller.may("pay"):
+        if not wanted:
+            raise OperatorError("Say whose funds are held.", code="HW-972", hint="Name an account.")
+        return wanted
+    if wanted not in ("", own_account(caller)):
+        raise OperatorError("You may buy for your own account only.", code="HW-741")
+    return own_account(caller)
+
+
+def reference_of(caller: Caller, key: str) -> str:
+    """Return the id of a request for the engine: the same caller and key give the same one, also after a restart."""
+    return f"web-{hashlib.sha256(f'{caller.who} {key}'.encode()).hexdigest()[:28]}"

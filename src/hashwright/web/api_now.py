@@ -1,0 +1,278 @@
+"""What a person asks first: what is left, what comes next, which shares were refused, and what coins cost."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from litestar import Controller, get
+from litestar.params import FromQuery, QueryParameter
+
+from hashwright.errors import HashwrightError, OperatorError
+from hashwright.ledger.lots import first_in_first_out
+from hashwright.ledger.prices import Valuer
+from hashwright.money import Amount
+from hashwright.runtime import autopilot_settings, payouts
+from hashwright.store import ledger
+from hashwright.store.connection import Connection
+from hashwright.store.prices import read_prices
+from hashwright.store.share_log import ShareRow, read_shares
+from hashwright.web.api_books import Currency, read_books
+from hashwright.web.api_mine import ASKING, AnsweredRows
+from hashwright.web.api_view import Cursor, Limit
+from hashwright.web.context import AnyRequest, needs, problems, site_of
+from hashwright.web.cursor import cursor_of, number_of
+from hashwright.web.documents import Document
+from hashwright.web.live import Live
+from hashwright.web.net import NetSpan, day_of, power_price_of, spans_of, start_of
+from hashwright.web.upcoming import Upcoming, last_payouts, upcoming
+
+MINUTE_MS: Final = 60_000
+DAY: Final = 1_440
+STEP: Final = 10
+"""Minutes that are read at once."""
+STEPS_MAX: Final = 144
+Worker = Annotated[str, QueryParameter(name="worker", max_length=200)]
+
+
+class PowerToday(Document, frozen=True, kw_only=True):
+    """What machines drew today (UTC) by their own word, since the web began to listen: an estimate.
+
+    `cost` is null where no price of power was told to an autopilot; it is in USD.
+    """
+
+    kwh: float
+    since_ms: int
+    power_w: float | None
+    price_usd_kwh: float | None
+    cost_usd: float | None
+
+
+class Net(Document, frozen=True, kw_only=True):
+    """What mining left, and what power draws now. `currency` is the money that worths are in."""
+
+    at_ms: int
+    currency: str
+    spans: tuple[NetSpan, ...]
+    power: PowerToday | None
+
+
+class UpcomingList(Document, frozen=True, kw_only=True):
+    """What happens next, soonest first."""
+
+    at_ms: int
+    upcoming: tuple[Upcoming, ...]
+
+
+class ShareDocument(Document, frozen=True, kw_only=True):
+    """Shares of one worker and minute that came to one end; `is_by_pool`: an upstream judged, with its reason."""
+
+    at_ms: int
+    destination: str
+    worker: str
+    outcome: str
+    reason: str
+    shares: int
+    is_accepted: bool
+    is_by_pool: bool
+
+
+class SharePage(Document, frozen=True, kw_only=True):
+    """A page of shares, newest minutes first."""
+
+    next_cursor: str | None
+    shares: tuple[ShareDocument, ...]
+
+
+class LotDocument(Document, frozen=True, kw_only=True):
+    """Coins that came in together, and what they were worth then; null where no price of that time is known."""
+
+    at_ms: int
+    source: str
+    currency: str
+    amount: str
+    left: str
+    cost: str | None
+
+
+class LotList(Document, frozen=True, kw_only=True):
+    """Lots of which something is left, newest first, by first in, first out."""
+
+    at_ms: int
+    quote: str
+    total: int
+    lots: tuple[LotDocument, ...]
+
+
+class NowController(Controller):
+    """What is left, and what comes."""
+
+    path = "/api/v1"
+    tags = ("look",)
+
+    @get(
+        "/net",
+        guards=[needs("money")],
+        responses=problems(401, 403, 409, 503),
+        operation_id="readNet",
+        summary="What mining left: today, 7 and 30 days",
+    )
+    async def net(self, request: AnyRequest, currency: Currency = "") -> Net:
+        """Say what was earned less what was spent, in coin, and worth in money where prices are known."""
+        site, book = site_of(request), request.app.state.days
+        now = site.clock.now()
+        quote, spans = await read_books(
+            site, lambda connection: spans_of(connection, book, now=now, quote=currency.upper())
+        )
+        store = await asyncio.to_thread(site.live.store)
+        told = {} if store is None else await asyncio.to_thread(store.settings, autopilot_settings.KIND)
+        return Net(at_ms=now, currency=quote, spans=tuple(spans), power=power_today(site.live, now, told))
+
+    @get("/next", guards=[needs("view")], responses=problems(401, 403), operation_id="listNext", summary="What is next")
+    async def upcoming(self, request: AnyRequest) -> UpcomingList:
+        """List what happens next, as far as it is known."""
+        live = site_of(request).live
+        picture = await live.fresh()
+        store = await asyncio.to_thread(live.store)
+        settings, last = {}, {}
+        if store is not None:
+            settings = await asyncio.to_thread(store.settings, payouts.KIND)
+            last = await asyncio.to_thread(store.read_tables, last_payouts)
+        pilots = await asked(live, "autopilot-status") if picture.status is not None else []
+        found = upcoming(picture, payouts=settings, last_payouts=last, autopilots=pilots)
+        return UpcomingList(at_ms=picture.at_ms, upcoming=tuple(found))
+
+    @get("/shares", guards=[needs("view")], responses=problems(401, 403), operation_id="listShares", summary="Shares")
+    async def shares(
+        self,
+        request: AnyRequest,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+        refused: FromQuery[bool] = False,
+        worker: Worker = "",
+    ) -> SharePage:
+        """List what became of shares, newest minutes first, as far back as a day; `refused` leaves out good ones."""
+        live = site_of(request).live
+        now = live.clock.now() // MINUTE_MS + 1
+        before = min(number_of(cursor, start=now), now)
+        store = await asyncio.to_thread(live.store)
+        if store is None:
+            return SharePage(next_cursor=None, shares=())
+
+        def look(connection: Connection) -> tuple[list[ShareRow], int | None]:
+            return shares_before(connection, before, now=now, limit=limit, refused_only=refused, worker=worker)
+
+        rows, following = await asyncio.to_thread(store.read_tables, look)
+        return SharePage(
+            next_cursor=None if following is None else cursor_of(str(following)),
+            shares=tuple(share_of(row) for row in rows),
+        )
+
+    @get(
+        "/accounts",
+        guards=[needs("money")],
+        responses=ASKING,
+        operation_id="listAccounts",
+        summary="What pools owe us",
+    )
+    async def accounts(self, request: AnyRequest) -> AnsweredRows:
+        """List our accounts at pools: expected by our count, credited and unpaid by theirs."""
+        return AnsweredRows(rows=tuple(await site_of(request).live.ask("accounts")))
+
+    @get(
+        "/ledger/lots",
+        guards=[needs("money")],
+        responses=problems(401, 403, 409, 503),
+        operation_id="listLots",
+        summary="Lots of coins",
+    )
+    async def lots(self, request: AnyRequest, currency: Currency = "EUR", limit: Limit = 100) -> LotList:
+        """List coins that are left, with what they were worth when they came in: the cost for taxes."""
+        site = site_of(request)
+        found = await read_books(site, lambda connection: lots_left(connection, currency.upper() or "EUR"))
+        return LotList(
+            at_ms=site.clock.now(), quote=currency.upper() or "EUR", total=len(found), lots=tuple(found[:limit])
+        )
+
+
+def power_today(live: Live, now: int, told: Mapping[str, Mapping[str, object]]) -> PowerToday | None:
+    """Return what machines drew today; None where none says what it draws."""
+    drawn = live.trend.energy(start_of(day_of(now)))
+    if drawn is None:
+        return None
+    price = power_price_of(told)
+    return PowerToday(
+        kwh=drawn.kwh,
+        since_ms=drawn.since_ms,
+        power_w=live.picture.joined.power_w,
+        price_usd_kwh=price,
+        cost_usd=None if price is None else drawn.kwh * price,
+    )
+
+
+async def asked(live: Live, verb: str) -> list[dict[str, Any]]:
+    """Ask the program for rows that are nice to have; none where it does not say."""
+    try:
+        return list(await live.ask(verb))
+    except HashwrightError:
+        return []
+
+
+def shares_before(
+    connection: Connection, before: int, *, now: int, limit: int, refused_only: bool, worker: str
+) -> tuple[list[ShareRow], int | None]:
+    """Read whole minutes before one until there are enough rows; return them, and where to go on, if anywhere."""
+    rows: list[ShareRow] = []
+    oldest = now - DAY
+    end = before
+    for _ in range(STEPS_MAX):
+        if end <= oldest or len(rows) >= limit:
+            break
+        begin = max(end - STEP, oldest)
+        found = read_shares(connection, begin=begin, end=end, refused_only=refused_only)
+        rows += [row for row in found if not worker or row.worker == worker]
+        end = begin
+    if len(rows) > limit:
+        last = rows[limit - 1].minute
+        whole = [row for row in rows if row.minute > last]
+        if whole:
+            return whole, last + 1
+        return [row for row in rows if row.minute == last], last
+    return rows, end if end > oldest else None
+
+
+def share_of(row: ShareRow) -> ShareDocument:
+    """Write a row."""
+    return ShareDocument(
+        at_ms=row.minute * MINUTE_MS,
+        destination=row.destination,
+        worker=row.worker,
+        outcome=row.outcome,
+        reason=row.reason,
+        shares=row.shares,
+        is_accepted=row.is_accepted,
+        is_by_pool=row.is_by_pool,
+    )
+
+
+def lots_left(connection: Connection, quote: str) -> list[LotDocument]:
+    """Return lots of which something is left, newest first.
+
+    Raises:
+        OperatorError: the currency is none (HW-745).
+    """
+    if not 3 <= len(quote) <= 12 or not quote.isalnum():
+        raise OperatorError("Lots are valued in a currency.", code="HW-745", hint="Add currency=EUR.")
+    entries = [entry for _, entry in ledger.read_entries(connection)]
+    valuer = Valuer(read_prices(connection), quote=quote)
+    found = [lot for lots in first_in_first_out(entries, valuer).open.values() for lot in lots if lot.left]
+    return [
+        LotDocument(
+            at_ms=lot.at_ms,
+            source=lot.source,
+            currency=lot.currency.code,
+            amount=Amount(lot.minor, lot.currency).text(),
+            left=Amount(lot.left, lot.currency).text(),
+            cost=None if lot.cost is None else Amount(lot.cost, valuer.quote).text(),
+        )
+        for lot in sorted(found, key=lambda lot: -lot.at_ms)
+    ]

@@ -1,0 +1,101 @@
+"""The switch that every page has: how far autopilots may go. Each change is done once, and stands in the trail."""
+
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+import msgspec
+from litestar import Controller, Response, post, put
+from litestar.params import FromPath, JSONBody
+
+from hashwright.web.api_mine import ACTING, Answered
+from hashwright.web.api_plan import helm_of
+from hashwright.web.context import AnyRequest, IdempotencyKey, act, needs, site_of
+from hashwright.web.documents import Document
+
+
+class PauseWish(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Stop all autopilots, or let them go on in the modes that they had."""
+
+    is_paused: bool
+
+
+class AutopilotWish(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to set of an autopilot; what is left out stays as it was."""
+
+    mode: Literal["dry-run", "advise", "live"] | None = None
+    power_price_usd_kwh: float | None = None
+    efficiency_j_th: float | None = None
+    step_percent: float | None = None
+    every_s: int | None = None
+
+
+class SteerController(Controller):
+    """The switch: how far autopilots may go."""
+
+    path = "/api/v1"
+    tags = ("plan",)
+    guards = (needs("operate"),)
+
+    @put("/steering/pause", responses=ACTING, operation_id="pauseAutopilots", summary="The kill switch")
+    async def pause(self, request: AnyRequest, data: JSONBody[PauseWish], key: IdempotencyKey) -> Response[Answered]:
+        """Stop all autopilots at once, or let them go on; routes and machines stay as they are."""
+        word = "pause" if data.is_paused else "go"
+
+        async def work() -> Answered:
+            return Answered(result=await site_of(request).live.ask("autopilot-pause", is_paused=data.is_paused))
+
+        return await acted(request, key, f"autopilots {word}", "all", work)
+
+    @put("/autopilots/{algorithm:str}", responses=ACTING, operation_id="setAutopilot", summary="Set an autopilot")
+    async def set_autopilot(
+        self, request: AnyRequest, algorithm: FromPath[str], data: JSONBody[AutopilotWish], key: IdempotencyKey
+    ) -> Response[Answered]:
+        """Set the autopilot of an algorithm; where there is none it begins, as a dry run unless you say otherwise."""
+        wish = {name: value for name, value in msgspec.to_builtins(data).items() if value is not None}
+
+        async def work() -> Answered:
+            settings = {"algorithm": algorithm[:32], **wish}
+            return Answered(result=await site_of(request).live.ask("autopilot-set", settings=settings))
+
+        return await acted(request, key, "set autopilot", f"{algorithm[:32]} {wish}", work)
+
+    @post(
+        "/autopilots/{algorithm:str}/turns",
+        status_code=200,
+        responses=ACTING,
+        operation_id="takeTurn",
+        summary="Think now",
+    )
+    async def turn(self, request: AnyRequest, algorithm: FromPath[str], key: IdempotencyKey) -> Response[Answered]:
+        """Let the autopilot of an algorithm take a turn now."""
+
+        async def work() -> Answered:
+            return Answered(
+                result=await site_of(request).live.ask("autopilot-turn", timeout_s=60.0, algorithm=algorithm[:32])
+            )
+
+        return await acted(request, key, "autopilot turn", algorithm[:32], work)
+
+    @post(
+        "/decisions/{number:int}/apply",
+        status_code=200,
+        responses=ACTING,
+        operation_id="applyDecision",
+        summary="Apply a decision",
+    )
+    async def apply(self, request: AnyRequest, number: FromPath[int], key: IdempotencyKey) -> Response[Answered]:
+        """Set the route that a decision asks for."""
+
+        async def work() -> Answered:
+            return Answered(result=await site_of(request).live.ask("autopilot-apply", number=number))
+
+        return await acted(request, key, "apply decision", str(number)[:20], work)
+
+
+async def acted(
+    request: AnyRequest, key: str, action: str, target: str, work: Callable[[], Awaitable[Answered]]
+) -> Response[Answered]:
+    """Act once, and ask the autopilots anew."""
+    answer: Response[Answered] = await act(request, key, action, target, work)
+    helm_of(request).forget()
+    return answer

@@ -1,0 +1,61 @@
+"""Answers that are the same for everybody, made once: the JSON text, and the same compressed.
+
+A list of ten thousand machines takes longer to write and to compress than to send. So it is made once a picture, on a
+thread, and whoever asks for the same picture gets the same bytes.
+"""
+
+import asyncio
+import gzip
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from litestar import Response
+
+from hashwright.web.context import AnyRequest
+
+LEVEL: Final = 1
+"""Of compression: the lists shrink to a tenth even so, and a higher one takes three times as long."""
+COMPRESS_FROM: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    """One answer in both forms; `packed` is empty where it is too short to gain."""
+
+    plain: bytes
+    packed: bytes
+
+
+class Kept:
+    """The newest answer of each name, with what it was made of."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[Hashable, Encoded]] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
+
+    async def of(self, name: str, key: Hashable, make: Callable[[], Any]) -> Encoded:
+        """Return an answer; it is made, on a thread, only where `key` is another than the last time."""
+        found = self._found.get(name)
+        if found is not None and found[0] == key:
+            return found[1]
+        async with self._turns.setdefault(name, asyncio.Lock()):  # of many who ask at once, one makes it
+            found = self._found.get(name)
+            if found is None or found[0] != key:
+                found = (key, await asyncio.to_thread(encode, make))
+                self._found[name] = found
+            return found[1]
+
+
+def encode(make: Callable[[], Any]) -> Encoded:
+    """Make a document and write it in both forms."""
+    plain = msgspec.json.encode(make())
+    return Encoded(plain=plain, packed=gzip.compress(plain, LEVEL) if len(plain) >= COMPRESS_FROM else b"")
+
+
+def respond(request: AnyRequest, found: Encoded) -> Response[Any]:
+    """Send it in the form that the caller takes. The handler says `is_packed`, so that nobody compresses it again."""
+    takes_packed = bool(found.packed) and "gzip" in request.headers.get("accept-encoding", "")
+    headers = {"vary": "accept-encoding"} | ({"content-encoding": "gzip"} if takes_packed else {})
+    return Response(found.packed if takes_packed else found.plain, media_type="application/json", headers=headers)

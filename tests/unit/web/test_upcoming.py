@@ -1,0 +1,112 @@
+"""What comes next, and shares as a person asks for them."""
+
+import pytest
+
+from hashwright.store.base import BlockRecord
+from hashwright.store.share_log import read_shares
+from hashwright.store.sqlite import SqliteStore
+from hashwright.web.api_now import shares_before
+from hashwright.web.fleet import Device, Fleet
+from hashwright.web.live import Picture
+from hashwright.web.upcoming import upcoming
+
+NOW = 1_800_000_000_000
+HOUR = 3_600_000
+TARGET = "00000000ffff" + "0" * 52
+
+
+def destination(**changes):
+    return {"destination": "home", "coin": "litecoin", "network": "main", "height": 2016 * 1000 - 100} | changes
+
+
+def look(*destinations, blocks=(), fleet=None, payouts=None, last=None, autopilots=()):
+    picture = Picture(
+        number=1, at_ms=NOW, status={"destinations": list(destinations)}, blocks=tuple(blocks), fleet=fleet or Fleet()
+    )
+    return upcoming(picture, payouts=payouts or {}, last_payouts=last or {}, autopilots=autopilots)
+
+
+def test_the_next_retarget_is_a_height_and_an_estimate_of_when():
+    (found,) = look(destination(), destination(destination="other"))
+    assert (found.kind, found.at_ms, found.certainty) == ("retarget", NOW + 100 * 150_000, "estimated")
+    assert "in 100 blocks" in found.text
+    assert "in 2016 blocks" in look(destination(height=2016))[0].text
+
+
+@pytest.mark.parametrize("changes", [{"network": "regtest"}, {"coin": "monero"}, {"coin": None}, {"height": None}])
+def test_where_difficulty_does_not_move_by_periods_nothing_is_said(changes):
+    assert look(destination(**changes)) == []
+
+
+def test_the_next_reward_payout_turn_and_power_change_come_in_order_of_time():
+    block = BlockRecord(
+        destination="home", block_hash="a" * 64, height=7, worker="kai.1", reward=1, found_ms=NOW, state="confirmed",
+        detail="", confirmations=99,
+    )  # fmt: skip
+    fleet = Fleet(
+        devices={"m-1": Device(device="m-1", is_asleep=True, until=NOW + HOUR, fields={})},
+        plan={"plan": "night", "valid_until": NOW + 9 * HOUR},
+    )
+    found = look(
+        destination(network="regtest"),
+        blocks=[block],
+        fleet=fleet,
+        payouts={"home": {"interval_hours": 24, "threshold": "0.1"}, "rest": {"is_paused": True}},
+        last={"home": NOW - 20 * HOUR},
+        autopilots=[
+            {"settings": {"algorithm": "scrypt", "every_s": 300, "mode": "live"}, "last": {"at_ms": NOW - 60_000}}
+        ],
+    )
+    assert [it.kind for it in found] == ["autopilot", "reward", "power", "payout", "power", "payout"]
+    assert [it.at_ms for it in found] == [
+        NOW + 240_000, NOW + 2 * 150_000, NOW + HOUR, NOW + 4 * HOUR, NOW + 9 * HOUR, None,
+    ]  # fmt: skip
+    assert "DRY RUN" in found[3].text
+
+
+@pytest.fixture
+def store(tmp_path):
+    found = SqliteStore.open(tmp_path)
+    connection = found.connect()
+    for minute in range(100, 130):
+        for worker in ("a", "b"):
+            for outcome, shares in (("accepted", 5), ("stale", 1)):
+                connection.execute(
+                    "INSERT INTO work VALUES (?, 'home', ?, ?, ?, ?, ?)",
+                    (minute, worker, TARGET, outcome, shares, "0" * 39),
+                )
+    connection.execute(
+        "INSERT INTO delivery VALUES (129, 'theirs', 'a', ?, 'rejected', 'low diff', 2, ?)", (TARGET, "0" * 39)
+    )
+    connection.close()
+    yield found
+    found.close()
+
+
+def test_shares_come_newest_first_with_what_a_pool_said(store):
+    rows = store.read_tables(lambda it: read_shares(it, begin=128, end=130, refused_only=True))
+    assert [(row.minute, row.worker, row.outcome, row.reason, row.shares, row.is_by_pool) for row in rows] == [
+        (129, "a", "stale", "", 1, False), (129, "a", "rejected", "low diff", 2, True),
+        (129, "b", "stale", "", 1, False),
+        (128, "a", "stale", "", 1, False), (128, "b", "stale", "", 1, False),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("limit", [1, 3, 4, 7, 1000])
+def test_pages_of_shares_meet_without_a_gap_or_a_double(store, limit):
+    found, before = [], 130
+    for _ in range(200):
+        rows, before = store.read_tables(
+            lambda it, at=before: shares_before(it, at, now=130, limit=limit, refused_only=False, worker="")
+        )
+        found += [(row.minute, row.worker, row.outcome) for row in rows]
+        if before is None:
+            break
+    assert len(found) == len(set(found)) == 30 * 4 + 1
+    assert found == sorted(found, key=lambda row: -row[0])
+
+
+def test_one_workers_shares_are_found_among_others(store):
+    rows, _ = store.read_tables(lambda it: shares_before(it, 130, now=130, limit=10, refused_only=True, worker="b"))
+    assert {row.worker for row in rows} == {"b"}
+    assert len(rows) == 10
