@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DAY_MS: Final = 86_400_000
 NOBODY: Final = "-"
+LISTED_MAX: Final = 10_000
 MODES: Final = ("dry-run", "advise", "live")
 
 
@@ -191,9 +192,12 @@ def decisions(terminal: Terminal, days: int, algorithm: str) -> None:
         from hashwright.runtime import autopilot_views as views
         from hashwright.store import decisions as rows
 
-        newest = [row for row in rows.newest(connection) if algorithm in ("", row.algorithm)]
-        since = newest[0].at_ms - days * DAY_MS if newest else 0
-        shown = [row for row in newest if row.at_ms >= since]
+        last = rows.page(connection, algorithm=algorithm, limit=1)
+        since = last[0].at_ms - days * DAY_MS if last else 0
+        newest = rows.newest(connection, since_ms=since, limit=LISTED_MAX)
+        if len(newest) == LISTED_MAX:
+            terminal.note(f"Only the newest {LISTED_MAX:,} are shown; ask for fewer days.")
+        shown = [row for row in newest if algorithm in ("", row.algorithm)]
         found = views.outcomes_of(connection, shown)
         return [views.document_of(row, found.get(row.id)) for row in shown]
 

@@ -14,8 +14,12 @@ from hashwright.planner.autopilot import IDLE
 from hashwright.runtime import autopilot_views
 from hashwright.runtime.autopilot_sight import Memory, destinations_of
 from hashwright.runtime.autopilot_signs import PriceFile, signs_of
+from hashwright.runtime.notices import Heard, Target
+from hashwright.runtime.notices import step as notice_step
+from hashwright.runtime.notifier import _told
 from hashwright.signals import CreditWork
 from hashwright.store import decisions, outcomes
+from hashwright.store.base import AlertRecord
 from unit.runtime.autopilot_world import DAY_MS, MINUTE_MS, rows, states, turn
 
 # ---------------------------------------------------------------- on paper
@@ -123,6 +127,27 @@ def test_a_failed_plan_is_told_once_and_when_it_is_over(world):
     turn(service, minutes=5)
     assert world.codes() == ["HW-770", "HW-775"]
     assert world.alerts[0].text.startswith("sha256d: ")
+
+
+def test_a_person_hears_of_each_algorithm_s_trouble_once_and_of_its_own_end():
+    """Two algorithms fail; one recovers: its end is told to whom heard of it, the other's trouble stands."""
+    target, heard = Target(name="me"), Heard()
+
+    def told(second, code, text, level="warning"):
+        return _told(AlertRecord(number=second, at_ms=second * 1000, level=level, code=code, text=text), ["near"])
+
+    def notices(second, *news):
+        return [it.body for it in notice_step(target, heard, news, now=second * 1000, minute=600)]
+
+    both = (told(1, "HW-770", "sha256d: No decision came."), told(1, "HW-770", "scrypt: No decision came."))
+    assert len(notices(1, *both)) == 2
+    assert notices(2, told(2, "HW-770", "sha256d: No decision came.")) == [], "once"
+    over = told(10, "HW-775", "scrypt: Decisions are made again.", "info")
+    assert notices(10, over) == [], "it must hold"
+    assert len(notices(100)) == 1
+    again = notices(200, told(200, "HW-770", "scrypt: No decision came."))
+    assert len(again) == 1, "what comes again after its end is told again"
+    assert notices(201, told(201, "HW-770", "sha256d: No decision came.")) == [], "the other one never ended"
 
 
 def test_a_loss_is_told_first_and_its_end(world):

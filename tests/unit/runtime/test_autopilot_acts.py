@@ -2,14 +2,17 @@
 
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from hashwright.fleet.events import DeviceSet, PlanSlot, PowerPlan, RulesSet
-from hashwright.market.events import SaleSet
-from hashwright.market.records import Terms
+from hashwright.market.events import FundsMoved, MarketSet, OrderAsked, OrderChecked, SaleSet
+from hashwright.market.records import Pool, Terms
+from hashwright.market.step import step
 from hashwright.planner.autopilot import IDLE, MARKET
 from hashwright.runtime import autopilot_market
 from hashwright.runtime.market_views import SellerQuote
+from hashwright.signals import DestinationChanged, MachineReady, ProcessStarted
 from unit.runtime.autopilot_world import HOUR_MS, turn
 
 # ---------------------------------------------------------------- selling
@@ -82,6 +85,26 @@ def test_live_it_sells_from_what_the_best_pool_pays_and_ends_when_no_order_pays_
     market.usd = 40.0
     turn(service, minutes=5)
     assert [event.is_on for event in world.handled if isinstance(event, SaleSet)] == [True, False]
+
+
+def test_the_real_book_of_a_real_market_is_what_the_sale_rests_on(world, monkeypatch):
+    """An order of a fifth of a PH/s at 160 satoshi a TH/s and day, less a tenth: 72 USD a PH/s and day."""
+    state = world.market.state
+    step(state, ProcessStarted(1, "test"), now=world.clock.now())
+    step(state, MarketSet(TERMS), now=world.clock.now())
+    step(state, FundsMoved("sha256d", "bea", 10**10, "equity:owner", "x"), now=world.clock.now())
+    pool = Pool("stratum+tcp://pool.example:3333", "w")
+    asked = OrderAsked("bea", "c1", "sha256d", "standard", 160, 2e14, 0.0, 10**8, pool)
+    step(state, asked, now=world.clock.now())
+    step(state, OrderChecked("order-1", "", 5), now=world.clock.now())
+    step(state, DestinationChanged("order-1", "sha256d", "ready", ""), now=world.clock.now())
+    step(state, MachineReady(1, "kai.r1", "sha256d", "near", True), now=world.clock.now())
+    monkeypatch.setattr(autopilot_market, "rate_of", lambda machine, *, now: 5e14)
+    row, thought = turn(world.autopilot(step_percent=100.0, sell_as="kai"))
+    way = next(it for it in msgspec.json.decode(row.seen)["ways"] if it["kind"] == "market")
+    assert way["worth_source"] == "orders order-1"
+    assert thought.worth[MARKET] == pytest.approx(0.9 * 160e-8 * 1000 * 50_000)
+    assert thought.weights[MARKET] == pytest.approx(0.2)
 
 
 # ---------------------------------------------------------------- rest
