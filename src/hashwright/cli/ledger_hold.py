@@ -25,6 +25,9 @@ HELD_BY_ANOTHER = "HW-602"
 DAY = click.DateTime(["%Y-%m-%d"])
 LAST_DAYS = {"day": 31, "month": 366}
 UNKNOWN = "unknown"
+NARROW_ROWS = (0, 1, 3, 5, 7, 10)
+NARROW_OUTCOMES = (0, 1, 2, 4, 5)
+"""Columns that fit a narrow screen; the others are in `--json` and on a wider one."""
 
 
 @click.group(cls=LazyGroup, invoke_without_command=True)
@@ -52,9 +55,9 @@ def hold(context: click.Context, /, **asked: Any) -> None:  # noqa: ANN401 (one 
     if not found.walk.coins:
         return
     terminal.line()
-    terminal.table(_rows_table(found, rows))
+    terminal.table(_rows_table(found, rows, is_narrow=terminal.is_narrow))
     terminal.line()
-    terminal.table(_outcome_table(found))
+    terminal.table(_outcome_table(found, is_narrow=terminal.is_narrow))
     _notes(terminal, found, rules)
 
 
@@ -231,7 +234,7 @@ def _money(minor: int | None, quote: "Currency") -> str:
     return UNKNOWN if minor is None else str(Amount(minor, quote))
 
 
-def _rows_table(found: "HoldReport", rows: "list[Row]") -> Table:
+def _rows_table(found: "HoldReport", rows: "list[Row]", *, is_narrow: bool) -> Table:
     from hashwright.ledger.hold_report import cells_of
 
     code = found.quote.code
@@ -241,12 +244,13 @@ def _rows_table(found: "HoldReport", rows: "list[Row]") -> Table:
     )
     # most never take coins out but by a sale: a column of dashes helps nobody
     kept = [at for at, head in enumerate(heads) if head != "spent or taken" or any(it.taken for it in rows)]
+    kept = [at for at in kept if not is_narrow or at in NARROW_ROWS]
     cells = [cells_of(it, found.quote) for it in rows]
     shown = tuple(heads[at] for at in kept)
     return Table(
         heads=shown,
         rows=tuple(tuple(_quiet(row[at]) for at in kept) for row in cells),
-        right=frozenset(shown[3:]),
+        right=frozenset(shown) - {"period", "coin", "rule"},
         empty="Nothing was mined or sold in these days.",
     )
 
@@ -256,7 +260,7 @@ def _quiet(cell: str) -> str:
     return cell if cell.strip("0.") else "-" if cell else ""
 
 
-def _outcome_table(found: "HoldReport") -> Table:
+def _outcome_table(found: "HoldReport", *, is_narrow: bool) -> Table:
     code = found.quote.code
     heads = (
         *("coin", "", "sold", f"brought [{code}]", "kept", f"worth now [{code}]", f"unrealised [{code}]"),
@@ -267,7 +271,10 @@ def _outcome_table(found: "HoldReport") -> Table:
         for words, outcome in (("by the rule", it.by_rule), ("really", it.really)):
             if it.rule is not None or words == "really":
                 cells.append((it.currency.code, words, *_outcome_cells(outcome, it.currency, found.quote)))
-    return Table(heads=heads, rows=tuple(cells), right=frozenset(heads[2:]), empty="No coins.")
+    kept = [at for at in range(len(heads)) if not is_narrow or at in NARROW_OUTCOMES]
+    shown = tuple(heads[at] for at in kept)
+    picked = tuple(tuple(row[at] for at in kept) for row in cells)
+    return Table(heads=shown, rows=picked, right=frozenset(shown[2:]), empty="No coins.")
 
 
 def _outcome_cells(it: "Outcome", coin: "Currency", quote: "Currency") -> tuple[str, ...]:

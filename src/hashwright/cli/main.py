@@ -54,7 +54,7 @@ SUMMARIES = {
     "plan": "Plan what each machine does next, and say why.",
     "calc": "Tell what a machine earns on a coin now, and whether it pays.",
     "compare": "Put choices side by side: what a budget may become, or machines.",
-    "trends": "Show what became of each coin, and what comes next: retarget and halving.",
+    "trends": "Show what became of each coin, what comes next, and what changed in the choice of what to mine.",
     "backtest": "Walk policies through history with the same decisions as a plan.",
     "audit": "Audit an offer of cloud mining or hosting, from a file or from flags.",
     "market": "Buy and sell hash power: an order is one more destination, paid by accepted work.",

@@ -42,6 +42,9 @@ PARTS = {"energy": "energy:energy"}
     "--objective", type=click.Choice(("cvar", "cara")), default="cvar", show_default=True, help="cara: pools by luck."
 )
 @click.option("--hold", metavar="RULE", help="Coins: sell, keep, cover, 40%, or btc=keep,...  [the books', else sell]")
+@click.option(
+    "--move-minutes", type=click.FloatRange(0, 1440), default=15, show_default=True, help="What a move costs, of power."
+)
 @click.option("--price-drift", metavar="PERCENT", help="Drift of prices a year, such as +20%; default 0.")
 @click.option("--growth", metavar="FACTOR", help="Growth of difficulty a year, such as 2x; default: as the past says.")
 @click.option("--what-if", "changes", multiple=True, metavar="CHANGE", help="price=+20%, difficulty=-10%, power=0.10.")
@@ -133,6 +136,7 @@ class Asked:
             scenarios=given["scenarios"],
             risk=parts.risk_of(given["risk"]),
             hold=rules_of(given["hold"]) if given["hold"] else HoldRules(by_coin=self.own.holds),
+            move_minutes=given["move_minutes"],
             seed=given["seed"],
             objective=given["objective"],
         )
@@ -149,7 +153,10 @@ class Asked:
         found = []
         if self.given["stale"] is None and self.own.loss is not None:
             shares = f"{self.own.shares:,}".replace(",", "\u2009")
-            found.append(f"Stale, rejected and lost: {self.own.loss:.2%} of {shares} shares of your router in 7 days.")
+            late = f", {self.own.late:.2%} of all by moves" if self.own.late else ""
+            found.append(
+                f"Stale, rejected, lost: {self.own.loss:.2%}{late}, of {shares} shares of your router in 7 days."
+            )
         elif self.given["stale"] is None:
             found.append(f"Assumed: {STALE_ASSUMED} of work is late or rejected. Say yours: --stale 1%")
         if not self.given["hold"] and self.own.holds:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from hashwright.economics.hold import HoldRule
     from hashwright.ledger.hold import HoldRule as BookRule
+    from hashwright.store.base import Store
 
 STALE_ASSUMED: Final = "0.5%"
 WINDOW_MS: Final = 7 * 86_400_000
@@ -21,10 +22,14 @@ LOSSES: Final = ("rejected", "stale", "lost", "late")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Own:
-    """`holds` by ticker; `loss` is the share of work that upstreams did not take, of `shares` in seven days."""
+    """`holds` by ticker; `loss` is the share of work that upstreams did not take, of `shares` in seven days.
+
+    `late` is the part of it that was found for a destination which the machine had just left: what moves cost.
+    """
 
     holds: "tuple[tuple[str, HoldRule], ...]" = ()
     loss: float | None = None
+    late: float = 0.0
     shares: int = 0
 
 
@@ -41,19 +46,26 @@ def own_figures(data_dir: Path, *, now_ms: int) -> Own:
     except HashwrightError:
         return Own()
     try:
-        from hashwright.clock import Instant
-        from hashwright.store.hold import read_rules
-
-        work: dict[str, int] = {}
-        shares = 0
-        for total in store.delivery_totals(Instant(now_ms - WINDOW_MS)):
-            work[total.state] = work.get(total.state, 0) + total.work
-            shares += total.shares if total.state in ("submitted", "late") else 0
-        sent = work.get("submitted", 0) + work.get("late", 0)
-        loss = sum(work.get(it, 0) for it in LOSSES) / sent if sent and shares >= SHARES_MIN else None
-        return Own(holds=_holds(store.read_tables(read_rules), now_ms), loss=loss, shares=shares)
+        return _figures(store, now_ms)
+    except HashwrightError:
+        return Own()  # a plan is made without them, and says what it assumes
     finally:
         store.close()
+
+
+def _figures(store: "Store", now_ms: int) -> Own:
+    from hashwright.clock import Instant
+    from hashwright.store.hold import read_rules
+
+    work: dict[str, int] = {}
+    shares = 0
+    for total in store.delivery_totals(Instant(now_ms - WINDOW_MS)):
+        work[total.state] = work.get(total.state, 0) + total.work
+        shares += total.shares if total.state in ("submitted", "late") else 0
+    sent = work.get("submitted", 0) + work.get("late", 0)
+    loss = sum(work.get(it, 0) for it in LOSSES) / sent if sent and shares >= SHARES_MIN else None
+    late = work.get("late", 0) / sent if sent else 0.0
+    return Own(holds=_holds(store.read_tables(read_rules), now_ms), loss=loss, late=late, shares=shares)
 
 
 def _holds(rules: "list[BookRule]", now_ms: int) -> "tuple[tuple[str, HoldRule], ...]":

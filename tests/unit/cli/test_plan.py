@@ -106,7 +106,8 @@ def test_a_plan_takes_rules_and_losses_from_the_own_store(ask, tmp_path):
     found = document(ask, records.PlanDocument, *words)
     assert found.stale_share == pytest.approx(25 / 2010)
     assert found.hold_rule == "BTC: sell 25% of each day's coins; others: sell each day's coins"
-    assert found.sources[0].startswith("Stale, rejected and lost: 1.24% of 2\u2009010 shares of your router")
+    measured = "Stale, rejected, lost: 1.24%, 0.50% of all by moves, of 2\u2009010 shares of your router in 7 days."
+    assert found.sources[0] == measured
     told = document(ask, records.PlanDocument, *words, "--stale", "2%", "--hold", "keep")
     assert (told.stale_share, told.hold_rule, told.sources) == (0.02, "keep all coins", [])
 
