@@ -28,7 +28,14 @@ async def carry_out(app: "Hashwright", settings: AutopilotSettings, seen: Seen, 
     """Do what a thought asks for; return what was done beside the route, in words."""
     if thought.parts:
         await set_route(app, settings, thought)
-    words = (sell(app, settings, seen, thought), let_rest(app, settings, thought))
+    return tend(app, settings, seen, thought, may_begin=True)
+
+
+def tend(
+    app: "Hashwright", settings: AutopilotSettings, seen: Seen, thought: Thought, *, may_begin: bool = False
+) -> str:
+    """Keep the sale's floor and the plan of rest in line with a thought; say what was done."""
+    words = (sell(app, settings, seen, thought, may_begin=may_begin), let_rest(app, settings, thought))
     return "; ".join(it for it in words if it)
 
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
+from hashwright.errors import StaleInput
 from hashwright.fleet.events import DeviceSet, PlanSlot, PowerPlan, RulesSet
 from hashwright.market.events import FundsMoved, MarketSet, OrderAsked, OrderChecked, SaleSet
 from hashwright.market.records import Pool, Terms
@@ -85,6 +86,38 @@ def test_live_it_sells_from_what_the_best_pool_pays_and_ends_when_no_order_pays_
     market.usd = 40.0
     turn(service, minutes=5)
     assert [event.is_on for event in world.handled if isinstance(event, SaleSet)] == [True, False]
+
+
+def test_a_sale_that_nobody_tends_ends(world, market, monkeypatch):
+    """Its floor follows the best pool; where a turn fails, prices are old or the autopilot lets go, the sale ends."""
+
+    async def set_route(*_):
+        return None
+
+    def sales():
+        return [(event.is_on, event.floor) for event in world.handled if isinstance(event, SaleSet)]
+
+    monkeypatch.setattr("hashwright.runtime.autopilot_acts.set_route", set_route)
+    market.usd, market.matched = 90.0, 5e14
+    service = world.autopilot(mode="live", step_percent=100.0, dwell_s=3600, sell_as="kai")
+    turn(service)
+    world.market.state.machines[1].bound = "order-1"
+    world.group("sha256d").total_hs = 5e14
+    world.destination("far", usd_ph_day=75.0)
+    row, _ = turn(service, minutes=5)
+    assert row.state == "kept"
+    assert [is_on for is_on, _ in sales()] == [True, True]
+    assert sales()[1][1] == pytest.approx(sales()[0][1] * 75 / 60, abs=1), "it rests, and its floor follows"
+    world.thinker.problem = StaleInput("broken", code="HW-770")
+    turn(service, minutes=5)
+    assert sales()[-1][0] is False
+    world.thinker.problem = None
+    world.market.state.machines[1].bound = ""
+    world.autopilot(mode="live", step_percent=100.0, dwell_s=0, sell_as="kai")
+    turn(world.autopilots["sha256d"], minutes=5)
+    assert sales()[-1][0] is True
+    world.autopilots["sha256d"].let_go()
+    assert sales()[-1][0] is False
 
 
 def test_the_real_book_of_a_real_market_is_what_the_sale_rests_on(world, monkeypatch):
