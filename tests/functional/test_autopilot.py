@@ -38,6 +38,23 @@ def routes(router, algorithm="sha256d"):
         store.close()
 
 
+def assert_told_later(router, acted):
+    """A decision is explained by every way to ask, and thought again the same; what was learned is told."""
+    explained = router.json("autopilot", "explain", str(acted["number"]))
+    assert explained["is_repeated"] is True
+    assert explained["seen"] == acted["seen"]
+    number = acted["number"]
+    told = asyncio.run(ask(router.folder, "autopilot-explain", number=number))
+    assert told["is_repeated"] is True
+    assert told["thought"] == acted["thought"]
+    listed = asyncio.run(ask(router.folder, "autopilot-decisions"))["decisions"]
+    assert {it["cause"] for it in listed} >= {"the start", "a person"}
+    learned = router.json("autopilot", "learned")["autopilots"][0]
+    assert {it["destination"]: it["credited_factor"] for it in learned["pools"]} == {"cheap": 1.0, "dear": 1.0}
+    states = [it["state"] for it in router.json("autopilot", "decisions")["decisions"]]
+    assert {"rehearsed", "asked", "applied"} <= set(states)
+
+
 def test_it_rehearses_asks_acts_and_stops(tmp_path):
     with upstream(tmp_path, "a") as a, upstream(tmp_path, "b") as b, program(tmp_path) as router:
         point_at(router, "cheap", a)
@@ -81,11 +98,7 @@ def test_it_rehearses_asks_acts_and_stops(tmp_path):
             assert last(router)["number"] == number, "a paused autopilot takes no turn"
             assert routes(router) == stopped
 
-        explained = router.json("autopilot", "explain", str(acted["number"]))
-        assert explained["is_repeated"] is True
-        assert explained["seen"] == acted["seen"]
-        states = [it["state"] for it in router.json("autopilot", "decisions")["decisions"]]
-        assert {"rehearsed", "asked", "applied"} <= set(states)
+        assert_told_later(router, acted)
 
         # a decision is still there after a kill, and a paused autopilot stays paused
         router.kill()

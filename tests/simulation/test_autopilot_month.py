@@ -102,7 +102,7 @@ def settings_of(*, power_usd_day, policy, rules, move_minutes=0.0):
         "efficiency_j_th": 20.0, "step_percent": rules.step_cap * 100, "dwell_s": rules.dwell_ms // 1000,
         "hold_days": rules.hold_days, "margin_usd": rules.margin_usd, "move_minutes": move_minutes,
         "budget_usd_day": None if rules.budget_usd_day == float("inf") else rules.budget_usd_day,
-        "learn_days": rules.learn_days,
+        "learn_days": rules.learn_days, "sleep_groups": ("all",),
     }  # fmt: skip
 
 

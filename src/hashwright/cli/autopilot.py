@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DAY_MS: Final = 86_400_000
 NOBODY: Final = "-"
+LISTED_MAX: Final = 10_000
 MODES: Final = ("dry-run", "advise", "live")
 
 
@@ -34,6 +35,7 @@ def autopilot() -> None:
 @click.option("--policy", metavar="NAME", help="How it decides: best_hashprice, averaged, cvar, fixed, always_on.")
 @click.option("--every", "every_s", type=int, metavar="SECONDS", help="Time between two turns. [300]")
 @click.option("--power-price", "power_price_usd_kwh", type=float, metavar="USD", help="What power costs a kWh.")
+@click.option("--power-of", metavar="SITE", help="Site whose tariff says what power costs now ('-': none).")
 @click.option("--efficiency", "efficiency_j_th", type=float, metavar="J/TH", help="What your machines draw.")
 @click.option("--step", "step_percent", type=float, metavar="PERCENT", help="Most work moved in one turn. [25]")
 @click.option("--dwell", "dwell_s", type=int, metavar="SECONDS", help="How long a change is left alone. [1800]")
@@ -69,8 +71,7 @@ def set_(terminal: Terminal, /, algorithm: str, fees: tuple[str, ...], **flags: 
         settings["fees_percent"] = dict(map(_read_fee, fees))
     if settings.get("sleep_groups") == (NOBODY,):
         settings["sleep_groups"] = ()
-    if settings.get("sell_as") == NOBODY:
-        settings["sell_as"] = ""
+    settings |= {name: "" for name in ("sell_as", "power_of") if settings.get(name) == NOBODY}
     folder = terminal.load_config().data_dir
     state = run_async(ask_process(folder, "autopilot-set", settings=settings))
     if terminal.is_json:
@@ -191,9 +192,12 @@ def decisions(terminal: Terminal, days: int, algorithm: str) -> None:
         from hashwright.runtime import autopilot_views as views
         from hashwright.store import decisions as rows
 
-        newest = [row for row in rows.newest(connection) if algorithm in ("", row.algorithm)]
-        since = newest[0].at_ms - days * DAY_MS if newest else 0
-        shown = [row for row in newest if row.at_ms >= since]
+        last = rows.page(connection, algorithm=algorithm, limit=1)
+        since = last[0].at_ms - days * DAY_MS if last else 0
+        newest = rows.newest(connection, since_ms=since, limit=LISTED_MAX)
+        if len(newest) == LISTED_MAX:
+            terminal.note(f"Only the newest {LISTED_MAX:,} are shown; ask for fewer days.")
+        shown = [row for row in newest if algorithm in ("", row.algorithm)]
         found = views.outcomes_of(connection, shown)
         return [views.document_of(row, found.get(row.id)) for row in shown]
 

@@ -76,6 +76,8 @@ def _reasons(seen: dict[str, Any], thought: dict[str, Any] | None) -> list[str]:
         found.append(f"Second best: {thought['second']}, {thought.get('second_usd_day', 0.0):,.2f} USD a day less.")
     found += [f"Your limit binds: {line}." for line in thought.get("bound", ())]
     found += [f"Left out: {line}" for line in thought["left_out"]]
+    if seen.get("power_source", "") not in ("", "what you said"):
+        found.append(f"Power costs {seen['power_price_usd_kwh']:.4f} USD/kWh: {seen['power_source']}.")
     paper = seen.get("paper")
     if paper is not None:
         found.append(f"On paper it had: {_parts_text(paper)}.")
@@ -226,7 +228,7 @@ def _show_days(terminal: Terminal, days: list[dict[str, Any]]) -> None:
     terminal.table(Table(heads=heads, rows=rows, right=frozenset(heads[1:]), empty=empty))
     on_paper = [it for it in days if it["paper_earned_usd_est"] is not None]
     if on_paper:
-        earned, paper = (sum(it[name] for it in on_paper) for name in ("earned_usd_est", "paper_earned_usd_est"))
-        terminal.line(f"A dry run: it would have earned {paper - earned:+,.4f} USD beside what was earned (estimated).")
+        gain = sum(it["paper_gain_usd_est"] for it in on_paper)
+        terminal.line(f"On paper (dry run) it would have left {gain:+,.4f} USD beside what was done, after power.")
     if rows:
         terminal.note("USD are estimated, after fees and before power; what pools credited stands in hw ledger.")

@@ -74,7 +74,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     A move of all work costs `move_usd` and `move_minutes` of the power bill; `budget_usd_day` bounds what moves may
     cost in 24 hours. `may_sleep`: machines may be put to sleep. `learn_days`: from how many days the drift of what each
-    way is worth is learned. None is no limit.
+    way is worth is learned. Without `may_rest_on_paper` a dry run keeps the best of bad ways, as it would live. None is
+    no limit.
     """
 
     policy: str = "best_hashprice"
@@ -89,6 +90,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     temperature_max_c: float | None = None
     may_sleep: bool = False
     learn_days: int = 0
+    may_rest_on_paper: bool = True
 
 
 class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -115,6 +117,7 @@ class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     spent_usd: float = 0.0
     asleep: float = 0.0
     hottest_c: float | None = None
+    power_source: str = ""
 
     @property
     def power_usd_day(self) -> float:
@@ -381,7 +384,7 @@ def parts_text(thought: Thought) -> str:
 def is_change(seen: Seen, thought: Thought) -> bool:
     """Tell whether a thought wants something else than what is done; on paper, each move counts."""
     if seen.paper is not None:
-        return thought.verdict == "moved"
+        return thought.verdict == "moved" and (seen.limits.may_rest_on_paper or _moves_on_paper(seen, thought))
     if thought.verdict in ("rests", "no-budget"):
         return False
     names = (set(thought.parts) | set(seen.held)) - {MARKET}
@@ -394,10 +397,19 @@ def is_change(seen: Seen, thought: Thought) -> bool:
     return is_sold_otherwise or (seen.limits.may_sleep and _differs(thought.idle, seen.asleep))
 
 
+def _moves_on_paper(seen: Seen, thought: Thought) -> bool:
+    before, after = seen.paper or {}, paper_after(seen, thought) or {}
+    return any(_differs(after.get(name, 0.0), before.get(name, 0.0)) for name in before.keys() | after.keys())
+
+
 def _differs(wanted: float, held: float) -> bool:
     return abs(wanted - held) * POINTS >= ALIKE_POINTS
 
 
 def paper_after(seen: Seen, thought: Thought) -> dict[str, float] | None:
     """Return the route of a dry run after a turn: where the thought would have brought it."""
-    return dict(thought.weights) if thought.weights else seen.paper
+    weights = dict(thought.weights) or seen.paper
+    if weights is None or seen.limits.may_rest_on_paper:
+        return weights
+    total = sum(part for name, part in weights.items() if name != IDLE)
+    return {name: part / total for name, part in weights.items() if name != IDLE} if total > 0 else seen.paper

@@ -21,9 +21,10 @@ import msgspec
 
 from hashwright.errors import HashwrightError, OperatorError, StaleInput
 from hashwright.planner.autopilot import Seen, State, Thought, became, paper_after, think
-from hashwright.runtime.autopilot_acts import AUTHOR, carry_out, let_rest
+from hashwright.runtime.autopilot_acts import AUTHOR, carry_out, tend
 from hashwright.runtime.autopilot_claims import claims_of
 from hashwright.runtime.autopilot_learning import close_span
+from hashwright.runtime.autopilot_market import end_sale
 from hashwright.runtime.autopilot_settings import KIND, AutopilotSettings, parse_autopilot
 from hashwright.runtime.autopilot_sight import DAY_MS, Memory, look
 from hashwright.runtime.autopilot_signs import EarlyTurns, PriceFile, signs_of
@@ -121,6 +122,11 @@ class AutopilotService:
         if before.memory is not None and before.settings.mode == self.settings.mode:
             self.memory = replace(before.memory, changed_ms=None)
 
+    def let_go(self) -> None:
+        """End what must be tended: nobody would follow a sale's floor any more. Routes and machines stay so."""
+        if self.settings.mode == "live":
+            end_sale(self._app, self.settings)
+
     async def run(self) -> None:
         """Take a turn every few minutes, or when something changed, for ever."""
         cause = "the start"
@@ -159,6 +165,7 @@ class AutopilotService:
                 self.problem = error.message
                 words = f"{self.settings.algorithm}: {error.message} Nothing was changed."
                 self._tell("HW-770", is_so=True, text=words)
+                self.let_go()
                 return await self._keep(seen, None, "failed", error.message)
             self.problem = ""
             self._tell_all(seen, thought)
@@ -205,7 +212,7 @@ class AutopilotService:
         if state == "applied":
             done = await carry_out(self._app, self.settings, seen, thought)
         elif mode == "live":
-            done = let_rest(self._app, self.settings, thought)  # it runs out where nobody says it again
+            done = tend(self._app, self.settings, seen, thought)
         if state in ("applied", "rehearsed"):
             self._moved(memory, seen, thought)
         if mode == "dry-run":
@@ -290,6 +297,8 @@ def start(app: "Hashwright", settings: AutopilotSettings) -> AutopilotService:
     before = app.autopilots.get(settings.algorithm)
     if before is not None:
         service.follow(before)
+        if before.settings.sell_as != settings.sell_as or settings.mode != "live":
+            before.let_go()
     app.autopilots[settings.algorithm] = service
     app.supervisor.start(f"autopilot {settings.algorithm}", service.run)
     return service

@@ -28,7 +28,14 @@ async def carry_out(app: "Hashwright", settings: AutopilotSettings, seen: Seen, 
     """Do what a thought asks for; return what was done beside the route, in words."""
     if thought.parts:
         await set_route(app, settings, thought)
-    words = (sell(app, settings, seen, thought), let_rest(app, settings, thought))
+    return tend(app, settings, seen, thought, may_begin=True)
+
+
+def tend(
+    app: "Hashwright", settings: AutopilotSettings, seen: Seen, thought: Thought, *, may_begin: bool = False
+) -> str:
+    """Keep the sale's floor and the plan of rest in line with a thought; say what was done."""
+    words = (sell(app, settings, seen, thought, may_begin=may_begin), let_rest(app, settings, thought))
     return "; ".join(it for it in words if it)
 
 
@@ -45,10 +52,12 @@ def let_rest(app: "Hashwright", settings: AutopilotSettings, thought: Thought) -
     """Hand the fleet the power that is left when a part rests; return what was done, in words."""
     if not settings.sleep_groups or not thought.weights:
         return ""
-    now, plan = app.clock.now(), app.kernel.fleet.plan
+    now = app.clock.now()
+    other = _other_plan(app, settings, now=now)
+    if other is not None:
+        return f"the power plan of {other.author} decides who rests"
+    plan = app.kernel.fleet.plan
     in_force = plan if plan is not None and now < plan.valid_until else None
-    if in_force is not None and in_force.author != AUTHOR:
-        return f"the power plan of {in_force.author} decides who rests"
     if in_force is None and thought.idle <= 0:
         return ""
     slots = slots_of(app, settings, idle=thought.idle, now=now)
@@ -62,6 +71,14 @@ def let_rest(app: "Hashwright", settings: AutopilotSettings, thought: Thought) -
         return ""
     mode = "" if app.kernel.fleet.rules.is_live else " (the fleet is in dry run)"
     return f"{thought.idle:.0%} of {mine} rest{mode}"
+
+
+def _other_plan(app: "Hashwright", settings: AutopilotSettings, *, now: int) -> PowerPlan | None:
+    """Return a plan of somebody else that is in force: in the place of ours, or for a group that may rest."""
+    fleet = app.kernel.fleet
+    plans = [it for it in fleet.plans.values() if any(slot.group in settings.sleep_groups for slot in it.slots)]
+    plans += [fleet.plan] if fleet.plan is not None and fleet.plan.author != AUTHOR else []
+    return next((it for it in plans if now < it.valid_until), None)
 
 
 def slots_of(app: "Hashwright", settings: AutopilotSettings, *, idle: float, now: int) -> tuple[PlanSlot, ...]:

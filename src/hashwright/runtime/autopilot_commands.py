@@ -40,6 +40,8 @@ def _acting(app: "Hashwright") -> dict[str, Callable[[Mapping[str, Any]], Any]]:
         is_paused = bool(arguments["is_paused"])
         for name, service in list(app.autopilots.items()):
             document = msgspec.to_builtins(service.settings) | {"is_paused": is_paused}
+            if is_paused:
+                service.let_go()
             service.settings = parse_autopilot(document)
             await _store(app, name, document)
         power = await app.power.pause(is_paused=is_paused)
@@ -47,7 +49,7 @@ def _acting(app: "Hashwright") -> dict[str, Callable[[Mapping[str, Any]], Any]]:
 
     async def remove(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         name = str(arguments["algorithm"])
-        _service(app, name)
+        _service(app, name).let_go()
         app.supervisor.stop_service(f"autopilot {name}")
         del app.autopilots[name]
         await asyncio.wrap_future(app.writer.delete_setting(KIND, name))

@@ -18,7 +18,7 @@ import msgspec
 from hashwright.economics.claims import Claim, Proof, merged
 from hashwright.economics.realised import Evidence, ForecastError, Learned, forecast_error, learned, machine_factor
 from hashwright.economics.receivables import Realisation
-from hashwright.planner.autopilot import IDLE, MARKET, Seen, SeenWay, Thought
+from hashwright.planner.autopilot import IDLE, MARKET, Seen, SeenWay, Thought, paper_after
 from hashwright.runtime.receivables import realisations
 from hashwright.signals import is_order
 from hashwright.store import outcomes
@@ -52,7 +52,7 @@ class WayOutcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What became of a decision in its span [s]. Money is estimated USD after fees, before power.
+    """What became of a decision in its span [s]. Money is estimated USD after fees; `earned` is before `power`.
 
     `paper_*` are those of a dry run's paper route, None where there was none. `claimed_work` is what machines said they
     hashed, `claimants_work` what shares of the same machines proved.
@@ -66,6 +66,33 @@ class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     paper_earned_usd: float | None = None
     claimed_work: float = 0.0
     claimants_work: float = 0.0
+    power_usd: float = 0.0
+    paper_power_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaySum:
+    """The spans of a day together [USD, estimated]. `paper_usd` is None where there was no paper route."""
+
+    expected_usd: float = 0.0
+    earned_usd: float = 0.0
+    paper_usd: float | None = None
+    gain_usd: float | None = None
+    """What the paper route would have left more than what was done, after power."""
+
+    def plus(self, it: Outcome) -> "DaySum":
+        """Return the sum with one more span."""
+        paper, gain = self.paper_usd, self.gain_usd
+        if it.paper_earned_usd is not None:
+            paper = (paper or 0.0) + it.paper_earned_usd
+            saved = it.power_usd - (it.paper_power_usd or 0.0)
+            gain = (gain or 0.0) + it.paper_earned_usd - it.earned_usd + saved
+        return DaySum(
+            expected_usd=self.expected_usd + it.expected_usd,
+            earned_usd=self.earned_usd + it.earned_usd,
+            paper_usd=paper,
+            gain_usd=gain,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +106,7 @@ class Learning:
     prices: Mapping[str, ForecastError] = field(default_factory=dict)
     machines: Learned | None = None
     machine: float = 1.0
-    spans: Mapping[int, tuple[float, float, float | None]] = field(default_factory=dict)
+    spans: Mapping[int, DaySum] = field(default_factory=dict)
 
     def factors_of(self, destination: str, *, fee: float) -> dict[str, float]:
         """Return what a promise of a destination is multiplied by: fee, accepted, credited."""
@@ -148,9 +175,10 @@ def outcome_of(  # noqa: PLR0913 (the parts of one record)
                 )
             )  # fmt: skip
     said, shown = _claimed(claims, done, seconds)
-    paper = thought.weights if thought is not None and seen.paper is not None else None
+    paper = paper_after(seen, thought) if thought is not None and seen.paper is not None else None
     total = sum(proven.values())
     awake = max(1.0 - parts.get(IDLE, 0.0), 1e-9)
+    power = seen.power_usd_day * seconds / 86_400
     return Outcome(
         seconds=seconds,
         ways=tuple(ways),
@@ -162,6 +190,8 @@ def outcome_of(  # noqa: PLR0913 (the parts of one record)
                                                         * _usd(then.get(w.destination), or_else=w) for w in seen.ways),
         claimed_work=said,
         claimants_work=shown,
+        power_usd=power * awake,
+        paper_power_usd=None if paper is None else power * (1.0 - paper.get(IDLE, 0.0)),
     )  # fmt: skip
 
 
@@ -284,14 +314,11 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _by_day(spans: Sequence[tuple[OutcomeRow, Outcome]]) -> dict[int, tuple[float, float, float | None]]:
-    """Sum by day: expected, earned, and what the paper route would have earned (None where there was none)."""
-    found: dict[int, tuple[float, float, float | None]] = {}
+def _by_day(spans: Sequence[tuple[OutcomeRow, Outcome]]) -> dict[int, DaySum]:
+    found: dict[int, DaySum] = {}
     for row, outcome in spans:
-        expected, earned, paper = found.get(row.at_ms // DAY_MS, (0.0, 0.0, None))
-        more = outcome.paper_earned_usd
-        paper = paper if more is None else (paper or 0.0) + more
-        found[row.at_ms // DAY_MS] = (expected + outcome.expected_usd, earned + outcome.earned_usd, paper)
+        day = row.at_ms // DAY_MS
+        found[day] = found.get(day, DaySum()).plus(outcome)
     return found
 
 
@@ -332,7 +359,13 @@ def document_of(algorithm: str, learning: Learning, *, hold_days: float = 1.0) -
             "days": 0.0 if learning.machines is None else round(learning.machines.days, 3),
         },
         "days": [
-            {"day": day, "expected_usd_est": it[0], "earned_usd_est": it[1], "paper_earned_usd_est": it[2]}
+            {
+                "day": day,
+                "expected_usd_est": it.expected_usd,
+                "earned_usd_est": it.earned_usd,
+                "paper_earned_usd_est": it.paper_usd,
+                "paper_gain_usd_est": it.gain_usd,
+            }
             for day, it in sorted(learning.spans.items(), reverse=True)
         ],
     }

@@ -93,23 +93,34 @@ def lent_rate(app: "Hashwright", settings: AutopilotSettings, *, now: int) -> fl
 # ---------------------------------------------------------------- selling
 
 
-def sell(app: "Hashwright", settings: AutopilotSettings, seen: Seen, thought: Thought) -> str:
-    """Put the account's machines up for sale, or take them off, as a thought wants; return what was done, in words."""
+def sell(app: "Hashwright", settings: AutopilotSettings, seen: Seen, thought: Thought, *, may_begin: bool) -> str:
+    """Put the account's machines up for sale, or take them off, as a thought wants; return what was done, in words.
+
+    A sale that stands is tended at each turn: its floor follows the best other way. Where nobody knows what that is, or
+    the market is not worth it any more, the sale ends.
+    """
     terms = app.market.state.terms.get(settings.algorithm)
     if terms is None or not settings.sell_as:
         return ""
+    if thought.weights.get(MARKET, 0.0) <= 0:
+        return end_sale(app, settings)
     stands = app.market.state.sales.get(sale_key(settings.sell_as, settings.algorithm))
-    is_wanted = thought.weights.get(MARKET, 0.0) > 0
-    if not is_wanted:
-        if stands is None:
-            return ""
-        app.kernel.handle(SaleSet(settings.sell_as, settings.algorithm, stands.floor, False))
-        return f"{settings.sell_as} no longer sells"
+    if stands is None and not may_begin:
+        return ""
     floor = max(floor_of(seen, terms), terms.floor)
     if stands is not None and abs(stands.floor - floor) <= FLOOR_MOVES * stands.floor:
         return ""
     app.kernel.handle(SaleSet(settings.sell_as, settings.algorithm, floor, True))
     return f"{settings.sell_as} sells from {floor / 10**terms.exponent:g} {terms.currency} up"
+
+
+def end_sale(app: "Hashwright", settings: AutopilotSettings) -> str:
+    """Take the account's machines off the market, where they stand in it; return what was done, in words."""
+    stands = app.market.state.sales.get(sale_key(settings.sell_as, settings.algorithm))
+    if stands is None or not settings.sell_as:
+        return ""
+    app.kernel.handle(SaleSet(settings.sell_as, settings.algorithm, stands.floor, False))
+    return f"{settings.sell_as} no longer sells"
 
 
 def floor_of(seen: Seen, terms: Terms) -> int:

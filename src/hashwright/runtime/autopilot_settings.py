@@ -27,6 +27,7 @@ class AutopilotSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     like real ones, for rehearsals. `budget_usd_day` bounds what moves may cost a day; a move of all work costs
     `move_minutes` of the power bill. `sleep_groups` are the groups of the fleet that may be put to sleep, and nobody is
     woken above `temperature_max_c`. Machines of `sell_as` may be sold on the own market, from `sell_floor_usd_ph_day`.
+    `power_of` is a site whose tariff says what power costs now, where somebody plans its power.
     """
 
     algorithm: str
@@ -51,6 +52,7 @@ class AutopilotSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     sell_as: str = ""
     sell_floor_usd_ph_day: float = 0.0
     learn_days: int = 0
+    power_of: str = ""
 
     @property
     def limits(self) -> Limits:
@@ -66,6 +68,7 @@ class AutopilotSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
             move_minutes=self.move_minutes,
             temperature_max_c=self.temperature_max_c,
             learn_days=self.learn_days,
+            may_rest_on_paper=bool(self.sleep_groups),
             may_sleep=bool(self.sleep_groups) and self.mode == "live",
         )
 
@@ -113,6 +116,7 @@ def parse_autopilot(raw: Mapping[str, Any]) -> AutopilotSettings:
         if not 0 <= fee < 100
     ]
     named = [("sleep_groups", it) for it in settings.sleep_groups]
+    named += [("power_of", settings.power_of)] if settings.power_of else []
     named += [("sell_as", settings.sell_as)] if settings.sell_as else []
     findings += [_finding(name, f"{it[:40]!r} is no name") for name, it in named if not _NAME.fullmatch(it)]
     if findings:

@@ -20,6 +20,7 @@ from hashwright.routing.plan import shares_of
 from hashwright.runtime.autopilot_learning import NOTHING_LEARNED, Learning, learn
 from hashwright.runtime.autopilot_market import account_rate, lent_rate, market_way
 from hashwright.runtime.autopilot_settings import AutopilotSettings
+from hashwright.runtime.autopilot_tariff import power_price
 from hashwright.runtime.market_data import load_market
 from hashwright.runtime.payouts import LiveBooks
 from hashwright.runtime.receivables import worth_of_hash
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 DAY_MS: Final = 86_400_000
 HISTORY_DAYS: Final = 30
-LEARN_EVERY_MS: Final = 300_000
+LEARN_EVERY_MS: Final = 1_800_000
 """What is learned of weeks does not change with each turn."""
 
 
@@ -72,6 +73,7 @@ async def look(app: "Hashwright", settings: AutopilotSettings, memory: Memory, *
     ways = [_way(app, name, settings, market, memory.learning) for name in names]
     rate_hs = min(account_rate(app, settings, now=now), capacity)
     own = market_way(app, settings, market, rate_hs=rate_hs, capacity_hs=capacity)
+    power_usd_kwh, power_source = power_price(app, settings)
     held = {} if group is None else shares_of(group, total_hs=routed_hs, now=now)
     if lent_hs > 0:
         held = {name: part * routed_hs / awake_hs for name, part in held.items()} | {MARKET: lent_hs / awake_hs}
@@ -80,7 +82,7 @@ async def look(app: "Hashwright", settings: AutopilotSettings, memory: Memory, *
         algorithm=settings.algorithm,
         hashrate_hs=capacity,
         efficiency_j_th=settings.efficiency_j_th,
-        power_price_usd_kwh=settings.power_price_usd_kwh,
+        power_price_usd_kwh=power_usd_kwh,
         ways=(*ways, *([] if own is None else [own])),
         held=held,
         limits=settings.limits,
@@ -91,6 +93,7 @@ async def look(app: "Hashwright", settings: AutopilotSettings, memory: Memory, *
         spent_usd=memory.spent_usd(now),
         asleep=asleep_hs / capacity if capacity > 0 else 0.0,
         hottest_c=hottest(app, settings),
+        power_source=power_source,
     )
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from hashwright.pool.events import UpstreamSet
 from hashwright.pool.records import Destination
 from hashwright.runtime.autopilot_settings import AutopilotSettings
+from hashwright.runtime.autopilot_tariff import power_price
 from hashwright.runtime.market_data import FACTS, load_market, market_folder
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class PriceFile:
 
 def signs_of(app: "Hashwright", settings: AutopilotSettings, prices: PriceFile) -> dict[str, Sign]:
     """Return what a turn of an algorithm rests on, in short."""
-    signs: dict[str, Sign] = {"the price of power": float(settings.power_price_usd_kwh)}
+    signs: dict[str, Sign] = {"the price of power": power_price(app, settings)[0]}
     known = prices.read()
     for name, it in app.kernel.pool.destinations.items():
         if it.settings.algorithm != settings.algorithm or name in app.market.state.orders:

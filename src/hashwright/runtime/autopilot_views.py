@@ -149,8 +149,8 @@ def learned_of_all(connection: Connection, stored: dict[str, dict[str, Any]], *,
 
     found = []
     for name, raw in sorted(stored.items()):
-        last = decisions.at(connection, name, now)
-        seen = None if last is None else msgspec.json.decode(last.seen, type=Seen)
+        last = decisions.page(connection, algorithm=name, limit=1)
+        seen = msgspec.json.decode(last[0].seen, type=Seen) if last else None
         names = [] if seen is None else [way.destination for way in seen.ways if way.kind == "pool"]
         found.append(learned(connection, parse_autopilot(raw), names, now=now))
     return found

@@ -3,7 +3,11 @@
 Destinations are nodes whose template pays what a test says; nothing thinks in another process, nothing waits.
 """
 
+import asyncio
+import functools
 import json
+import pathlib
+import tempfile
 from types import SimpleNamespace
 
 from hashwright import registry
@@ -15,14 +19,27 @@ from hashwright.routing.records import Account, Group, Health
 from hashwright.runtime.autopilot import AutopilotService
 from hashwright.runtime.autopilot_settings import parse_autopilot
 from hashwright.runtime.engines import Engines, step
+from hashwright.store import decisions
 from hashwright.store.sqlite import SqliteStore
 from hashwright.store.writer import GroupCommitWriter
 
 START_MS = 1_800_000_000_000 // 86_400_000 * 86_400_000
 MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 WORK = 10**23
 """Hashes a block in these tests."""
+
+
+DB = "hashwright.db"
+
+
+@functools.cache
+def blank_database():
+    """Return the bytes of a new database: making one takes longer than most tests here."""
+    with tempfile.TemporaryDirectory() as folder:
+        SqliteStore.open(pathlib.Path(folder)).close()
+        return (pathlib.Path(folder) / DB).read_bytes()
 
 
 class ThinksHere:
@@ -55,6 +72,8 @@ class World:
     def __init__(self, folder, *, now=START_MS, hashrate_hs=1e15, algorithm="sha256d"):
         self.clock = ManualClock(now)
         self.config = SimpleNamespace(data_dir=folder)
+        if not (folder / DB).exists():
+            (folder / DB).write_bytes(blank_database())
         self.store = SqliteStore.open(folder)
         self.writer = GroupCommitWriter(self.store.connect, on_commit=lambda _: None, on_failure=self._fail)
         self.write_state = "ok"
@@ -66,6 +85,7 @@ class World:
         )  # fmt: skip
         self.market = SimpleNamespace(state=self.engines.market)
         self.fleet = None
+        self.power = SimpleNamespace(services={})
         self.autopilots = {}
         self.thinker = ThinksHere()
         self.group(algorithm).total_hs = hashrate_hs
@@ -139,3 +159,21 @@ class World:
             service.follow(before)
         self.autopilots[service.settings.algorithm] = service
         return service
+
+
+def turn(service, *, minutes=0, cause="the clock"):
+    """Let time pass, say the same price again, take a turn, and return its row and its thought."""
+    world = service._app
+    world.clock.advance(minutes * MINUTE_MS)
+    for coin, usd in world.prices.items():
+        world.price(coin, usd)
+    found = asyncio.run(service.turn(cause))
+    return found.row, found.thought
+
+
+def rows(world):
+    return world.store.read_books(lambda connection: decisions.newest(connection))[::-1]
+
+
+def states(world):
+    return [row.state for row in rows(world)]

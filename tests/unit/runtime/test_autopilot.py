@@ -1,4 +1,4 @@
-"""The autopilot's turns over a real store and engines: limits, paper, events, alerts, sale, rest, several at once."""
+"""The autopilot's turns over a real store and engines: paper, limits, alerts, events, outcomes, several at once."""
 
 import asyncio
 import json
@@ -10,48 +10,17 @@ import pytest
 
 from hashwright import registry
 from hashwright.errors import OperatorError, StaleInput
-from hashwright.fleet.events import DeviceSet, PowerPlan, RulesSet
-from hashwright.market.events import SaleSet
-from hashwright.market.records import Terms
-from hashwright.planner.autopilot import IDLE, MARKET
-from hashwright.runtime import autopilot_market, autopilot_views
+from hashwright.planner.autopilot import IDLE
+from hashwright.runtime import autopilot_views
 from hashwright.runtime.autopilot_sight import Memory, destinations_of
 from hashwright.runtime.autopilot_signs import PriceFile, signs_of
-from hashwright.runtime.market_views import SellerQuote
+from hashwright.runtime.notices import Heard, Target
+from hashwright.runtime.notices import step as notice_step
+from hashwright.runtime.notifier import _told
 from hashwright.signals import CreditWork
 from hashwright.store import decisions, outcomes
-from unit.runtime.autopilot_world import DAY_MS, MINUTE_MS, World
-
-HOUR_MS = 60 * MINUTE_MS
-
-
-@pytest.fixture
-def world(tmp_path):
-    world = World(tmp_path)
-    world.price("bitcoin", 50_000.0)
-    world.destination("near", usd_ph_day=50.0)
-    world.destination("far", usd_ph_day=60.0)
-    yield world
-    world.close()
-
-
-def turn(service, *, minutes=0, cause="the clock"):
-    """Let time pass, say the same price again, take a turn, and return its row and its thought."""
-    world = service._app
-    world.clock.advance(minutes * MINUTE_MS)
-    for coin, usd in world.prices.items():
-        world.price(coin, usd)
-    found = asyncio.run(service.turn(cause))
-    return found.row, found.thought
-
-
-def rows(world):
-    return world.store.read_books(lambda connection: decisions.newest(connection))[::-1]
-
-
-def states(world):
-    return [row.state for row in rows(world)]
-
+from hashwright.store.base import AlertRecord
+from unit.runtime.autopilot_world import DAY_MS, MINUTE_MS, rows, states, turn
 
 # ---------------------------------------------------------------- on paper
 
@@ -69,6 +38,18 @@ def test_a_dry_run_goes_on_where_it_was_after_a_restart(world):
     world.autopilots.clear()  # the process ended
     _, thought = turn(world.autopilot(step_percent=40.0, dwell_s=0), minutes=5)
     assert thought.weights["far"] == pytest.approx(0.8)
+
+
+def test_a_dry_run_rests_on_paper_only_where_it_would_live(world):
+    loss = {"efficiency_j_th": 100.0, "power_price_usd_kwh": 0.10, "step_percent": 100.0, "dwell_s": 0}
+    awake = world.autopilot(**loss)
+    assert turn(awake)[1].idle == 1.0
+    found = [turn(awake, minutes=5)[0] for _ in range(2)]
+    assert [row.state for row in found] == ["kept", "kept"], "it would keep the best of the bad ways"
+    world.autopilots.clear()
+    resting = world.autopilot(**loss, sleep_groups=("cellar",))
+    turn(resting, minutes=5)
+    assert resting.memory.paper[IDLE] == pytest.approx(1.0)
 
 
 def test_other_settings_keep_the_paper_and_another_mode_ends_it(world):
@@ -148,6 +129,27 @@ def test_a_failed_plan_is_told_once_and_when_it_is_over(world):
     assert world.alerts[0].text.startswith("sha256d: ")
 
 
+def test_a_person_hears_of_each_algorithm_s_trouble_once_and_of_its_own_end():
+    """Two algorithms fail; one recovers: its end is told to whom heard of it, the other's trouble stands."""
+    target, heard = Target(name="me"), Heard()
+
+    def told(second, code, text, level="warning"):
+        return _told(AlertRecord(number=second, at_ms=second * 1000, level=level, code=code, text=text), ["near"])
+
+    def notices(second, *news):
+        return [it.body for it in notice_step(target, heard, news, now=second * 1000, minute=600)]
+
+    both = (told(1, "HW-770", "sha256d: No decision came."), told(1, "HW-770", "scrypt: No decision came."))
+    assert len(notices(1, *both)) == 2
+    assert notices(2, told(2, "HW-770", "sha256d: No decision came.")) == [], "once"
+    over = told(10, "HW-775", "scrypt: Decisions are made again.", "info")
+    assert notices(10, over) == [], "it must hold"
+    assert len(notices(100)) == 1
+    again = notices(200, told(200, "HW-770", "scrypt: No decision came."))
+    assert len(again) == 1, "what comes again after its end is told again"
+    assert notices(201, told(201, "HW-770", "sha256d: No decision came.")) == [], "the other one never ended"
+
+
 def test_a_loss_is_told_first_and_its_end(world):
     service = world.autopilot(efficiency_j_th=100.0, power_price_usd_kwh=0.10)  # 240 USD a day
     turn(service)
@@ -164,7 +166,7 @@ def test_the_same_advice_is_given_once(world):
     turn(service, minutes=5)
     assert states(world) == ["asked", "asked"]
     assert world.codes() == ["HW-773"]
-    world.destination("near", usd_ph_day=90.0)
+    world.destination("third", usd_ph_day=90.0)
     turn(service, minutes=5)
     assert world.codes() == ["HW-773", "HW-773"]
 
@@ -207,6 +209,64 @@ def test_what_a_turn_rests_on_brings_the_next_one_early(world):
     assert autopilot_views.brief_of(row)["cause"] == "the price of bitcoin"
 
 
+def test_the_loop_takes_a_turn_at_the_start_early_and_by_the_clock(world, monkeypatch):
+    """The service's own loop, on the virtual clock: what it waits for is looked at as often as the event loop comes."""
+    monkeypatch.setattr("hashwright.runtime.autopilot.CHECK_S", 0.0)
+    service = world.autopilot(every_s=300)
+
+    def causes():
+        return [json.loads(row.seen)["cause"] for row in rows(world)]
+
+    async def live():
+        loop = asyncio.create_task(service.run())
+        while len(rows(world)) < 1:
+            await asyncio.sleep(0)
+        world.destination("far", usd_ph_day=60.0, state="down")
+        while len(rows(world)) < 2:
+            world.clock.advance(1000)
+            await asyncio.sleep(0.001)
+        early_ms = rows(world)[1].at_ms
+        while len(rows(world)) < 3:
+            world.clock.advance(10_000)
+            await asyncio.sleep(0.001)
+        loop.cancel()
+        return early_ms
+
+    early_ms = asyncio.run(live())
+    assert causes()[:3] == ["the start", "the state of far", "the clock"]
+    assert early_ms - rows(world)[0].at_ms >= 30_000
+    assert rows(world)[2].at_ms - early_ms >= 300_000
+
+
+def test_a_new_slot_of_the_site_s_tariff_brings_a_turn_and_its_price(world):
+    now = world.clock.now()
+    planned = {"start_ms": now, "currency": "USD", "price": [0.05, 0.30, None], "more": "is not read"}
+    turn_of_power = SimpleNamespace(row=SimpleNamespace(seen=json.dumps(planned)))
+    world.power.services["north"] = SimpleNamespace(planned=turn_of_power)
+    service = world.autopilot(power_of="north", power_price_usd_kwh=0.08, efficiency_j_th=20.0)
+    prices = PriceFile(world.config.data_dir)
+    assert seen_power(turn(service)[0]) == (0.05, "the tariff of north")
+    world.clock.advance(15 * MINUTE_MS)
+    causes = [service.early.cause(signs_of(world, service.settings, prices), now=now + 15 * MINUTE_MS + s)
+              for s in (0, 2000)]  # fmt: skip
+    assert causes == ["", "the price of power"]
+    assert seen_power(turn(service)[0]) == (0.30, "the tariff of north")
+    assert seen_power(turn(service, minutes=15)[0]) == (
+        0.08,
+        "what you said: the tariff of north does not know this hour",
+    )
+    planned["currency"] = "EUR"
+    turn_of_power.row.seen = json.dumps(planned)
+    assert seen_power(turn(service)[0])[1] == "what you said: the tariff of north is in EUR"
+    world.power.services.clear()
+    assert seen_power(turn(service)[0])[1] == "what you said: no plan of power for north is known"
+
+
+def seen_power(row):
+    seen = msgspec.json.decode(row.seen)
+    return seen["power_price_usd_kwh"], seen["power_source"]
+
+
 # ---------------------------------------------------------------- what became of it
 
 
@@ -240,6 +300,21 @@ def test_a_decision_is_held_against_the_shares_of_its_time(world):
     assert first.id == 1
 
 
+def test_power_that_paper_saves_counts_in_what_it_would_have_left(world):
+    loss = {"efficiency_j_th": 100.0, "power_price_usd_kwh": 0.10, "step_percent": 100.0, "dwell_s": 0}
+    service = world.autopilot(**loss, sleep_groups=("cellar",))
+    turn(service)
+    for minute in range(5):
+        work(world, "near", hashes=10**15 * 60, minutes=minute)
+    turn(service, minutes=5)
+    document = world.store.read_books(
+        lambda connection: autopilot_views.learned(connection, service.settings, ["near"], now=world.clock.now())
+    )
+    day, part = document["days"][0], 5 / 1440
+    assert day["paper_earned_usd_est"] == 0.0
+    assert day["paper_gain_usd_est"] == pytest.approx((240 - 50) * part, rel=1e-6)
+
+
 def test_a_span_across_a_stop_is_not_judged(world):
     service = world.autopilot()
     turn(service)
@@ -268,169 +343,6 @@ def test_what_an_upstream_rejects_lowers_what_is_expected_of_it(world):
     )
     assert document["pools"][0]["accepted_factor"] == pytest.approx(2.5 / 3, rel=1e-5)
     assert document["days"][0]["earned_usd_est"] == 0.5
-
-
-# ---------------------------------------------------------------- selling
-
-
-TERMS = Terms(algorithm="sha256d", books="near", currency="BTC", exponent=8, unit=12, fee_ppm=100_000)
-
-
-@pytest.fixture
-def market(world, monkeypatch):
-    """A market whose orders pay so many dollars a PH/s and day for a part of the work."""
-    offer = SimpleNamespace(usd=0.0, matched=0.0)
-    world.market.state.terms["sha256d"] = TERMS
-
-    def quote(app, algorithm, rate_hs, *, floor=0, leave_out=()):
-        coins = offer.usd / (1e15 * 86_400) / 50_000.0
-        return SellerQuote(
-            algorithm=algorithm, coin="bitcoin", currency="BTC", exponent=8, minor_per_hash=coins * 1e8,
-            matched_hs=min(offer.matched, rate_hs), orders=("order-1",), at_ms=app.clock.now(),
-        )  # fmt: skip
-
-    monkeypatch.setattr(autopilot_market, "seller_quote", quote)
-    monkeypatch.setattr(autopilot_market, "rate_of", lambda machine, *, now: machine.rate_hs)
-    world.market.state.machines[1] = SimpleNamespace(
-        account="kai", algorithm="sha256d", destination="near", bound="", rate_hs=5e14
-    )
-    return offer
-
-
-def test_an_order_that_pays_more_gets_as_much_as_it_wants(world, market):
-    market.usd, market.matched = 80.0, 3e14
-    service = world.autopilot(step_percent=100.0, sell_as="kai")
-    _, thought = turn(service)
-    assert thought.weights == pytest.approx({"near": 0.0, "far": 0.7, MARKET: 0.3, IDLE: 0.0})
-    assert thought.parts == {"far": 10_000}, "the route is for what is not sold"
-
-
-@pytest.mark.parametrize(
-    ("settings", "offer", "words"),
-    [
-        ({}, (80.0, 3e14), "you named no account"),
-        ({"sell_as": "lea"}, (80.0, 3e14), "no machine of lea works here now"),
-        ({"sell_as": "kai"}, (0.0, 0.0), "no order wants hash power now"),
-        (
-            {"sell_as": "kai", "sell_floor_usd_ph_day": 90.0},
-            (80.0, 3e14),
-            "it pays 80.00 USD/PH/day, below your floor of 90.00",
-        ),
-    ],
-)
-def test_a_sale_that_is_not_allowed_or_not_wanted_is_left_out_in_words(world, market, settings, offer, words):
-    market.usd, market.matched = offer
-    _, thought = turn(world.autopilot(step_percent=100.0, **settings))
-    assert any(line.startswith(f"{MARKET}: ") and words in line for line in thought.left_out)
-    assert thought.weights["far"] == 1.0
-
-
-def test_live_it_sells_from_what_the_best_pool_pays_and_ends_when_no_order_pays_more(world, market, monkeypatch):
-    async def set_route(*_):
-        return None
-
-    monkeypatch.setattr("hashwright.runtime.autopilot_acts.set_route", set_route)
-    market.usd, market.matched = 80.0, 3e14
-    service = world.autopilot(mode="live", step_percent=100.0, dwell_s=0, sell_as="kai")
-    row, _ = turn(service)
-    sale = next(event for event in world.handled if isinstance(event, SaleSet))
-    minor = 60.0 / (1e15 * 86_400 * 50_000.0) * 1e8 / 0.9 * TERMS.scale
-    assert sale == SaleSet("kai", "sha256d", -int(-minor // 1), True), "60 USD at the pool, and the market's fee on top"
-    assert "kai sells from" in row.note
-    market.usd = 40.0
-    turn(service, minutes=5)
-    assert [event.is_on for event in world.handled if isinstance(event, SaleSet)] == [True, False]
-
-
-# ---------------------------------------------------------------- rest
-
-
-@pytest.fixture
-def cellar(world, monkeypatch):
-    async def set_route(*_):
-        return None
-
-    monkeypatch.setattr("hashwright.runtime.autopilot_acts.set_route", set_route)
-    for number in range(4):
-        world.handle(DeviceSet(f"m{number}", "axeos", group="cellar", rated_w=1000.0, rated_hs=2.5e14))
-    world.handle(RulesSet(is_live=True))
-    world.handled.clear()
-    return {"mode": "live", "efficiency_j_th": 100.0, "power_price_usd_kwh": 0.10, "dwell_s": 0,
-            "sleep_groups": ("cellar",)}  # fmt: skip
-
-
-def plans(world):
-    return [event for event in world.handled if isinstance(event, PowerPlan)]
-
-
-def test_without_permission_nothing_rests(world, cellar):
-    turn(world.autopilot(**cellar | {"sleep_groups": ()}))
-    assert plans(world) == []
-
-
-def test_with_permission_a_group_rests_step_by_step_when_everything_loses_and_wakes_when_it_pays(world, cellar):
-    service = world.autopilot(step_percent=50.0, **cellar)
-    row, thought = turn(service)
-    assert thought.is_loss
-    assert thought.idle == pytest.approx(0.5)
-    assert [(slot.group, slot.power_w) for slot in plans(world)[0].slots] == [("cellar", 2000.0)]
-    assert plans(world)[0].author == "autopilot"
-    assert "50% of cellar rest" in row.note
-
-    for name in ("m2", "m3"):  # they obeyed
-        world.engines.fleet.devices[name].is_asleep_by_us = True
-    world.group("sha256d").total_hs = 5e14
-    _, thought = turn(service, minutes=5)
-    assert thought.idle == pytest.approx(1.0)
-    assert plans(world)[-1].slots[0].power_w == 0.0
-
-    for device in world.engines.fleet.devices.values():
-        device.is_asleep_by_us = True
-    world.group("sha256d").total_hs = 0.0
-    row, _ = turn(service, minutes=5)
-    assert row.state == "kept", "nothing works, and that is what was wanted"
-    world.destination("far", usd_ph_day=400.0)
-    row, thought = turn(service, minutes=5)
-    assert thought.idle == pytest.approx(0.5)
-    assert plans(world)[-1].slots[0].power_w == 2000.0
-    assert row.state == "applied"
-
-
-def test_a_hot_place_is_not_woken(world, cellar):
-    service = world.autopilot(step_percent=100.0, temperature_max_c=80.0, **cellar)
-    for device in world.engines.fleet.devices.values():
-        device.is_asleep_by_us = True
-        device.reading = SimpleNamespace(temperature_c=84.0)
-    world.group("sha256d").total_hs = 0.0
-    world.destination("far", usd_ph_day=400.0)
-    row, thought = turn(service)
-    assert thought.idle == pytest.approx(1.0)
-    assert "no machine is woken: the hottest has 84 C, your limit is 80 C" in thought.bound
-    for device in world.engines.fleet.devices.values():
-        device.reading = SimpleNamespace(temperature_c=60.0)
-    row, thought = turn(service, minutes=5)
-    assert thought.idle == pytest.approx(0.0)
-    assert row.state == "applied"
-
-
-def test_another_plan_of_power_decides(world, cellar):
-    now = world.clock.now()
-    world.handle(PowerPlan("p", (), now + HOUR_MS, "the energy planner"))
-    row, _ = turn(world.autopilot(step_percent=100.0, **cellar))
-    assert "the power plan of the energy planner decides who rests" in row.note
-    assert len(plans(world)) == 1
-
-
-def test_a_plan_of_rest_is_renewed_before_it_runs_out_and_not_at_every_turn(world, cellar):
-    service = world.autopilot(step_percent=100.0, **cellar)
-    turn(service)
-    for device in world.engines.fleet.devices.values():
-        device.is_asleep_by_us = True
-    world.group("sha256d").total_hs = 0.0
-    for _ in range(48):  # four hours
-        turn(service, minutes=5)
-    assert len(plans(world)) == 2
-    assert {slot.power_w for plan in plans(world) for slot in plan.slots} == {0.0}
 
 
 # ---------------------------------------------------------------- other algorithms
