@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from litestar import Controller, get
+from litestar import Controller, Response, get
 from litestar.params import FromQuery, QueryParameter
 
 from hashwright.errors import HashwrightError, OperatorError
@@ -19,15 +19,22 @@ from hashwright.store.share_log import ShareRow, read_shares
 from hashwright.web.api_books import Currency, read_books
 from hashwright.web.api_mine import ASKING, AnsweredRows
 from hashwright.web.api_view import Cursor, Limit
+from hashwright.web.books import DayBook
 from hashwright.web.context import AnyRequest, needs, problems, site_of
 from hashwright.web.cursor import cursor_of, number_of
 from hashwright.web.documents import Document
-from hashwright.web.live import Live
+from hashwright.web.encoded import Kept, encode, respond
+from hashwright.web.live import Live, Picture
 from hashwright.web.net import NetSpan, day_of, power_price_of, spans_of, start_of
 from hashwright.web.upcoming import Upcoming, last_payouts, upcoming
 
+if TYPE_CHECKING:
+    from hashwright.store.base import Store
+
 MINUTE_MS: Final = 60_000
 DAY: Final = 1_440
+KEPT_MS: Final = 10_000
+"""So long everybody gets the same answer about money and about what comes next; its age is shown."""
 STEP: Final = 10
 """Minutes that are read at once."""
 STEPS_MAX: Final = 144
@@ -115,31 +122,41 @@ class NowController(Controller):
         responses=problems(401, 403, 409, 503),
         operation_id="readNet",
         summary="What mining left: today, 7 and 30 days",
+        opt={"is_packed": True},
     )
-    async def net(self, request: AnyRequest, currency: Currency = "") -> Net:
+    async def net(self, request: AnyRequest, currency: Currency = "") -> Response[Net]:
         """Say what was earned less what was spent, in coin, and worth in money where prices are known."""
         site, book = site_of(request), request.app.state.days
-        now = site.clock.now()
-        quote, spans = await read_books(
-            site, lambda connection: spans_of(connection, book, now=now, quote=currency.upper())
-        )
-        store = await asyncio.to_thread(site.live.store)
-        told = {} if store is None else await asyncio.to_thread(store.settings, autopilot_settings.KIND)
-        return Net(at_ms=now, currency=quote, spans=tuple(spans), power=power_today(site.live, now, told))
+        now, kept = site.clock.now(), kept_of(request)
+        store = await asyncio.to_thread(site.live.store) if site.live.instance == "" else site.live.store()
+        if store is None:
+            raise OperatorError("There is no database yet.", code="HW-612")
 
-    @get("/next", guards=[needs("view")], responses=problems(401, 403), operation_id="listNext", summary="What is next")
-    async def upcoming(self, request: AnyRequest) -> UpcomingList:
+        def make() -> Net:
+            return net_of(site.live, store, book, now=now, quote=currency.upper())
+
+        if currency:  # a person's own choice is made for him alone
+            return respond(request, await asyncio.to_thread(encode, make))
+        return respond(request, await kept.of("net", now // KEPT_MS, make))
+
+    @get(
+        "/next",
+        guards=[needs("view")],
+        responses=problems(401, 403),
+        operation_id="listNext",
+        summary="What is next",
+        opt={"is_packed": True},
+    )
+    async def upcoming(self, request: AnyRequest) -> Response[UpcomingList]:
         """List what happens next, as far as it is known."""
-        live = site_of(request).live
+        live, kept = site_of(request).live, kept_of(request)
         picture = await live.fresh()
-        store = await asyncio.to_thread(live.store)
-        settings, last = {}, {}
-        if store is not None:
-            settings = await asyncio.to_thread(store.settings, payouts.KIND)
-            last = await asyncio.to_thread(store.read_tables, last_payouts)
-        pilots = await asked(live, "autopilot-status") if picture.status is not None else []
-        found = upcoming(picture, payouts=settings, last_payouts=last, autopilots=pilots)
-        return UpcomingList(at_ms=picture.at_ms, upcoming=tuple(found))
+        key = (picture.at_ms // KEPT_MS, picture.status is None)
+        found = kept.known("next", key)
+        if found is None:
+            pilots = await asked(live, "autopilot-status") if picture.status is not None else []
+            found = await kept.of("next", key, lambda: next_of(live, picture, pilots))
+        return respond(request, found)
 
     @get("/shares", guards=[needs("view")], responses=problems(401, 403), operation_id="listShares", summary="Shares")
     async def shares(
@@ -192,6 +209,28 @@ class NowController(Controller):
         return LotList(
             at_ms=site.clock.now(), quote=currency.upper() or "EUR", total=len(found), lots=tuple(found[:limit])
         )
+
+
+def kept_of(request: AnyRequest) -> Kept:
+    """Return the answers that are the same for everybody."""
+    kept: Kept = request.app.state.kept
+    return kept
+
+
+def net_of(live: Live, store: "Store", book: DayBook, *, now: int, quote: str) -> Net:
+    """Read the books, and say what was left (on a thread)."""
+    currency, spans = store.read_books(lambda connection: spans_of(connection, book, now=now, quote=quote))
+    told = store.settings(autopilot_settings.KIND)
+    return Net(at_ms=now, currency=currency, spans=tuple(spans), power=power_today(live, now, told))
+
+
+def next_of(live: Live, picture: Picture, pilots: list[dict[str, Any]]) -> UpcomingList:
+    """Read what is set, and say what comes (on a thread)."""
+    store = live.store()
+    settings = {} if store is None else store.settings(payouts.KIND)
+    last = {} if store is None else store.read_tables(last_payouts)
+    found = upcoming(picture, payouts=settings, last_payouts=last, autopilots=pilots)
+    return UpcomingList(at_ms=picture.at_ms, upcoming=tuple(found))
 
 
 def power_today(live: Live, now: int, told: Mapping[str, Mapping[str, object]]) -> PowerToday | None:

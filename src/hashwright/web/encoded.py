@@ -35,17 +35,22 @@ class Kept:
         self._found: dict[str, tuple[Hashable, Encoded]] = {}
         self._turns: dict[str, asyncio.Lock] = {}
 
+    def known(self, name: str, key: Hashable) -> Encoded | None:
+        """Return an answer where it is made already."""
+        found = self._found.get(name)
+        return found[1] if found is not None and found[0] == key else None
+
     async def of(self, name: str, key: Hashable, make: Callable[[], Any]) -> Encoded:
         """Return an answer; it is made, on a thread, only where `key` is another than the last time."""
-        found = self._found.get(name)
-        if found is not None and found[0] == key:
-            return found[1]
+        answer = self.known(name, key)
+        if answer is not None:
+            return answer
         async with self._turns.setdefault(name, asyncio.Lock()):  # of many who ask at once, one makes it
-            found = self._found.get(name)
-            if found is None or found[0] != key:
-                found = (key, await asyncio.to_thread(encode, make))
-                self._found[name] = found
-            return found[1]
+            answer = self.known(name, key)
+            if answer is None:
+                answer = await asyncio.to_thread(encode, make)
+                self._found[name] = (key, answer)
+            return answer
 
 
 def encode(make: Callable[[], Any]) -> Encoded:
