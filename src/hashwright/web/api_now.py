@@ -35,9 +35,10 @@ MINUTE_MS: Final = 60_000
 DAY: Final = 1_440
 KEPT_MS: Final = 10_000
 """So long everybody gets the same answer about money and about what comes next; its age is shown."""
-STEP: Final = 10
-"""Minutes that are read at once."""
-STEPS_MAX: Final = 144
+STEP_MAX: Final = 60
+"""Minutes that are read at once, where few of them had any share that is wanted."""
+IN_A_MINUTE: Final = 1_000_000
+"""More rows than a minute can have."""
 Worker = Annotated[str, QueryParameter(name="worker", max_length=200)]
 
 
@@ -169,14 +170,14 @@ class NowController(Controller):
     ) -> SharePage:
         """List what became of shares, newest minutes first, as far back as a day; `refused` leaves out good ones."""
         live = site_of(request).live
-        now = live.clock.now() // MINUTE_MS + 1
-        before = min(number_of(cursor, start=now), now)
+        now = live.clock.now() // MINUTE_MS
+        place = min(number_of(cursor, start=now * IN_A_MINUTE), (now + 1) * IN_A_MINUTE)
         store = await asyncio.to_thread(live.store)
         if store is None:
             return SharePage(next_cursor=None, shares=())
 
         def look(connection: Connection) -> tuple[list[ShareRow], int | None]:
-            return shares_before(connection, before, now=now, limit=limit, refused_only=refused, worker=worker)
+            return shares_before(connection, place, now=now, limit=limit, refused_only=refused, worker=worker)
 
         rows, following = await asyncio.to_thread(store.read_tables, look)
         return SharePage(
@@ -257,26 +258,26 @@ async def asked(live: Live, verb: str) -> list[dict[str, Any]]:
 
 
 def shares_before(
-    connection: Connection, before: int, *, now: int, limit: int, refused_only: bool, worker: str
+    connection: Connection, place: int, *, now: int, limit: int, refused_only: bool, worker: str
 ) -> tuple[list[ShareRow], int | None]:
-    """Read whole minutes before one until there are enough rows; return them, and where to go on, if anywhere."""
+    """Read rows from a place on, newest minutes first; return them, and the place to go on from, if there is one.
+
+    A place is a minute, and how many of its rows were given already: of a farm a single minute fills many pages.
+    """
+    newest, skip = divmod(place, IN_A_MINUTE)
+    oldest, end, step = now - DAY, newest + 1, 1
     rows: list[ShareRow] = []
-    oldest = now - DAY
-    end = before
-    for _ in range(STEPS_MAX):
-        if end <= oldest or len(rows) >= limit:
-            break
-        begin = max(end - STEP, oldest)
+    while end > oldest and len(rows) <= limit:
+        begin = max(end - step, oldest)
         found = read_shares(connection, begin=begin, end=end, refused_only=refused_only)
-        rows += [row for row in found if not worker or row.worker == worker]
-        end = begin
-    if len(rows) > limit:
-        last = rows[limit - 1].minute
-        whole = [row for row in rows if row.minute > last]
-        if whole:
-            return whole, last + 1
-        return [row for row in rows if row.minute == last], last
-    return rows, end if end > oldest else None
+        found = [row for row in found if not worker or row.worker == worker]
+        rows += found[skip:] if end == newest + 1 else found
+        end, step = begin, min(2 * step, STEP_MAX)
+    if len(rows) <= limit:
+        return rows, None
+    last = rows[limit - 1].minute
+    given = sum(row.minute == last for row in rows[:limit]) + (skip if last == newest else 0)
+    return rows[:limit], last * IN_A_MINUTE + given
 
 
 def share_of(row: ShareRow) -> ShareDocument:
