@@ -5,7 +5,7 @@ import { chromium } from "playwright-core";
 
 const [address, name, password, folder, ...pages] = process.argv.slice(2);
 const browser = await chromium.launch({ executablePath: process.env.HW_CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
-const sizes = { desk: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
+const sizes = { desk: process.env.HW_WHOLE ? { width: 1440, height: 900 } : { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
 for (const [size, viewport] of Object.entries(sizes)) {
   const context = await browser.newContext({ viewport, colorScheme: size === "phone" ? "dark" : "light" });
   const page = await context.newPage();

@@ -89,34 +89,40 @@ async def send(client, method, path, body, **headers):
     return await client.request(method, path, content=content, headers={"content-type": "application/json"} | headers)
 
 
-@pytest.mark.parametrize(("method", "path", "body", "command"), ACTIONS)
-def test_the_same_key_is_done_once_and_answered_the_same(here, method, path, body, command):
+def test_the_same_key_is_done_once_and_answered_the_same(here):
     async def work():
         owner = await here.owner()
-        first = await send(owner, method, path, body, **KEY)
-        again = await send(owner, method, path, body, **KEY)
-        assert (first.status_code, first.json()) == (200, {"result": {"done": command}})
-        assert (again.status_code, again.content) == (200, first.content)
-        assert again.headers["idempotent-replayed"] == "true"
-        assert [it[0] for it in here.program.asked] == [command]
-        elsewhere = path.replace("home", "other").replace("sha256d", "scrypt")
-        other = await send(owner, method, elsewhere, body and {**body, **OTHER.get(path, {})}, **KEY)
-        assert (other.status_code, other.json()["code"]) == (422, "HW-752")
-        assert (await send(owner, method, path, body)).status_code == 400
+        for number, action in enumerate(ACTIONS):
+            here.program.asked.clear()
+            await sent_twice(here, owner, *action, key={"idempotency-key": f"key-number-{number}"})
 
     asyncio.run(work())
 
 
-@pytest.mark.parametrize(("method", "path", "body", "command"), ACTIONS)
-def test_who_may_not_is_refused_before_anything_is_asked(here, method, path, body, command):
+async def sent_twice(here, owner, method, path, body, command, *, key):
+    first = await send(owner, method, path, body, **key)
+    again = await send(owner, method, path, body, **key)
+    assert (first.status_code, first.json()) == (200, {"result": {"done": command}}), path
+    assert (again.status_code, again.content) == (200, first.content)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert [it[0] for it in here.program.asked] == [command]
+    elsewhere = path.replace("home", "other").replace("sha256d", "scrypt")
+    other = await send(owner, method, elsewhere, body and {**body, **OTHER.get(path, {})}, **key)
+    assert (other.status_code, other.json()["code"]) == (422, "HW-752"), path
+    assert (await send(owner, method, path, body)).status_code == 400
+
+
+def test_who_may_not_is_refused_before_anything_is_asked(here):
     async def work():
-        nobody = await send(here.client(), method, path, body, **KEY)
-        assert (nobody.status_code, nobody.json()["code"]) == (401, "HW-740")
-        reader = await send(await here.key("view", "money"), method, path, body, **KEY)
-        assert (reader.status_code, reader.json()["code"]) == (403, "HW-741")
-        if command not in OPERATED:
-            operator = await send(await here.key("view", "operate"), method, path, body, **KEY)
-            assert operator.status_code == 403
+        stranger, reader = here.client(), await here.key("view", "money")
+        operator = await here.key("view", "operate")
+        for method, path, body, command in ACTIONS:
+            nobody = await send(stranger, method, path, body, **KEY)
+            assert (nobody.status_code, nobody.json()["code"]) == (401, "HW-740"), path
+            looked = await send(reader, method, path, body, **KEY)
+            assert (looked.status_code, looked.json()["code"]) == (403, "HW-741"), path
+            if command not in OPERATED:
+                assert (await send(operator, method, path, body, **KEY)).status_code == 403, path
         assert here.program.asked == []
 
     asyncio.run(work())

@@ -1,6 +1,7 @@
 // The list of all machines comes column by column, which is a fifth of the size; here it becomes rows again.
 import { get, type Machine, type Schema } from "./api";
 
+const LABELS_MAX = 80;
 export type Row = Required<Machine> & { search: string; rack: string; of_expected: number | null };
 export type Table = Omit<Schema["Table"], "columns"> & { rows: Row[] };
 
@@ -60,5 +61,7 @@ export function labels(rows: readonly Row[]): { value: string; title: string }[]
     if (it.group) add(`group:${it.group}`);
     for (const tag of it.tags) add(`tag:${tag}`);
   }
-  return [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([value, number]) => ({ value, title: `${value.replace(":", " ")} (${number})` }));
+  // of hundreds of racks nobody chooses from a list: those are found by typing, and the largest are offered
+  const most = [...counts].sort(([, a], [, b]) => b - a).slice(0, LABELS_MAX);
+  return most.sort(([a], [b]) => (a < b ? -1 : 1)).map(([value, number]) => ({ value, title: `${value.replace(":", " ")} (${number})` }));
 }

@@ -24,6 +24,8 @@ from hashwright.web.machines import Machine
 
 DEVICES_AT_ONCE: Final = 500
 """So many names stay below the bound of a body; a page sends more in several requests."""
+OLD_PICTURES: Final = 3
+"""A list of so many pictures ago is sent at once, while the newest is made: its age stands in it."""
 SPARKS_AT_ONCE: Final = 200
 FLEET_S: Final = 60.0
 DAY_MINUTES: Final = 60 * 24 * 31
@@ -116,9 +118,13 @@ class FleetController(Controller):
     )
     async def table(self, request: AnyRequest) -> Response[Table]:
         """List all machines, column by column; everybody who asks for the same moment gets the same bytes."""
-        picture = await site_of(request).live.fresh()
+        live = site_of(request).live
+        picture = await live.fresh()
         kept: Kept = request.app.state.kept
-        return respond(request, await kept.of("machines", picture.number, lambda: table_of(picture)))
+        age_max_s = OLD_PICTURES * live.pause_s
+        return respond(
+            request, await kept.soon("machines", picture.number, lambda: table_of(picture), age_max_s=age_max_s)
+        )
 
     @post(
         "/machines/sparks",

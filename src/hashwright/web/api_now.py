@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from litestar import Controller, get
+from litestar import Controller, Response, get
 from litestar.params import FromQuery, QueryParameter
 
 from hashwright.errors import HashwrightError, OperatorError
@@ -19,18 +19,26 @@ from hashwright.store.share_log import ShareRow, read_shares
 from hashwright.web.api_books import Currency, read_books
 from hashwright.web.api_mine import ASKING, AnsweredRows
 from hashwright.web.api_view import Cursor, Limit
+from hashwright.web.books import DayBook
 from hashwright.web.context import AnyRequest, needs, problems, site_of
 from hashwright.web.cursor import cursor_of, number_of
 from hashwright.web.documents import Document
-from hashwright.web.live import Live
+from hashwright.web.encoded import Kept, encode, respond
+from hashwright.web.live import Live, Picture
 from hashwright.web.net import NetSpan, day_of, power_price_of, spans_of, start_of
 from hashwright.web.upcoming import Upcoming, last_payouts, upcoming
 
+if TYPE_CHECKING:
+    from hashwright.store.base import Store
+
 MINUTE_MS: Final = 60_000
 DAY: Final = 1_440
-STEP: Final = 10
-"""Minutes that are read at once."""
-STEPS_MAX: Final = 144
+KEPT_MS: Final = 10_000
+"""So long everybody gets the same answer about money and about what comes next; its age is shown."""
+STEP_MAX: Final = 60
+"""Minutes that are read at once, where few of them had any share that is wanted."""
+IN_A_MINUTE: Final = 1_000_000
+"""More rows than a minute can have."""
 Worker = Annotated[str, QueryParameter(name="worker", max_length=200)]
 
 
@@ -115,31 +123,41 @@ class NowController(Controller):
         responses=problems(401, 403, 409, 503),
         operation_id="readNet",
         summary="What mining left: today, 7 and 30 days",
+        opt={"is_packed": True},
     )
-    async def net(self, request: AnyRequest, currency: Currency = "") -> Net:
+    async def net(self, request: AnyRequest, currency: Currency = "") -> Response[Net]:
         """Say what was earned less what was spent, in coin, and worth in money where prices are known."""
         site, book = site_of(request), request.app.state.days
-        now = site.clock.now()
-        quote, spans = await read_books(
-            site, lambda connection: spans_of(connection, book, now=now, quote=currency.upper())
-        )
-        store = await asyncio.to_thread(site.live.store)
-        told = {} if store is None else await asyncio.to_thread(store.settings, autopilot_settings.KIND)
-        return Net(at_ms=now, currency=quote, spans=tuple(spans), power=power_today(site.live, now, told))
+        now, kept = site.clock.now(), kept_of(request)
+        store = await asyncio.to_thread(site.live.store) if site.live.instance == "" else site.live.store()
+        if store is None:
+            raise OperatorError("There is no database yet.", code="HW-612")
 
-    @get("/next", guards=[needs("view")], responses=problems(401, 403), operation_id="listNext", summary="What is next")
-    async def upcoming(self, request: AnyRequest) -> UpcomingList:
+        def make() -> Net:
+            return net_of(site.live, store, book, now=now, quote=currency.upper())
+
+        if currency:  # a person's own choice is made for him alone
+            return respond(request, await asyncio.to_thread(encode, make))
+        return respond(request, await kept.of("net", now // KEPT_MS, make))
+
+    @get(
+        "/next",
+        guards=[needs("view")],
+        responses=problems(401, 403),
+        operation_id="listNext",
+        summary="What is next",
+        opt={"is_packed": True},
+    )
+    async def upcoming(self, request: AnyRequest) -> Response[UpcomingList]:
         """List what happens next, as far as it is known."""
-        live = site_of(request).live
+        live, kept = site_of(request).live, kept_of(request)
         picture = await live.fresh()
-        store = await asyncio.to_thread(live.store)
-        settings, last = {}, {}
-        if store is not None:
-            settings = await asyncio.to_thread(store.settings, payouts.KIND)
-            last = await asyncio.to_thread(store.read_tables, last_payouts)
-        pilots = await asked(live, "autopilot-status") if picture.status is not None else []
-        found = upcoming(picture, payouts=settings, last_payouts=last, autopilots=pilots)
-        return UpcomingList(at_ms=picture.at_ms, upcoming=tuple(found))
+        key = (picture.at_ms // KEPT_MS, picture.status is None)
+        found = kept.known("next", key)
+        if found is None:
+            pilots = await asked(live, "autopilot-status") if picture.status is not None else []
+            found = await kept.of("next", key, lambda: next_of(live, picture, pilots))
+        return respond(request, found)
 
     @get("/shares", guards=[needs("view")], responses=problems(401, 403), operation_id="listShares", summary="Shares")
     async def shares(
@@ -152,14 +170,14 @@ class NowController(Controller):
     ) -> SharePage:
         """List what became of shares, newest minutes first, as far back as a day; `refused` leaves out good ones."""
         live = site_of(request).live
-        now = live.clock.now() // MINUTE_MS + 1
-        before = min(number_of(cursor, start=now), now)
+        now = live.clock.now() // MINUTE_MS
+        place = min(number_of(cursor, start=now * IN_A_MINUTE), (now + 1) * IN_A_MINUTE)
         store = await asyncio.to_thread(live.store)
         if store is None:
             return SharePage(next_cursor=None, shares=())
 
         def look(connection: Connection) -> tuple[list[ShareRow], int | None]:
-            return shares_before(connection, before, now=now, limit=limit, refused_only=refused, worker=worker)
+            return shares_before(connection, place, now=now, limit=limit, refused_only=refused, worker=worker)
 
         rows, following = await asyncio.to_thread(store.read_tables, look)
         return SharePage(
@@ -194,6 +212,28 @@ class NowController(Controller):
         )
 
 
+def kept_of(request: AnyRequest) -> Kept:
+    """Return the answers that are the same for everybody."""
+    kept: Kept = request.app.state.kept
+    return kept
+
+
+def net_of(live: Live, store: "Store", book: DayBook, *, now: int, quote: str) -> Net:
+    """Read the books, and say what was left (on a thread)."""
+    currency, spans = store.read_books(lambda connection: spans_of(connection, book, now=now, quote=quote))
+    told = store.settings(autopilot_settings.KIND)
+    return Net(at_ms=now, currency=currency, spans=tuple(spans), power=power_today(live, now, told))
+
+
+def next_of(live: Live, picture: Picture, pilots: list[dict[str, Any]]) -> UpcomingList:
+    """Read what is set, and say what comes (on a thread)."""
+    store = live.store()
+    settings = {} if store is None else store.settings(payouts.KIND)
+    last = {} if store is None else store.read_tables(last_payouts)
+    found = upcoming(picture, payouts=settings, last_payouts=last, autopilots=pilots)
+    return UpcomingList(at_ms=picture.at_ms, upcoming=tuple(found))
+
+
 def power_today(live: Live, now: int, told: Mapping[str, Mapping[str, object]]) -> PowerToday | None:
     """Return what machines drew today; None where none says what it draws."""
     drawn = live.trend.energy(start_of(day_of(now)))
@@ -218,26 +258,26 @@ async def asked(live: Live, verb: str) -> list[dict[str, Any]]:
 
 
 def shares_before(
-    connection: Connection, before: int, *, now: int, limit: int, refused_only: bool, worker: str
+    connection: Connection, place: int, *, now: int, limit: int, refused_only: bool, worker: str
 ) -> tuple[list[ShareRow], int | None]:
-    """Read whole minutes before one until there are enough rows; return them, and where to go on, if anywhere."""
+    """Read rows from a place on, newest minutes first; return them, and the place to go on from, if there is one.
+
+    A place is a minute, and how many of its rows were given already: of a farm a single minute fills many pages.
+    """
+    newest, skip = divmod(place, IN_A_MINUTE)
+    oldest, end, step = now - DAY, newest + 1, 1
     rows: list[ShareRow] = []
-    oldest = now - DAY
-    end = before
-    for _ in range(STEPS_MAX):
-        if end <= oldest or len(rows) >= limit:
-            break
-        begin = max(end - STEP, oldest)
+    while end > oldest and len(rows) <= limit:
+        begin = max(end - step, oldest)
         found = read_shares(connection, begin=begin, end=end, refused_only=refused_only)
-        rows += [row for row in found if not worker or row.worker == worker]
-        end = begin
-    if len(rows) > limit:
-        last = rows[limit - 1].minute
-        whole = [row for row in rows if row.minute > last]
-        if whole:
-            return whole, last + 1
-        return [row for row in rows if row.minute == last], last
-    return rows, end if end > oldest else None
+        found = [row for row in found if not worker or row.worker == worker]
+        rows += found[skip:] if end == newest + 1 else found
+        end, step = begin, min(2 * step, STEP_MAX)
+    if len(rows) <= limit:
+        return rows, None
+    last = rows[limit - 1].minute
+    given = sum(row.minute == last for row in rows[:limit]) + (skip if last == newest else 0)
+    return rows[:limit], last * IN_A_MINUTE + given
 
 
 def share_of(row: ShareRow) -> ShareDocument:

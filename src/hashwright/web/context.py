@@ -113,15 +113,19 @@ class Doorman(AbstractAuthenticationMiddleware):
         return AuthenticationResult(user=site.accounts.caller(cookie, now=now) if cookie else None, auth=None)
 
 
-def needs(permission: Permission) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
+Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
+"""Guards are coroutines, though they wait for nothing: the framework runs any other on a thread at each request."""
+
+
+def needs(permission: Permission) -> Guard:
     """Return a guard that lets in only who may."""
     return needs_any(permission)
 
 
-def needs_any(*permissions: Permission) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
+def needs_any(*permissions: Permission) -> Guard:
     """Return a guard that lets in who may one of some things; what he may see of it, the handler cuts."""
 
-    def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         caller: Caller | None = connection.user
         if caller is None:
             raise OperatorError("Nobody is signed in.", code="HW-740")
@@ -132,7 +136,7 @@ def needs_any(*permissions: Permission) -> Callable[[ASGIConnection[Any, Any, An
     return guard
 
 
-def signed_in(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+async def signed_in(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """Let in whoever is known (a guard)."""
     caller: Caller | None = connection.user
     if caller is None:

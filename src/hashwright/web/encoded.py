@@ -6,6 +6,7 @@ thread, and whoever asks for the same picture gets the same bytes.
 
 import asyncio
 import gzip
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -26,6 +27,8 @@ class Encoded:
 
     plain: bytes
     packed: bytes
+    made_at: float
+    """By the monotonic clock [s]: how old it is says only this process to itself."""
 
 
 class Kept:
@@ -34,24 +37,45 @@ class Kept:
     def __init__(self) -> None:
         self._found: dict[str, tuple[Hashable, Encoded]] = {}
         self._turns: dict[str, asyncio.Lock] = {}
+        self._making: dict[str, asyncio.Task[Encoded]] = {}
+
+    def known(self, name: str, key: Hashable) -> Encoded | None:
+        """Return an answer where it is made already."""
+        found = self._found.get(name)
+        return found[1] if found is not None and found[0] == key else None
+
+    async def soon(self, name: str, key: Hashable, make: Callable[[], Any], *, age_max_s: float) -> Encoded:
+        """Return an answer at once where one is not older than `age_max_s` [s], and make the newer one beside it."""
+        answer = self.known(name, key)
+        if answer is not None:
+            return answer
+        found = self._found.get(name)
+        if found is None or time.monotonic() - found[1].made_at > age_max_s:
+            return await self.of(name, key, make)
+        if name not in self._making:
+            # allow task: kept here until it is done; who asks next gets what it made
+            self._making[name] = asyncio.get_running_loop().create_task(self.of(name, key, make))
+            self._making[name].add_done_callback(lambda _: self._making.pop(name, None))
+        return found[1]
 
     async def of(self, name: str, key: Hashable, make: Callable[[], Any]) -> Encoded:
         """Return an answer; it is made, on a thread, only where `key` is another than the last time."""
-        found = self._found.get(name)
-        if found is not None and found[0] == key:
-            return found[1]
+        answer = self.known(name, key)
+        if answer is not None:
+            return answer
         async with self._turns.setdefault(name, asyncio.Lock()):  # of many who ask at once, one makes it
-            found = self._found.get(name)
-            if found is None or found[0] != key:
-                found = (key, await asyncio.to_thread(encode, make))
-                self._found[name] = found
-            return found[1]
+            answer = self.known(name, key)
+            if answer is None:
+                answer = await asyncio.to_thread(encode, make)
+                self._found[name] = (key, answer)
+            return answer
 
 
 def encode(make: Callable[[], Any]) -> Encoded:
     """Make a document and write it in both forms."""
     plain = msgspec.json.encode(make())
-    return Encoded(plain=plain, packed=gzip.compress(plain, LEVEL) if len(plain) >= COMPRESS_FROM else b"")
+    packed = gzip.compress(plain, LEVEL) if len(plain) >= COMPRESS_FROM else b""
+    return Encoded(plain=plain, packed=packed, made_at=time.monotonic())
 
 
 def respond(request: AnyRequest, found: Encoded) -> Response[Any]:

@@ -113,7 +113,7 @@ class Live:
     async def fresh(self) -> Picture:
         """Return a picture that is not older than somebody who looks would see; wait for one after a quiet time."""
         self.touch()
-        if self.clock.now() - self.picture.at_ms <= 2 * self._pause_s * 1000:
+        if self.clock.now() - self.picture.at_ms <= 2 * self.pause_s * 1000:
             return self.picture
         self._wake.set()
         try:
@@ -137,7 +137,7 @@ class Live:
         return self._store
 
     @property
-    def _pause_s(self) -> float:
+    def pause_s(self) -> float:
         """How long a picture stands while somebody looks: with many machines longer, for its making costs."""
         return max(WATCHED_S, len(self.picture.machines) / MACHINES_A_PICTURE)
 
@@ -159,7 +159,7 @@ class Live:
                 self.picture = picture
                 self._changed.notify_all()
             is_watched = self.watchers > 0 or self.clock.monotonic() - self._touched < LINGER_S
-            pause = max((self._pause_s if is_watched else IDLE_S) - (self.clock.monotonic() - began), 0.2)
+            pause = max((self.pause_s if is_watched else IDLE_S) - (self.clock.monotonic() - began), 0.2)
             try:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()

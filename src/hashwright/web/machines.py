@@ -5,7 +5,7 @@ thousand at its own pace. A machine that is away although it worked within a day
 """
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -117,19 +117,20 @@ def join_machines(
         since: the first minute in which anything can have been done.
         fleet: the machines that are looked after.
     """
-    seen: dict[str, _Seen] = {}
+    seen: defaultdict[str, _Seen] = defaultdict(_Seen)
     late_ms = max(now_ms - asked_ms, 0)
     for session in sessions:
-        _add_session(seen.setdefault(session["worker"], _Seen()), session, late_ms)
+        _add_session(seen[session["worker"]], session, late_ms)
     for window in WINDOWS:
         for key, total in book.of(window).items():
-            _add_total(seen.setdefault(key[0], _Seen()), window, key, total)
+            _add_total(seen[key[0]], window, key, total)
     seconds = {window: book.windows[window].seconds(now_ms, since) for window in WINDOWS}
     known = _devices_of(seen, fleet)
     for device in fleet.devices.keys() - {it.device for it in known.values()}:
-        seen.setdefault(device, _Seen())
         known[device] = fleet.devices[device]
-    return joined(tuple(_machine(name, seen[name], seconds, known.get(name)) for name in sorted(seen)))
+    return joined(
+        tuple(_machine(name, seen[name], seconds, known.get(name)) for name in sorted(seen.keys() | known.keys()))
+    )
 
 
 def _devices_of(workers: Iterable[str], fleet: Fleet) -> dict[str, Device]:

@@ -40,6 +40,7 @@ class Contract(Collector):
         yield from _process(self._live)
         yield from _destinations(self._live)
         yield from _workers(self._live)
+        yield from _machines(self._live)
         yield from _books(self._live)
 
 
@@ -101,6 +102,25 @@ def _workers(live: Live) -> Iterator[Metric]:
         online.add_metric(names, float(machine.connections > 0))
         silent.add_metric(names, float(machine.state == "silent"))
     yield from (rate, shares, online, silent)
+
+
+def _machines(live: Live) -> Iterator[Metric]:
+    """What machines of the fleet say of themselves; one that says nothing has no series."""
+    labels = ["machine", "site", "group"]
+    power = GaugeMetricFamily("hw_machine_power_watts", "What a machine says it draws.", labels=labels)
+    heat = GaugeMetricFamily("hw_machine_chip_temperature_celsius", "Its hottest sensor.", labels=labels)
+    obeys = GaugeMetricFamily("hw_machine_settled", "1 while it does what it should.", labels=labels)
+    for machine in live.picture.machines:
+        if not machine.device:
+            continue
+        names = [machine.device, machine.site, machine.group]
+        if machine.power_w is not None:
+            power.add_metric(names, machine.power_w)
+        if machine.temperature_c is not None:
+            heat.add_metric(names, machine.temperature_c)
+        if machine.is_settled is not None:
+            obeys.add_metric(names, float(machine.is_settled))
+    yield from (power, heat, obeys)
 
 
 def _books(live: Live) -> Iterator[Metric]:

@@ -144,7 +144,9 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
     Raises:
         OperatorError: it is taken, or not allowed (HW-103).
     """
-    wire = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    # TCP is named, because asyncio sends small answers at once (TCP_NODELAY) only where it knows that it is TCP;
+    # without it a short answer waits 40 ms for the other side's acknowledgement
+    wire = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         wire.bind((host, port))

@@ -117,3 +117,26 @@ def test_watts_become_energy_and_a_gap_is_not_filled():
     assert trend.line("said_hs", times) == (None, pytest.approx(2e12))
     assert trend.line("expected_hs", times) == (None, pytest.approx(4e12))
     assert trend.energy(start + 7_200_000) is None
+
+
+def test_what_is_the_same_for_everybody_is_made_once_and_an_old_one_is_sent_while_the_new_one_is_made():
+    from hashwright.web.encoded import Kept
+
+    async def work():
+        kept, made = Kept(), []
+
+        def make(number):
+            made.append(number)
+            return {"number": number}
+
+        first = await asyncio.gather(*(kept.of("a", 1, lambda: make(1)) for _ in range(5)))
+        assert (len(made), {it.plain for it in first}) == (1, {b'{"number":1}'})
+        old = await kept.soon("a", 2, lambda: make(2), age_max_s=60)
+        assert old.plain == b'{"number":1}'
+        while kept.known("a", 2) is None:
+            await asyncio.sleep(0.001)
+        assert (await kept.soon("a", 2, lambda: make(2), age_max_s=60)).plain == b'{"number":2}'
+        assert (await kept.soon("a", 3, lambda: make(3), age_max_s=-1)).plain == b'{"number":3}'
+        assert made == [1, 2, 3]
+
+    asyncio.run(work())

@@ -5,7 +5,7 @@ import pytest
 from hashwright.store.base import BlockRecord
 from hashwright.store.share_log import read_shares
 from hashwright.store.sqlite import SqliteStore
-from hashwright.web.api_now import shares_before
+from hashwright.web.api_now import IN_A_MINUTE, shares_before
 from hashwright.web.fleet import Device, Fleet
 from hashwright.web.live import Picture
 from hashwright.web.upcoming import upcoming
@@ -94,7 +94,7 @@ def test_shares_come_newest_first_with_what_a_pool_said(store):
 
 @pytest.mark.parametrize("limit", [1, 3, 4, 7, 1000])
 def test_pages_of_shares_meet_without_a_gap_or_a_double(store, limit):
-    found, before = [], 130
+    found, before = [], 129 * IN_A_MINUTE
     for _ in range(200):
         rows, before = store.read_tables(
             lambda it, at=before: shares_before(it, at, now=130, limit=limit, refused_only=False, worker="")
@@ -107,6 +107,8 @@ def test_pages_of_shares_meet_without_a_gap_or_a_double(store, limit):
 
 
 def test_one_workers_shares_are_found_among_others(store):
-    rows, _ = store.read_tables(lambda it: shares_before(it, 130, now=130, limit=10, refused_only=True, worker="b"))
+    rows, _ = store.read_tables(
+        lambda it: shares_before(it, 129 * IN_A_MINUTE, now=130, limit=10, refused_only=True, worker="b")
+    )
     assert {row.worker for row in rows} == {"b"}
     assert len(rows) == 10
