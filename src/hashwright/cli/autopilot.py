@@ -150,7 +150,7 @@ def status(terminal: Terminal, now: bool) -> None:
         terminal.document({"autopilots": states})
         return
     if not states:
-        terminal.line("No autopilot is set. hw autopilot set sha256d")
+        terminal.line("No autopilot of a route is set: hw autopilot set sha256d. Of power: hw autopilot power status")
     for state in states:
         settings = state["settings"]
         mode = "PAUSED" if settings.get("is_paused") else settings["mode"].upper().replace("-", " ")

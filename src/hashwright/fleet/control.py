@@ -238,6 +238,8 @@ def _watch_pending(state: FleetState, device: Device, *, now: int) -> tuple[Flee
             device.changed_at = now
             if pending.action == "resume":
                 device.part = 1.0 if "limit" in device.unsupported else device.part
+        if "HW-503" in device.told:
+            state.replan[device.settings.group] = now
         return _untell(device, SETTLED)
     if now < pending.obey_by:
         return ()
@@ -245,6 +247,7 @@ def _watch_pending(state: FleetState, device: Device, *, now: int) -> tuple[Flee
     _try_later(device, now=now)
     said = "took it and goes on as before" if pending.is_taken else "gave no answer"
     text = f"{device.settings.device} does not obey: told to {pending.action}, it {said}."
+    state.replan[device.settings.group] = now  # its watts are not the plan's any more
     return _tell(device, "HW-503", text, level="critical" if device.is_hot else "warning")
 
 

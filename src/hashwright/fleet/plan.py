@@ -1,8 +1,8 @@
 """From a group's watts to each machine's wish: the best machines first, the last one at part load, the rest asleep.
 
 The order is by what a hash costs in joules at full speed, as set or measured (never by the moment's figure, or machines
-would change places with the noise), then by name. A machine that does not answer counts with all that it may draw, and
-one that a person runs with what it runs at.
+would change places with the noise), then by name. A machine that does not answer, or hashes against its order, counts
+with all that it may draw, and one that a person runs with what it runs at.
 """
 
 from collections.abc import Iterator, Sequence
@@ -62,23 +62,25 @@ def assign(plan: PowerPlan, slot: PlanSlot, members: Sequence[Device], *, is_liv
     """
     left_w = slot.power_w - reserved_w(members, now=now)
     parts = [part for part, count in slot.parts for _ in range(count)]
-    changed = []
+    given: list[tuple[Device, float]] = []
     for number, device in enumerate(_free(members, now=now)):
         rated = curve.rated_w(device)
         most_w = min(left_w, parts[number] * rated) if number < len(parts) else left_w
         part = part_for(device, most_w, rated=rated)
-        wish = Wish(
-            mode="run" if part else "sleep",
-            part=part or 1.0,
-            author=plan.author,
-            reason=f"the plan gives {slot.group} {slot.power_w:.0f} W",
-        )
+        given.append((device, part))
         left_w -= part * rated
-        device.plan_key, device.is_safe = plan.key, device.is_safe and not is_live
-        if device.plan_wish != wish:
-            device.plan_wish = wish
-            changed.append(device.settings.device)
-    return changed
+    if left_w >= 0 and all(part for _, part in given):  # there is room for those that would not stop
+        given += [(device, 1.0) for device in members if is_stubborn(device) and not is_held(device, now=now)]
+    return [device.settings.device for device, part in given if _wish(device, plan, slot, part, is_live=is_live)]
+
+
+def _wish(device: Device, plan: PowerPlan, slot: PlanSlot, part: float, *, is_live: bool) -> bool:
+    """Note what a plan wants of a machine; return whether that is new."""
+    reason = f"the plan gives {slot.group} {slot.power_w:.0f} W"
+    wish = Wish(mode="run" if part else "sleep", part=part or 1.0, author=plan.author, reason=reason)
+    is_new = device.plan_wish != wish
+    device.plan_key, device.is_safe, device.plan_wish = plan.key, device.is_safe and not is_live, wish
+    return is_new
 
 
 def ratings_of(members: Sequence[Device], *, now: int) -> list[float]:
@@ -96,11 +98,16 @@ def watts_for(ratings: Sequence[float], parts: Sequence[tuple[float, int]]) -> f
 
 
 def reserved_w(members: Sequence[Device], *, now: int) -> float:
-    """Return what machines may draw that a plan does not command [W]: silent ones, and those that a person runs."""
+    """Return what machines may draw that a plan does not command [W].
+
+    Silent ones, those that hash against their order, and those that a person runs.
+    """
     total = 0.0
     for device in members:
         if health.is_lost(device):
             total += health.worst_w(device)
+        elif is_stubborn(device):
+            total += curve.rated_w(device)
         elif is_held(device, now=now) and device.override is not None and device.override.mode == "run":
             total += device.override.part * curve.rated_w(device)
     return total
@@ -111,10 +118,15 @@ def is_held(device: Device, *, now: int) -> bool:
     return device.override is not None and now < device.override.until
 
 
+def is_stubborn(device: Device) -> bool:
+    """Tell whether a machine was told to stop or to take less, and hashes on: it is tried again, and not counted on."""
+    return "HW-503" in device.told and device.reading is not None and device.reading.activity == "hashing"
+
+
 def _free(members: Sequence[Device], *, now: int) -> list[Device]:
     """Return the machines that a plan may command, the best ones first."""
-    free = (it for it in members if curve.rated_w(it) > 0 and not health.is_lost(it) and not is_held(it, now=now))
-    return sorted(free, key=_order)
+    able = (it for it in members if curve.rated_w(it) > 0 and not health.is_lost(it) and not is_stubborn(it))
+    return sorted((it for it in able if not is_held(it, now=now)), key=_order)
 
 
 def part_for(device: Device, left_w: float, *, rated: float) -> float:

@@ -293,7 +293,9 @@ def _tick(state: FleetState, *, now: int) -> tuple[FleetEffect, ...]:
             control.end_override(state, device, now=now)
     effects.extend(_follow_plans(state, now=now))
     _go_round(state, now=now)
-    for name in list(state.busy):
+    for name in sorted(
+        state.busy, key=lambda name: state.devices[name].tries
+    ):  # who does not obey waits for the others
         effects.extend(control.consider(state, state.devices[name], now=now))
     effects.extend(_watch_many(state))
     return tuple(effects)

@@ -11,9 +11,6 @@ thought changes nothing and says so (HW-770). A pause stops all of them at once:
 """
 
 import asyncio
-import contextlib
-import multiprocessing
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +26,7 @@ from hashwright.runtime.autopilot_settings import KIND, AutopilotSettings, parse
 from hashwright.runtime.autopilot_sight import DAY_MS, Memory, look
 from hashwright.runtime.autopilot_signs import EarlyTurns, PriceFile, signs_of
 from hashwright.runtime.payouts import LiveBooks
+from hashwright.runtime.worker import Worker
 from hashwright.signals import Alert
 from hashwright.store import decisions, outcomes
 from hashwright.store.connection import Connection
@@ -60,7 +58,7 @@ class Thinker:
     """A process that thinks. It is started when it is needed, and again when it died."""
 
     def __init__(self) -> None:
-        self._pool: ProcessPoolExecutor | None = None
+        self._worker = Worker()
 
     async def think(self, seen: Seen) -> Thought:
         """Think one turn.
@@ -68,31 +66,11 @@ class Thinker:
         Raises:
             StaleInput: no thought came in time, or it failed (HW-770).
         """
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
-        try:
-            async with asyncio.timeout(THINK_S):
-                return await asyncio.get_running_loop().run_in_executor(self._pool, think, seen)
-        except TimeoutError as error:
-            self._drop(kill=True)
-            raise StaleInput(f"No decision came within {THINK_S:.0f} s.", code="HW-770") from error
-        except (BrokenExecutor, ValueError, ArithmeticError, LookupError, HashwrightError) as error:
-            self._drop(kill=isinstance(error, BrokenExecutor))
-            words = f"{type(error).__name__}: {error}"[:200]
-            raise StaleInput(f"No decision was made: {words}.", code="HW-770") from error
+        return await self._worker.call(think, seen, limit_s=THINK_S, code="HW-770")
 
     def close(self) -> None:
         """End the process."""
-        self._drop(kill=True)
-
-    def _drop(self, *, kill: bool) -> None:
-        pool, self._pool = (self._pool, None) if kill else (None, self._pool)
-        if pool is None:
-            return
-        for process in list((pool._processes or {}).values()):  # the only way to end one that hangs
-            with contextlib.suppress(OSError):
-                process.kill()
-        pool.shutdown(wait=False, cancel_futures=True)
+        self._worker.close()
 
 
 class AutopilotService:

@@ -243,3 +243,19 @@ def test_an_event_of_an_unknown_key_changes_nothing():
     assert step(story.state, PowerPlanEnded("nobody"), now=story.now) == ()
     assert wishes(story) == before
     assert LIVE.is_live
+
+
+def test_a_machine_that_hashes_against_its_order_takes_its_watts_from_the_others():
+    story = Story(machines=3)
+    story.say()
+    story.plan(1000.0, 3000.0)
+    story.tick()
+    story.obey(power_w=0.0)
+    story.say("m002")  # it took the command and goes on
+    for _ in range(15):
+        story.tick()
+        story.say("m000", "m002")
+    assert "HW-503" in story.codes()
+    assert wishes(story) == {"m000": None, "m001": None, "m002": None}, "its kilowatt is all that there is"
+    story.tick(60)
+    assert wishes(story) == {"m000": 1.0, "m001": 1.0, "m002": 1.0}, "there is room for it now"
