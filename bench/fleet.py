@@ -41,17 +41,21 @@ LOOK_S = 0.01
 
 
 def start_park(count, second, mix):
-    """Start machines on 127.SECOND.0.1 and after, and return the process with their settings."""
+    """Start machines on 127.SECOND.0.1 and after."""
     command = [sys.executable, "-m", "hashwright.testing.machines.park", "--machines", str(count)]
     command += ["--first", f"127.{second}.0.1", "--mix", mix]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "src")}
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def settings_of(process, second):
+    """Wait until all machines of a process listen, and return their settings."""
     settings = []
     while (line := process.stdout.readline().strip()) != "ready":
         assert line, "the machines did not start"
         raw = json.loads(line)
         settings.append(raw | {"name": f"{second}-{raw['name']}"})
-    return process, settings
+    return settings
 
 
 @contextlib.asynccontextmanager
@@ -62,8 +66,10 @@ async def app_of(folder, settings):
     await app.start()
     try:
         await fleet_commands.change_rules(app, RULES)
+        began, cpu = time.perf_counter(), cpu_s()
         for start in range(0, len(settings), 1000):
             await fleet_commands.save_devices(app, settings[start : start + 1000])
+        print(f"         added after {time.perf_counter() - began:.1f} s ({cpu_s() - cpu:.1f} s CPU)", flush=True)
         await wait(lambda: all(device.answer for device in app.kernel.fleet.devices.values()))
         yield app
     finally:
@@ -140,13 +146,19 @@ def run(size, mix):
     load = os.getloadavg()[0]
     print(f"{size} machines ({mix}), load {load:.1f} on {os.cpu_count()} cores before they start", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="hw-bench-fleet-"))
-    parks = [start_park(min(A_PROCESS, size - at), 90 + at // A_PROCESS, mix) for at in range(0, size, A_PROCESS)]
+    began = time.perf_counter()
+    parks = {90 + at // A_PROCESS: min(A_PROCESS, size - at) for at in range(0, size, A_PROCESS)}
+    processes = {second: start_park(count, second, mix) for second, count in parks.items()}
     try:
-        asyncio.run(measure(folder, [raw for _, settings in parks for raw in settings]))
+        settings = [raw for second, process in processes.items() for raw in settings_of(process, second)]
+        print(f"         they listen after {time.perf_counter() - began:.1f} s", flush=True)
+        asyncio.run(measure(folder, settings))
+    except TimeoutError:
+        print(f"{size} machines: a step did not end within {WAIT_S:g} s, load {os.getloadavg()[0]:.1f}", flush=True)
     finally:
-        for process, _ in parks:
+        for process in processes.values():
             process.stdin.close()
-        for process, _ in parks:
+        for process in processes.values():
             process.wait(30)
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -8,13 +8,17 @@ Prints medians and the slowest of each, and what a share costs. All is processor
 import argparse
 import random
 import statistics
+import tempfile
 import time
+from pathlib import Path
 
+from hashwright.ledger.entries import Entry, Posting
 from hashwright.market.book import Book
 from hashwright.market.events import ChangeAsked, FundsMoved, MarketSet, OrderAsked, OrderChecked, SaleSet
 from hashwright.market.matching import Ask, Bid
 from hashwright.market.records import MarketState, Pool, Terms
 from hashwright.market.step import TICK_KEY, step
+from hashwright.money import Amount, Currency
 from hashwright.signals import (
     ClockTicked,
     CreditWork,
@@ -24,6 +28,8 @@ from hashwright.signals import (
     ProcessStarted,
     ReturnWork,
 )
+from hashwright.store import ledger
+from hashwright.store.sqlite import SqliteStore
 
 ALGO = "sha256d"
 TARGET = ((1 << 256) // 10**16).to_bytes(32, "big")
@@ -108,6 +114,7 @@ def bench_settlement(rng, shares, sellers):
     state = market(rng, 20, now=now)
     orders, names = list(state.orders), [f"s{n}.r1" for n in range(sellers)]
     entries = postings = 0
+    asked = []
     began = time.process_time()
     for number in range(shares):
         name, order = names[number % sellers], orders[number % len(orders)]
@@ -119,10 +126,51 @@ def bench_settlement(rng, shares, sellers):
                 if isinstance(effect, PostEntry):
                     entries += 1
                     postings += len(effect.postings)
+                    asked.append((now, effect))
     span = time.process_time() - began
     print(
         f"{shares:,} accepted shares of {sellers:,} sellers into {entries:,} entries ({postings:,} postings):"
         f" {span:.1f} s, {1e6 * span / shares:.1f} us a share"
+    )
+    bench_books(asked)
+
+
+def bench_books(asked):
+    """The same entries into the books of a database: checks, hash chain and triggers included, fifty a commit."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = SqliteStore.open(Path(folder))
+        connection = store.connect()
+        orders = {it.link for _, it in asked}
+        seed = [funding(TERMS, order, number) for number, order in enumerate(sorted(orders))]
+        began = time.process_time()
+        for place in range(0, len(seed) + len(asked), 50):
+            connection.execute("BEGIN IMMEDIATE")
+            for now, entry in (seed + asked)[place : place + 50]:
+                post_entry(connection, now, entry)
+            connection.execute("COMMIT")
+        span = time.process_time() - began
+        connection.close()
+        store.close()
+    print(f"the same {len(asked):,} entries into SQLite's books: {span:.1f} s more")
+
+
+def funding(terms, order, number):
+    """What the escrow of an order holds before anything is paid of it."""
+    postings = (
+        ("equity:owner", terms.currency, terms.exponent, 10**15),
+        (f"liability:escrow:{order}", terms.currency, terms.exponent, -(10**15)),
+    )
+    return 1_700_000_000_000, PostEntry(f"bench:{number}", "deposit", postings, "held", order)
+
+
+def post_entry(connection, now, asked):
+    postings = tuple(
+        Posting(account=account, amount=Amount(minor, Currency(code, exponent)))
+        for account, code, exponent, minor in asked.postings
+    )
+    ledger.post(
+        connection,
+        Entry(source=asked.source, kind=asked.kind, at_ms=now, postings=postings, text=asked.text, link=asked.link),
     )
 
 

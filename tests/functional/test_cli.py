@@ -126,10 +126,18 @@ def test_the_miners_end_by_themselves_when_a_demo_is_killed(tmp_path, scratch):
 
 
 def test_keep_says_where_the_data_is_and_the_data_proves_itself(tmp_path, scratch):
-    with started(tmp_path, "demo", "--seconds", "4", "--keep", TMPDIR=str(scratch)) as demo:
+    words = ("--seconds", "6", "--keep", "--machines", "8", "--fault", "dead=1")
+    with started(tmp_path, "demo", *words, TMPDIR=str(scratch)) as demo:
         out, err = demo.communicate(timeout=60)
     assert demo.returncode == 0, err
     folder = re.search(r"The data folder was kept: (\S+)", out)[1]
+    listed = subprocess.run(
+        [*HW, "--data-dir", folder, "fleet", "ls", "--json"],
+        capture_output=True, text=True, timeout=60, env=environment(tmp_path), check=True,
+    )  # fmt: skip
+    machines = json.loads(listed.stdout)["devices"]
+    assert len(machines) == (6 if "HW-113" in err + out else 8)
+    assert any("M60S" in row.get("model", "") for row in machines)
     verified = subprocess.run(
         [*HW, "--data-dir", folder, "admin", "replay", "--verify", "--json"],
         capture_output=True, text=True, timeout=60, env=environment(tmp_path), check=False,

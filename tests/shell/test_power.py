@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from hashwright.errors import ConfigError, OperatorError, StaleInput
-from hashwright.runtime import autopilot_power, power_commands
+from hashwright.runtime import autopilot_power, power_commands, replay
+from hashwright.runtime.engines import Engines
 from hashwright.store.sqlite import SqliteStore
 from shell import app as shell_app
 from shell.app import ScriptedNode, running
@@ -58,7 +59,21 @@ def states(app):
     return asleep.count(True), asleep.count(False)
 
 
-def hall_of(tmp_path, count, first):
+async def refusals(verbs, site):
+    for settings, words in (
+        ({"name": "other", "site_file": site}, "plans for the group demo-cgminer already"),
+        (HALL | {"hours": 900.0}, "hours: 900"),
+        ({"name": "new", "site_file": site + "x"}, "cannot be read"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            await verbs["power-set"]({"settings": settings})
+    with pytest.raises(OperatorError, match="no power turn"):
+        await verbs["power-apply"]({"number": 999})
+
+
+def hall_of(tmp_path, count):
+    # Miners answer on one port only, so each run of the tests takes loopback addresses of its own.
+    first = f"127.{100 + os.getpid() % 100}.{os.getpid() // 100 % 250}.{1 + 40 * (count > 2)}"
     return fleet_of(tmp_path / "data", count, first=first, mix=("cgminer",), rules={"live": True})
 
 
@@ -67,7 +82,7 @@ def test_a_dry_run_touches_no_machine_and_a_live_plan_puts_them_to_sleep_and_wak
     monkeypatch.setattr(autopilot_power, "EARLY_GAP_S", 0.2)
 
     async def scenario():
-        async with hall_of(tmp_path, 20, "127.83.1.1") as (app, machines, fleet):
+        async with hall_of(tmp_path, 20) as (app, machines, fleet):
             verbs = power_commands.commands(app.power)
             site = write_site(tmp_path, 2.0)
             await verbs["power-set"]({"settings": HALL | {"site_file": site}})
@@ -94,15 +109,7 @@ def test_a_dry_run_touches_no_machine_and_a_live_plan_puts_them_to_sleep_and_wak
             await until(lambda: states(app) == (10, 10))
             assert sum(it.power_w for it in machines if not it.is_paused) <= 33_000
 
-            for settings, words in (
-                ({"name": "other", "site_file": site}, "plans for the group demo-cgminer already"),
-                (HALL | {"hours": 900.0}, "hours: 900"),
-                ({"name": "new", "site_file": str(tmp_path / "none.toml")}, "cannot be read"),
-            ):
-                with pytest.raises(ConfigError, match=words):
-                    await verbs["power-set"]({"settings": settings})
-            with pytest.raises(OperatorError, match="no power turn"):
-                await verbs["power-apply"]({"number": 999})
+            await refusals(verbs, site)
             number = app.power.services["hall"].last.row.id
             assert "hall" in await app.power.pause(is_paused=True)
             assert app.kernel.fleet.plans == {}, "a paused autopilot drives nothing"
@@ -120,6 +127,7 @@ def test_a_dry_run_touches_no_machine_and_a_live_plan_puts_them_to_sleep_and_wak
         store = SqliteStore.open(tmp_path / "data", readonly=True)
         try:
             (stored,) = store.read_books(power_commands.stored_plans)
+            assert replay.verify(list(store.read_batches(0)), state=Engines()).findings == ()
         finally:
             store.close()
         assert (stored["name"], stored["state"], stored["thought"]["machines"]) == ("hall", "applied", 20)
@@ -129,9 +137,10 @@ def test_a_dry_run_touches_no_machine_and_a_live_plan_puts_them_to_sleep_and_wak
 
 def test_each_fault_leaves_the_last_plan_then_the_rule_and_says_so(tmp_path, monkeypatch):
     """No site file, a solver that hangs, a start in between: what holds is said, and machines do as it says."""
+    monkeypatch.setattr(autopilot_power, "LOOK_S", 600)  # no turn but those of the test
 
     async def scenario():
-        async with hall_of(tmp_path, 2, "127.83.2.1") as (app, _, _):
+        async with hall_of(tmp_path, 2) as (app, _, _):
             verbs = power_commands.commands(app.power)
             site = write_site(tmp_path, 2.0)
             await verbs["power-set"]({"settings": HALL | {"site_file": site, "mode": "live", "blind": "sleep"}})
@@ -151,8 +160,6 @@ def test_each_fault_leaves_the_last_plan_then_the_rule_and_says_so(tmp_path, mon
 
             # the solver's process hangs: it is ended, and the rule or the last plan holds
             write_site(tmp_path, 2.0)
-            monkeypatch.setattr(autopilot_power, "SOLVES", 0)
-            monkeypatch.setattr(autopilot_power, "RULE_S", 15.0)
             real = again.power.worker.call
 
             async def hangs(function, *arguments, limit_s, code):
@@ -178,6 +185,12 @@ def test_each_fault_leaves_the_last_plan_then_the_rule_and_says_so(tmp_path, mon
             assert (blind.row.state, service.banner[:6]) == ("failed", "HW-953")
             assert "put to sleep" in blind.row.note
             assert {it.power_w for it in again.kernel.fleet.plans["hall"].slots} == {0.0}
+
+            monkeypatch.setattr(again.power.worker, "call", real)
+            write_site(tmp_path, 2.0)
+            turn = await service.turn()
+            assert (turn.thought.rule, service.banner) == ("plan", "")
+            await until(lambda: any("by the solver again" in alert.text for alert in again.store.alerts(50)))
             codes = {alert.code for alert in again.store.alerts(50)}
             assert {"HW-951", "HW-952", "HW-953"} <= codes
 

@@ -5,10 +5,12 @@ that the n-th commit of a life is always the same one.
 """
 
 import threading
+import time
 
 from hashwright.chain.coinbase import build_coinbase
 from hashwright.chain.proof import sha256d
 from hashwright.clock import ManualClock
+from hashwright.errors import OperatorError
 from hashwright.market.effects import LookAtPool, PoolUnwanted, PoolWanted, RequestAnswered
 from hashwright.market.events import FundsMoved, MarketSet, OrderChecked, SaleSet
 from hashwright.market.records import Terms
@@ -75,10 +77,9 @@ class House:
 
     def start(self):
         """Recover, as `wiring` and `MarketService.start` do, and let the machines come again."""
-        self.store = self.engine.open(self.folder)
+        self.store, self.connection = self._opened()
         recovered = replay.recover(self.store)
         self.boots = self.store.next_boot()
-        self.connection = Tampered(self.store.connect())
         self.connection.is_postgresql = self.engine.name == "postgresql"
         self.connection.errors = getattr(self.connection.connection, "errors", None)
         self.connection.before = self._at
@@ -102,6 +103,22 @@ class House:
         self.run()
         for seller in SELLERS:
             self._join(seller)
+
+    def _opened(self):
+        """Open store and connection; a server may hold the locks of a process that just died for a moment longer."""
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            try:
+                store = self.engine.open(self.folder)
+                try:
+                    return store, Tampered(store.connect())
+                except OperatorError:
+                    store.close()
+                    raise
+            except OperatorError as error:
+                if error.code != "HW-602" or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
 
     def die(self):
         """Let go of everything without a word; what was not committed is gone."""

@@ -34,12 +34,25 @@ async def machines_of(app: "Hashwright", count: int, *, pool: str, faults: tuple
         await _stop(process)
 
 
+def first_of(process: int) -> str:
+    """Return the loopback address of a demo's first machine: two demos at once do not get into each other's way."""
+    return f"127.{100 + process % 100}.{process // 100 % 240}.1"
+
+
 async def _start(count: int, pool: str, faults: tuple[str, ...]) -> "Process":
     import hashwright
 
     package = str(Path(hashwright.__file__).parents[1])
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))}
-    words = ["--machines", str(count), "--pool", pool, *(word for fault in faults for word in ("--fault", fault))]
+    words = [
+        "--machines",
+        str(count),
+        "--first",
+        first_of(os.getpid()),
+        "--pool",
+        pool,
+        *(word for fault in faults for word in ("--fault", fault)),
+    ]
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "hashwright.testing.machines.park", *words,
         stdin=asyncio.subprocess.PIPE,

@@ -149,7 +149,7 @@ def trouble_text(row: Row) -> str:
     if row.get("faults"):
         return ", ".join(row["faults"])
     if row.get("detail") and row["state"] in ("unreachable", "refused", "silent", "disabled"):
-        return str(row["detail"])
+        return str(row["detail"]).removeprefix(f"{row.get('host')} ")
     return next((TROUBLES[code] for code in row.get("troubles", ()) if code in TROUBLES), UNKNOWN)
 
 

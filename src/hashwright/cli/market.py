@@ -131,7 +131,7 @@ def order(terminal: Terminal, /, algorithm: str | None, reference: str, **option
     """
     answer = ask(terminal, "market-order", algorithm=algorithm, reference=reference_of(reference), **options)
     tell(terminal, answer, f"{answer['order']} at {answer['price']}.", answer["text"])
-    terminal.note("Next: hw market book")
+    terminal.note(f"Next: hw market book, or hw market history --order {answer['order']} to see what was found.")
 
 
 def _change(terminal: Terminal, what: str, order_id: str, value: str, account: str, reference: str) -> None:
@@ -206,7 +206,9 @@ def sell(terminal: Terminal, account: str, floor: str, stop: bool, algorithm: st
     if not answer["is_sold"]:
         tell(terminal, answer, f"{account} sells no longer.")
         return
-    lines = [f"{account} sells from {answer['floor']} up, with {answer['machines']} machines connected now."]
+    count = answer["machines"]
+    machines = f"{count} machine{'' if count == 1 else 's'}"
+    lines = [f"{account} sells from {answer['floor']} up, with {machines} connected now."]
     if answer["machines_that_cannot"]:
         lines.append(f"{answer['machines_that_cannot']} of them take no new extranonce while they run: not sold.")
     tell(terminal, answer, *lines)

@@ -46,12 +46,20 @@ def current_slots(plan: PowerPlan, *, now: int) -> dict[str, PlanSlot]:
     return found
 
 
-def assign(state: FleetState, plan: PowerPlan, slot: PlanSlot, *, now: int) -> list[str]:
+def members_of(state: FleetState, plan: PowerPlan) -> dict[str, list[Device]]:
+    """Return the machines of a plan's site by their groups."""
+    found: dict[str, list[Device]] = {}
+    for device in state.devices.values():
+        if is_in(plan, device):
+            found.setdefault(device.settings.group, []).append(device)
+    return found
+
+
+def assign(plan: PowerPlan, slot: PlanSlot, members: Sequence[Device], *, is_live: bool, now: int) -> list[str]:
     """Give the machines of a group their wishes and return those whose wish changed.
 
     A machine of unknown rating is left alone: nobody could say what it would draw.
     """
-    members = [it for it in state.devices.values() if it.settings.group == slot.group and is_in(plan, it)]
     left_w = slot.power_w - reserved_w(members, now=now)
     parts = [part for part, count in slot.parts for _ in range(count)]
     changed = []
@@ -66,7 +74,7 @@ def assign(state: FleetState, plan: PowerPlan, slot: PlanSlot, *, now: int) -> l
             reason=f"the plan gives {slot.group} {slot.power_w:.0f} W",
         )
         left_w -= part * rated
-        device.plan_key, device.is_safe = plan.key, device.is_safe and not state.rules.is_live
+        device.plan_key, device.is_safe = plan.key, device.is_safe and not is_live
         if device.plan_wish != wish:
             device.plan_wish = wish
             changed.append(device.settings.device)

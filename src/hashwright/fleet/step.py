@@ -327,12 +327,18 @@ def _follow(state: FleetState, followed: PowerPlan, due: set[str], *, now: int) 
         state.told.append(mark)
         text = f"The power plan {followed.plan} has run out. Machines stay as it left them until there is a new one."
         return (Alert(level="warning", code="HW-508", text=text),)
-    for group, slot in plan.current_slots(followed, now=now).items():
-        place = plan.place_of(followed, group)
-        if state.slots.get(place) != slot.at or group in due:
-            state.slots[place] = slot.at
-            for name in plan.assign(state, followed, slot, now=now):
-                state.busy[name] = True
+    current = plan.current_slots(followed, now=now)
+    begun = [
+        slot
+        for group, slot in current.items()
+        if group in due or state.slots.get(plan.place_of(followed, group)) != slot.at
+    ]
+    members = plan.members_of(state, followed) if begun else {}
+    for slot in begun:
+        state.slots[plan.place_of(followed, slot.group)] = slot.at
+        mine = members.get(slot.group, [])
+        for name in plan.assign(followed, slot, mine, is_live=state.rules.is_live, now=now):
+            state.busy[name] = True
     return ()
 
 

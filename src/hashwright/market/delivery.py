@@ -47,6 +47,8 @@ def take_credit(state: MarketState, event: CreditWork, *, now: int) -> Effects:
         machine = state.machines.get(event.session)
         if machine is not None:
             _count(machine, work_of(event.target_be), now=now)
+            if machine.shares == RATE_SHARES_MIN:
+                state.is_dirty = True  # its rate is known from now on: it can be sold with the next tick
     order = state.orders.get(event.destination)
     if order is None:
         return ()

@@ -28,7 +28,10 @@ class Contract:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How a position stands. `expected` is an estimate [minor units]; `drift` the part that is missing, below 0."""
+    """How a position stands. `expected` is an estimate [minor units]; `drift` the part that is missing, below 0.
+
+    Nothing has drifted while what is paid lies between what had to be here by now and what was earned by now.
+    """
 
     days: float
     expected: float
@@ -55,10 +58,16 @@ def standing(contract: Contract, payments: Sequence[tuple[int, int]], *, now: in
         days=age,
         expected=expected,
         paid=paid,
-        drift=paid / expected - 1.0 if expected > 0 else 0.0,
+        drift=_drift(paid, due, expected),
         whole=expected_by(contract, float(contract.days)),
         warnings=tuple(warnings),
     )
+
+
+def _drift(paid: int, due: float, expected: float) -> float:
+    if due > 0 and paid < due:
+        return paid / due - 1.0
+    return paid / expected - 1.0 if 0 < expected < paid else 0.0
 
 
 def expected_by(contract: Contract, days: float) -> float:

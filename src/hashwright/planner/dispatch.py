@@ -48,6 +48,7 @@ def plan_dispatch(problem: Problem, *, settings: Settings | None = None, last: P
     found, more = _solved(problem, settings) if settings.has_solver else (None, _no_answer("it is switched off"))
     notes += more
     if found is not None:
+        found = _not_worse(problem, found, last, settings)
         return replace(found, notes=(*notes, *found.notes))
     kept = _last_plan(problem, last)
     if kept is not None:
@@ -96,6 +97,19 @@ def _solved(problem: Problem, settings: Settings) -> tuple[Plan | None, tuple[Fi
     if broken:
         return None, broken[:3]
     return plan, notes
+
+
+def _not_worse(problem: Problem, found: Plan, last: Plan | None, settings: Settings) -> Plan:
+    """Return a solver's plan, or the last plan or the rule's where the solver ran out of time with a worse one."""
+    if found.gap is not None and found.gap <= settings.limits.gap:
+        return found
+    others = [it for it in (_last_plan(problem, last), rule_plan(problem)) if it is not None]
+    best = max(others, key=lambda it: it.value)
+    if best.value <= found.value + settings.limits.gap_abs or plan_findings(problem, best):
+        return found
+    bound = None if found.bound is None else max(found.bound, best.value)
+    words = f"in {settings.limits.time_s:g} s it found a plan worth less than this one"
+    return replace(best, bound=bound, notes=_no_answer(words))
 
 
 def _attempt(problem: Problem, settings: Settings) -> Plan | None:

@@ -134,7 +134,7 @@ class PowerService:
         before = None
         while True:
             await asyncio.sleep(LOOK_S)
-            now = signature_of(self._app, self.settings)
+            now = await signature_of(self._app, self.settings)
             if now == before and now != self._signature and not self._turn.locked():
                 self._wake.set()
                 await asyncio.sleep(EARLY_GAP_S)
@@ -166,7 +166,7 @@ class PowerService:
         async with self._turn:
             if self.settings.is_paused:
                 return None
-            self._signature = signature_of(self._app, self.settings)
+            self._signature = await signature_of(self._app, self.settings)
             ask = await self._ask()
             seen = await self._observe(ask)
             if isinstance(seen, Failure):
@@ -201,7 +201,7 @@ class PowerService:
             meter=settings.meter,
             hours=settings.hours,
             solver_s=settings.solver_s,
-            machines=machines_of(app.kernel.fleet, at=settings.at, now=now),
+            machines=await machines_of(app.kernel.fleet, at=settings.at, now=now),
             worth=fresh,
             told=tuple(told.items()),
             last=self._kept,
@@ -308,7 +308,11 @@ class PowerService:
     def _tell_only(self, code: str, text: str) -> None:
         """Tell what is wrong now, once; the others of its kind are over."""
         self.banner = f"{code} {text}" if code else ""
-        self._told &= {code, "HW-959"}
+        over = self._told - {code, "HW-959"}
+        self._told -= over
+        if over and not code:
+            text = f"{self.settings.name}: plans are made by the solver again."
+            self._app.warn(Alert(level="info", code=min(over), text=text))
         if code and code not in self._told:
             self._told.add(code)
             self._alert(code, text)

@@ -90,18 +90,18 @@ def each_commands(app: "Hashwright") -> dict[str, Command]:
         entries = tuple(msgspec.convert(it, PoolEntry) for it in arguments["pools"])
         work: Work = lambda it, name: pools_of(it, name, entries)  # noqa: E731
         names = known_names(app, arguments["devices"])
-        return await each(service_of(app), names, work, check=shows_pool(entries), stops=True)
+        return await each(service_of(app), names, work, what="take pools", check=shows_pool(entries), stops=True)
 
     async def blink(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         is_on = bool(arguments.get("on", True))
         work: Work = lambda it, _: it.blink(is_on) if isinstance(it, CanBlink) else None  # noqa: E731
-        return await each(service_of(app), known_names(app, arguments["devices"]), work)
+        return await each(service_of(app), known_names(app, arguments["devices"]), work, what="blink")
 
     async def fans(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         percent = fan_percent_of(arguments["percent"])
         work: Work = lambda it, _: it.set_fans(percent) if isinstance(it, CanSetFans) else None  # noqa: E731
         names = known_names(app, arguments["devices"])
-        return await each(service_of(app), names, work, check=shows_fans(percent), stops=True)
+        return await each(service_of(app), names, work, what="set its fans", check=shows_fans(percent), stops=True)
 
     return {"fleet-pools": pools, "fleet-blink": blink, "fleet-fans": fans}
 

@@ -27,9 +27,10 @@ Check = Callable[[Reading], bool | None]
 
 
 async def each(
-    service: "fleet.FleetService", chosen: Sequence[str], work: Work, *, check: Check | None = None, stops: bool = False
-) -> dict[str, Any]:
-    """Do one thing to machines and return what became of it, machine by machine, in their order (HW-509: left out)."""
+    service: "fleet.FleetService", chosen: Sequence[str], work: Work, *,
+    what: str, check: Check | None = None, stops: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Do `what` to machines and return what became of it, machine by machine, in their order (HW-509: left out)."""
     most = max(FAILED_LEAST, FAILED_PART * len(chosen))
     places, failed = asyncio.Semaphore(AT_ONCE), 0
 
@@ -38,20 +39,20 @@ async def each(
         async with places:
             if stops and failed > most:
                 return {"device": name, "answer": "left out", "detail": "HW-509 Too many refused before."}
-            answer, detail = await _one(service, name, work, check)
+            answer, detail = await _one(service, name, work, check, what)
             failed += answer in ("refused", "unreachable", NOT_OBEYED)
         return {"device": name, "answer": answer, "detail": detail}
 
     return {"outcomes": list(await asyncio.gather(*(one(name) for name in chosen)))}
 
 
-async def _one(service: "fleet.FleetService", name: str, work: Work, check: Check | None) -> tuple[str, str]:
+async def _one(service: "fleet.FleetService", name: str, work: Work, check: Check | None, what: str) -> tuple[str, str]:
     driver = service.drivers.get(name)
     if driver is None:
         return "unreachable", "Its settings are not usable."
     begun = work(driver, name)
     if begun is None:
-        return "unsupported", str(unsupported(name, "do that"))
+        return "unsupported", str(unsupported(name, what))
     outcome: Outcome = await attempt(begun, deadline_s=fleet.COMMAND_DEADLINE_S)
     if outcome.answer != "ok" or check is None:
         return outcome.answer, outcome.detail

@@ -21,6 +21,7 @@ from hashwright.runtime.market_settings import KIND, MarketSettings, parse_marke
 from hashwright.runtime.market_verify import AGENT, look_at
 from hashwright.runtime.outgoing import Guard
 from hashwright.runtime.payouts import currency_of, own_pool
+from hashwright.runtime.positions import PositionWatch
 from hashwright.runtime.upstream_settings import UpstreamSettings, parse_upstream
 from hashwright.signals import Alert
 
@@ -70,6 +71,7 @@ class MarketService:
                 self.open_pool(order.id)
         self._app.supervisor.start("market", self._sweep)
         self._app.supervisor.start("market deposits", self.deposits.run)
+        self._app.supervisor.start("contracts", PositionWatch(self._app).run)
 
     def take(self, raw: dict[str, Any]) -> Terms:
         """Let a market have these settings.

@@ -171,7 +171,9 @@ async def change_order(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[
     name, what = str(arguments["order"]), arguments["what"]
     order = app.market.state.orders.get(name)
     ended = app.market.state.ended.get(name)
-    account = str(arguments.get("account") or "") or (order.account if order else ended[0] if ended else "nobody")
+    account = str(arguments.get("account") or "") or (order.account if order else ended[0] if ended else "")
+    if not account:
+        raise OperatorError(f"There is no order {name}.", code="HW-867", hint="hw market history lists them.")
     terms = app.market.terms_of(order.algorithm) if order else None
     minor, rate_hs = _value_of(what, str(arguments.get("value") or ""), terms)
     event = ChangeAsked(account, str(arguments["reference"]), name, what, minor, rate_hs)

@@ -1,6 +1,7 @@
 """Cloud-mining contracts that their owner accepted: kept as he set them, with what he says that they paid."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 KIND: Final = "position"
 PAYMENTS_MAX: Final = 10_000
+FIRST_LOOK_S: Final = 60.0
+LOOK_S: Final = 3_600.0
 
 
 class PositionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -44,11 +47,34 @@ async def change(app: "Hashwright", arguments: Mapping[str, Any]) -> list[dict[s
         await _add(app, dict(arguments["add"]))
     elif arguments.get("paid"):
         await _note(app, str(arguments["name"]), str(arguments["paid"]), str(arguments["reference"]))
-    found = [describe(app, raw) for raw in app.store.settings(KIND).values()]
-    for it in found:
-        for warning in it["warnings"]:
-            app.warn(Alert(level="warning", code="HW-884", text=f"The contract {it['name']}: {warning}."))
-    return found
+    return [describe(app, raw) for raw in app.store.settings(KIND).values()]
+
+
+class PositionWatch:
+    """Warns by itself when a contract falls behind: once, and again only after it had caught up."""
+
+    def __init__(self, app: "Hashwright") -> None:
+        self._app = app
+        self._told: set[tuple[str, str]] = set()
+
+    async def run(self) -> None:
+        """Look for ever, now and then."""
+        await asyncio.sleep(FIRST_LOOK_S)
+        while True:
+            self.look()
+            await asyncio.sleep(LOOK_S)
+
+    def look(self) -> None:
+        """Tell a person what is new; one that cannot be read is shown by `hw market position`."""
+        behind: dict[tuple[str, str], str] = {}
+        for raw in self._app.store.settings(KIND).values():
+            with contextlib.suppress(OperatorError):
+                found = describe(self._app, raw)
+                behind |= {(found["name"], it.partition(" ")[0]): it for it in found["warnings"]}
+        for (name, kind), warning in behind.items():
+            if (name, kind) not in self._told:
+                self._app.warn(Alert(level="warning", code="HW-884", text=f"The contract {name}: {warning}."))
+        self._told = set(behind)
 
 
 async def _add(app: "Hashwright", raw: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 Read in the running program from memory, without numpy; the rest (tariff, weather, meter) is asked by the worker.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
 
 SLOT_MS: Final = 900_000
 TH_DAY: Final = 1e12 * 86_400
-PARTS: Final = tuple(number / 20 for number in range(8, 21))
+PARTS: Final = tuple(number / 10 for number in range(4, 11))
 """Parts of a rating at which measured hash rates are compared: 40 % to 100 %."""
+BREATH: Final = 100
+"""After so many machines others have the loop: a share does not wait for a large fleet to be looked over."""
 
 
 class Worth(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,32 +51,45 @@ Signature = tuple[object, ...]
 """What, when it changes, asks for a new plan at once."""
 
 
-def signature_of(app: "Hashwright", settings: PowerSettings) -> Signature:
+async def signature_of(app: "Hashwright", settings: PowerSettings) -> Signature:
     """Return what a plan of a site depends on and nobody commands: its machines, the fleet's rules, the site's file."""
     state, now = app.kernel.fleet, app.clock.now()
-    groups = [
-        (it.group, it.count, it.lost, it.unrated, round(it.rated_w), it.min_part)
-        for it in machines_of(state, at=settings.at, now=now)
-    ]
-    held = sum(planning.is_held(it, now=now) for it in state.devices.values())
+    groups: dict[str, list[float]] = {}
+    held = 0
+    for number, device in enumerate(list(state.devices.values()), 1):
+        if number % BREATH == 0:
+            await asyncio.sleep(0)
+        name = device.settings.group
+        if not name or (settings.at and device.settings.site != settings.at):
+            continue
+        sums = groups.setdefault(name, [0, 0, 0, 0])
+        rated, lost = curve.rated_w(device), health.is_lost(device)
+        for place, value in enumerate((1, lost, 0 if lost else round(rated), _min_part(device))):
+            sums[place] += value
+        held += planning.is_held(device, now=now)
+    changed = _changed_ns(Path(settings.site_file))
+    return (*((name, *sums) for name, sums in sorted(groups.items())), held, state.rules.is_live, changed)
+
+
+def _changed_ns(path: Path) -> int:
+    """Return when a file was changed last [ns]; 0 where it is not there."""
     try:
-        changed = Path(settings.site_file).stat().st_mtime_ns
+        return path.stat().st_mtime_ns
     except OSError:
-        changed = 0
-    return (*groups, held, state.rules.is_live, changed)
+        return 0
 
 
-def machines_of(state: FleetState, *, at: str, now: int) -> tuple[SeenMachines, ...]:
+async def machines_of(state: FleetState, *, at: str, now: int) -> tuple[SeenMachines, ...]:
     """Return each group of a place as it answers now; `at` empty: of every place. Machines of no group are left out."""
     groups: dict[str, list[Device]] = defaultdict(list)
     for device in state.devices.values():
         settings = device.settings
         if settings.group and (not at or settings.site == at):
             groups[settings.group].append(device)
-    return tuple(_group(name, members, state, now=now) for name, members in sorted(groups.items()))
+    return tuple([await _group(name, members, state, now=now) for name, members in sorted(groups.items())])
 
 
-def _group(name: str, members: list[Device], state: FleetState, *, now: int) -> SeenMachines:
+async def _group(name: str, members: list[Device], state: FleetState, *, now: int) -> SeenMachines:
     silent_ms = state.rules.silent_ms
     lost = [it for it in members if health.is_lost(it)]
     rated = [it for it in members if curve.rated_w(it) > 0 and not health.is_lost(it)]
@@ -86,7 +102,7 @@ def _group(name: str, members: list[Device], state: FleetState, *, now: int) -> 
         rated_w=_mean(map(curve.rated_w, rated)),
         rated_hs=_mean(map(curve.rated_hs, rated)) if all(curve.rated_hs(it) for it in rated) else 0.0,
         min_part=max((_min_part(it) for it in rated), default=1.0),
-        curve=_curve(rated),
+        curve=await _curve(rated),
         running=len(running),
         age=median_low(ages) if ages else None,
         lost=len(lost),
@@ -104,16 +120,21 @@ def _min_part(device: Device) -> float:
     return 1.0 if "limit" in device.unsupported else device.settings.min_part
 
 
-def _curve(rated: list[Device]) -> tuple[tuple[float, float], ...]:
+async def _curve(rated: list[Device]) -> tuple[tuple[float, float], ...]:
     """Return the mean hash rate at parts of the rating, where every machine was measured."""
     if not rated or not all(it.settings.curve for it in rated):
         return ()
-    points = []
-    for part in PARTS:
-        rates = [curve.hashrate_at(it.settings.curve, part * curve.rated_w(it)) for it in rated]
-        if None not in rates:
-            points.append((part, _mean(rate for rate in rates if rate is not None)))
-    return tuple(points)
+    sums: dict[float, float] = dict.fromkeys(PARTS, 0.0)
+    for number, device in enumerate(rated, 1):
+        if number % BREATH == 0:
+            await asyncio.sleep(0)
+        for part in list(sums):
+            rate = curve.hashrate_at(device.settings.curve, part * curve.rated_w(device))
+            if rate is None:
+                del sums[part]
+            else:
+                sums[part] += rate
+    return tuple((part, total / len(rated)) for part, total in sums.items())
 
 
 def worths(app: "Hashwright", market: Market) -> dict[str, Worth]:

@@ -158,6 +158,20 @@ def test_a_firmware_that_says_no_and_one_without_the_command(kind):
     asyncio.run(story())
 
 
+def test_an_antminer_whose_miner_is_gone_does_not_hash(monkeypatch):
+    """Its web pages answer on; while it sleeps they are what says so."""
+    monkeypatch.setattr(servers, "places_of", lambda _: ((80, servers.HttpProtocol),))
+
+    async def story():
+        async with machine("antminer", first="127.66.9.1") as (made, driver):
+            reading = await read(driver)
+            assert (reading.answer, reading.activity, reading.hashrate_hs) == ("ok", "unknown", None)
+            made.is_paused = True
+            assert (await read(driver)).activity == "asleep"
+
+    asyncio.run(story())
+
+
 def test_watts_without_a_rating_are_not_guessed():
     async def story():
         async with machine("whatsminer", first="127.66.5.1") as (made, driver):

@@ -1,6 +1,7 @@
 """Drivers of machines against simulated ones on loopback, and against recorded answers of real ones."""
 
 import asyncio
+import errno
 import json
 import random
 import sys
@@ -122,7 +123,12 @@ def test_what_disobeys_says_yes():
 
 def test_nothing_there_is_unreachable():
     driver = axeos.build(axeos.Config(host="127.79.5.1", port=9))
-    assert asyncio.run(ask(driver)).answer == "unreachable"
+    found = asyncio.run(ask(driver))
+    assert (found.answer, "nothing listens there" in found.detail) == ("unreachable", True)
+    words = [ConnectionResetError(), OSError(errno.EHOSTUNREACH, ""), OSError(), asyncio.LimitOverrunError("", 1)]
+    assert [_wire.words_of(it) for it in words] == [
+        "it closed the connection", "there is no way to it", "OSError", "its answer has no end",
+    ]  # fmt: skip
 
 
 # ---------------------------------------------------------------- garbage

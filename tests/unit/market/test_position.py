@@ -48,3 +48,10 @@ def test_after_its_end_nothing_more_is_expected():
     assert found.days == 30
     assert found.expected == found.whole == 600_000
     assert found.warnings == ()
+
+
+def test_what_is_on_its_way_has_not_drifted():
+    assert standing(contract(), [], now=DAY // 2).drift == 0.0
+    assert standing(contract(), paid(9), now=10 * DAY).drift == 0.0
+    assert standing(contract(), paid(12), now=10 * DAY).drift == pytest.approx(0.2)
+    assert standing(contract(), paid(8), now=11 * DAY).drift == pytest.approx(-0.2)

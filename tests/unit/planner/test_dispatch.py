@@ -391,3 +391,15 @@ def test_a_problem_with_a_hole_or_a_wrong_shape_is_refused():
         dataclasses.replace(problem, load_w=problem.load_w[:, :4])
     with pytest.raises(ValueError, match="earn must be"):
         dataclasses.replace(problem, groups=(dataclasses.replace(problem.groups[0], running=99),))
+
+
+def test_a_solver_that_ran_out_of_time_is_never_worse_than_the_rule_or_the_last_plan(monkeypatch):
+    problem = made_problem(3, slots=48)
+    idle = dispatch.finished(problem, tuple(np.zeros_like(it) for it in rule_plan(problem).counts), method="exact")
+    good = plan_dispatch(problem)
+    monkeypatch.setattr(dispatch, "_attempt", lambda *_: dataclasses.replace(idle, bound=good.bound))
+    rule = plan_dispatch(problem)
+    assert (rule.method, rule.value > idle.value, rule.bound) == ("threshold", True, good.bound)
+    assert [it.code for it in rule.notes] == ["HW-850"]
+    held = plan_dispatch(problem, last=good)
+    assert (held.method, held.value) == ("last plan", pytest.approx(good.value))

@@ -1,12 +1,13 @@
 """A turn of the power autopilot: the fleet's machines in a site's plan, bad input, and the same answer again."""
 
+import gzip
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hashwright.planner.power import PowerSeen, PowerThought, SeenMachines, packed, slots_now, unpacked
-from hashwright.runtime.power_observe import Failure, PowerAsk, observe, think, without_solver
+from hashwright.runtime.power_observe import Failure, PowerAsk, known_until, observe, think, without_solver
 
 SITE = """
 [site]
@@ -169,6 +170,20 @@ def test_what_a_hash_earns_is_the_newest_job_s_word_or_the_turn_fails(asked):
     assert (seen.per_th_day[0], seen.earns_source) == (0.03, "the newest job")
 
 
+def test_the_tariff_says_until_when_it_knows_prices(asked, tmp_path):
+    ask = asked(data=str(tmp_path))
+    (tmp_path / "x.toml").write_text(
+        (tmp_path / "x.toml").read_text().replace('kind = "flat"\nprice = 0.05', 'kind = "recorded"\nzone = "Z"')
+    )
+    hours = [f"{utc(NOW + hour * 3_600_000)}Z,Z,50,EUR" for hour in range(5)]
+    with gzip.open(tmp_path / "electricity_dayahead.csv.gz", "wt") as file:
+        file.write("\n".join(["time_utc,zone,price,currency", *hours]))
+    assert known_until(ask) == NOW + 5 * 3_600_000
+    assert think(observe(ask)).plan.end_ms == NOW + 5 * 3_600_000
+    (tmp_path / "electricity_dayahead.csv.gz").unlink()
+    assert known_until(ask).code == "HW-853"
+
+
 def test_a_broken_file_names_its_problems(asked, tmp_path):
     ask = asked()
     (tmp_path / "x.toml").write_text("[site]\nname = 3\n")
@@ -190,11 +205,9 @@ def test_the_meter_corrects_the_forecast_and_the_battery(asked, tmp_path):
 
 
 def utc(at_ms):
-    from datetime import UTC, datetime
-
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M")
 
 
-@given(st.lists(st.integers(min_value=0, max_value=5)))
+@pytest.mark.parametrize("values", [[], [0], [3, 3, 3], [0, 0, 5, 0, 2, 2]])
 def test_runs_stand_for_their_series(values):
     assert unpacked(packed(values)) == values

@@ -94,7 +94,14 @@ def test_a_position_is_kept_and_a_payment_counts_once():
     app.clock.advance(20 * 86_400_000)
     (found,) = asyncio.run(positions.change(app, {}))
     assert found["drift"] < -0.9
+    assert told == [], "to look at it is no alarm"
+    watch = positions.PositionWatch(app)
+    watch.look()
     assert {it.code for it in told} == {"HW-884"}
+    assert len(told) == len(found["warnings"]) == 2
+    app.clock.advance(86_400_000)
+    watch.look()
+    assert len(told) == 2, "a warning is told once"
     for wrong in (
         {"add": add},
         {"add": {**add, "name": "b", "days": 0}},
@@ -102,3 +109,10 @@ def test_a_position_is_kept_and_a_payment_counts_once():
     ):
         with pytest.raises(OperatorError):
             asyncio.run(positions.change(app, wrong))
+
+
+def test_an_order_that_never_was_is_named_so():
+    app = SimpleNamespace(market=Asked())
+    with pytest.raises(OperatorError, match="There is no order order-9"):
+        asyncio.run(market_commands.change_order(app, {"order": "order-9", "what": "cancel", "reference": "r"}))
+    assert app.market.asked == []

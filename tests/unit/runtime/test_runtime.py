@@ -46,7 +46,9 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(tmp_pat
         "tls_key": "default",
         "randomx_mode": "default",
         "randomx_threads": "default",
-        **dict.fromkeys(("web_start", "web_listen", "web_url", "web_certificate", "web_key", "web_proxy"), "default"),
+        **dict.fromkeys(
+            ("fail_safe", "web_start", "web_listen", "web_url", "web_certificate", "web_key", "web_proxy"), "default"
+        ),
     }
     assert {str(item) for item in config.listen} == {
         "sha256d=127.0.0.1:3333", "scrypt=127.0.0.1:3335", "randomx=127.0.0.1:3337",

@@ -103,15 +103,18 @@ def reading_of(data: Any) -> Reading:  # noqa: ANN401 (the library's record)
 
 
 def activity_of(data: Any, rate: float | None) -> Activity:  # noqa: ANN401 (the library's record)
-    """Return what a machine does. The library (0.8.6) says two things of it that are not so.
+    """Return what a machine does. The library (0.8.6) says three things of it that are not so.
 
-    A sleeping Avalon mines, at nothing; and a Braiins OS that told nothing of its state does not mine.
+    A sleeping Avalon mines, at nothing. A Braiins OS that told nothing of its state does not mine. An Antminer whose
+    miner is gone while its web pages answer mines, at an unknown rate.
     """
     if data.operating_state is not None:
         return STATES.get(type(data.operating_state).__name__, "hashing")
     info = data.device_info
     if not data.is_mining:
         return "unknown" if rate is None and "braiins" in info.firmware.lower() else "asleep"
+    if rate is None:
+        return "unknown"
     return "asleep" if rate == 0 and "avalon" in info.make.lower() else "hashing"
 
 

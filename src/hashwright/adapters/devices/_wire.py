@@ -5,6 +5,7 @@ The machines' servers are tiny: one connection a request, no redirects, no compr
 
 import asyncio
 import contextlib
+import errno
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from hashwright.adapters.devices.base import denied, misread, refused, unreachab
 ANSWER_MAX: Final = 1024 * 1024
 HEAD_MAX: Final = 16 * 1024
 CONTROLS: Final = bytes(range(32))
+NO_WAY: Final = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
@@ -62,7 +64,22 @@ async def _http(
         finally:
             writer.close()
     except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
-        raise unreachable(host, type(error).__name__) from error
+        raise unreachable(host, words_of(error)) from error
+
+
+def words_of(error: Exception) -> str:
+    """Say in words why nothing was heard."""
+    match error:
+        case ConnectionRefusedError():
+            return "nothing listens there"
+        case ConnectionResetError() | BrokenPipeError() | asyncio.IncompleteReadError():
+            return "it closed the connection"
+        case asyncio.LimitOverrunError():
+            return "its answer has no end"
+        case OSError() if error.errno in NO_WAY:
+            return "there is no way to it"
+        case _:
+            return type(error).__name__
 
 
 async def _http_answer(reader: asyncio.StreamReader, host: str) -> tuple[int, bytes]:
@@ -130,7 +147,7 @@ async def cgminer(place: tuple[str, int], command: str, parameter: str = "") -> 
         finally:
             writer.close()
     except OSError as error:
-        raise unreachable(host, type(error).__name__) from error
+        raise unreachable(host, words_of(error)) from error
     answer = read_cgminer(raw, host)
     _judge_status(answer, host, command)
     return answer

@@ -21,6 +21,8 @@ SLICE = {"sha256d": 1_500, "scrypt": 30}
 TURNS_MAX = 4
 """Turns for one share; a pool that asks for more gets fewer shares."""
 LOOK_S = 0.5
+IDLE_S = 3.0
+"""How often a machine without a pool looks for one: thousands do."""
 RETRY_S = 3.0
 
 
@@ -43,7 +45,7 @@ class Worker:
         """Mine while the machine is awake and has a pool; sleep otherwise; try again when the pool is gone."""
         while True:
             if self._machine.is_paused or not self._machine.pools or "dead" in self._machine.faults:
-                await asyncio.sleep(LOOK_S)
+                await asyncio.sleep(LOOK_S if self._machine.pools else IDLE_S)
                 continue
             with contextlib.suppress(OSError, HashwrightError, TimeoutError):
                 await self._mine()
