@@ -265,7 +265,7 @@ def learned(terminal: Terminal) -> None:
 
     folder, now = terminal.load_config().data_dir, int(time.time() * 1000)
     try:
-        found = run_async(ask_process(folder, "autopilot-learned"))["autopilots"]
+        found = run_async(ask_process(folder, "autopilot-learned", is_fresh=True))["autopilots"]
     except Unavailable:
         terminal.note("Nothing runs here; this is from the database.")
         found = _learned_offline(terminal, now)

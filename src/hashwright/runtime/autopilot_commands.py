@@ -15,7 +15,7 @@ from hashwright.planner.autopilot import Seen
 from hashwright.runtime import autopilot, autopilot_views
 from hashwright.runtime.autopilot import AutopilotService, state_of
 from hashwright.runtime.autopilot_claims import claims_of
-from hashwright.runtime.autopilot_learning import machines_of
+from hashwright.runtime.autopilot_learning import document_of, machines_of
 from hashwright.runtime.autopilot_settings import KIND, parse_autopilot
 from hashwright.runtime.autopilot_sight import destinations_of
 from hashwright.runtime.payouts import LiveBooks
@@ -96,7 +96,8 @@ def _reading(app: "Hashwright") -> dict[str, Callable[[Mapping[str, Any]], Any]]
     async def learned(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         wanted = str(arguments.get("algorithm") or "")
         services = {name: it for name, it in sorted(app.autopilots.items()) if wanted in ("", name)}
-        return {"autopilots": [await _learned(app, service) for service in services.values()]}
+        is_fresh = bool(arguments.get("is_fresh"))
+        return {"autopilots": [await _learned(app, it, is_fresh=is_fresh) for it in services.values()]}
 
     return {
         "autopilot-status": status,
@@ -121,11 +122,16 @@ async def _explain(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str,
     return autopilot_views.repeated(row, again, found.get(row.id))
 
 
-async def _learned(app: "Hashwright", service: AutopilotService) -> dict[str, Any]:
+async def _learned(app: "Hashwright", service: AutopilotService, *, is_fresh: bool) -> dict[str, Any]:
+    """Return what the service learned at its last look, or learn it anew: half a second of work after a month."""
     now, settings = app.clock.now(), service.settings
     names, minute = destinations_of(app, settings.algorithm), now // 60_000
     books = LiveBooks(app)
-    document = await books.read(lambda connection: autopilot_views.learned(connection, settings, names, now=now))
+    known = None if service.memory is None else service.memory.learning
+    if known is None or not known.at_ms or is_fresh:
+        document = await books.read(lambda connection: autopilot_views.learned(connection, settings, names, now=now))
+    else:
+        document = document_of(settings.algorithm, known, hold_days=settings.hold_days)
     claims = claims_of(app, settings.algorithm)
     if claims:
         begin = minute - MACHINES_MINUTES

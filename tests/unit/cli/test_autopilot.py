@@ -23,7 +23,7 @@ def folder(tmp_path_factory):
         world.destination("near", usd_ph_day=50.0)
         world.destination("far", usd_ph_day=60.0, state="down")
         world.route("near")
-        world.writer.put_setting(KIND, "sha256d", {"algorithm": "sha256d"} | SETTINGS, now=START_MS).result(5)
+        world.writer.put_setting(KIND, "sha256d", {"algorithm": "sha256d"} | SETTINGS, now=START_MS).result(60)
         service = world.autopilot(**SETTINGS)
         for _ in range(3):
             turn(service, minutes=10)

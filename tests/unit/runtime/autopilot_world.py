@@ -94,7 +94,7 @@ class World:
         raise AssertionError(failure)
 
     def close(self):
-        assert self.writer.close(5)
+        assert self.writer.close(60), "what was written is kept"
         self.store.close()
 
     def handle(self, event):

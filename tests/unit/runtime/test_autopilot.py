@@ -279,7 +279,7 @@ def work(world, name, *, hashes, worker="kai.r1", minutes=0):
     accumulator.add(at, CreditWork(worker, name, (2**256 // hashes - 1).to_bytes(32, "big"), "accepted"))
     world.seq = getattr(world, "seq", 0) + 1
     world.writer.submit(batch_with(world.seq, at, accumulator.take()))
-    world.writer.transact(lambda _: None).result(5)  # it is committed before what follows is read
+    world.writer.transact(lambda _: None).result(60)  # it is committed before what follows is read
 
 
 def test_a_decision_is_held_against_the_shares_of_its_time(world):
@@ -334,7 +334,7 @@ def test_what_an_upstream_rejects_lowers_what_is_expected_of_it(world):
     now = world.clock.now()
     row = outcomes.OutcomeRow(decision=1, algorithm="sha256d", at_ms=now - DAY_MS, until_ms=now,
                               body=msgspec.json.encode(body).decode())  # fmt: skip
-    world.writer.transact(lambda connection: outcomes.write(connection, row)).result(5)
+    world.writer.transact(lambda connection: outcomes.write(connection, row)).result(60)
     service = world.autopilot(step_percent=100.0)
     _, thought = turn(service)
     assert thought.worth["far"] == pytest.approx(60 * 2.5 / 3, rel=1e-6)
@@ -430,7 +430,7 @@ def test_decisions_of_the_first_form_are_read_listed_and_thought_again(world, ca
         id=0, at_ms=case["seen"]["at_ms"], algorithm="sha256d", mode="dry-run", state="kept", note="",
         seen=json.dumps(case["seen"]), thought=json.dumps(case["thought"]),
     )  # fmt: skip
-    world.writer.transact(lambda connection: decisions.write(connection, row) and None).result(5)
+    world.writer.transact(lambda connection: decisions.write(connection, row) and None).result(60)
     found = world.store.read_books(
         lambda connection: autopilot_views.explained(connection, decisions.numbered(connection, 1))
     )
