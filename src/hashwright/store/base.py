@@ -271,7 +271,7 @@ class Store(ABC):
         Raise OperatorError where the database is of a form that has no books yet.
         """
         with self._reading() as connection:
-            if not migrations.has_ledger(connection):
+            if not migrations.has(connection, "ledger"):
                 raise OperatorError(
                     "This database is of an older program and has no books yet. Nothing was changed.",
                     code="HW-603",
@@ -307,7 +307,7 @@ class Store(ABC):
 
     def _has_delivery(self) -> bool:
         with self._reading() as connection:
-            return migrations.has_delivery(connection)
+            return migrations.has(connection, "delivery")
 
 
 def refuse_newer(revision: str, place: str) -> None:

@@ -10,11 +10,11 @@ import sqlite3
 from collections.abc import Callable, Iterator
 
 from hashwright.errors import Finding, HashwrightError, InvariantBroken
+from hashwright.store import migrations
 from hashwright.store.commands import snapshot_digest
 from hashwright.store.connection import Connection, errors_of, is_postgresql
 from hashwright.store.hashchain import ANCHOR, read_chain, read_link
 from hashwright.store.ledger import ledger_findings
-from hashwright.store.migrations import has_delivery, has_ledger
 from hashwright.store.projections import CREDITED, work_of_row
 
 RESTORE_HINT = "Restore the last good backup: hw admin restore."
@@ -93,7 +93,7 @@ def _work_findings(connection: Connection, deep: bool) -> Iterator[Finding]:
 
 
 def _delivery_findings(connection: Connection, deep: bool) -> Iterator[Finding]:
-    if not deep or not has_delivery(connection):
+    if not deep or not migrations.has(connection, "delivery"):
         return
     query = "SELECT minute, destination, worker, target, state, shares, work FROM delivery"
     wrong = (
@@ -105,7 +105,7 @@ def _delivery_findings(connection: Connection, deep: bool) -> Iterator[Finding]:
 
 
 def _answer_findings(connection: Connection, deep: bool) -> Iterator[Finding]:
-    if not deep or not has_delivery(connection):
+    if not deep or not migrations.has(connection, "delivery"):
         return
     for destination, submitted, answered in connection.execute(SELECT_ANSWERED):
         if answered > submitted:
@@ -115,7 +115,7 @@ def _answer_findings(connection: Connection, deep: bool) -> Iterator[Finding]:
 
 
 def _ledger_findings(connection: Connection, _deep: bool) -> Iterator[Finding]:
-    if has_ledger(connection):
+    if migrations.has(connection, "ledger"):
         yield from ledger_findings(connection)
 
 

@@ -61,7 +61,7 @@ def page(
 
 def algorithms(connection: Connection) -> list[str]:
     """List the algorithms that decisions are kept of."""
-    if not migrations.has_decisions(connection):
+    if not migrations.has(connection, "decisions"):
         return []
     return [row[0] for row in connection.execute("SELECT DISTINCT algorithm FROM decision ORDER BY algorithm")]
 
@@ -78,7 +78,7 @@ def _one(connection: Connection, condition: str, values: tuple[object, ...]) -> 
 
 
 def _read(connection: Connection, condition: str, values: tuple[object, ...]) -> list[DecisionRow]:
-    if not migrations.has_decisions(connection):
+    if not migrations.has(connection, "decisions"):
         return []
     query = f"SELECT {COLUMNS} FROM decision WHERE {condition}"  # noqa: S608 (constants)
     names = COLUMNS.split(", ")

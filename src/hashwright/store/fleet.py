@@ -53,7 +53,7 @@ def write_readings(connection: Connection, rows: Iterable[tuple[str, Instant, st
 
 def read_readings(connection: Connection) -> dict[str, str]:
     """Read the last reading of each machine as JSON text."""
-    if not migrations.has_fleet(connection):
+    if not migrations.has(connection, "fleet"):
         return {}
     return dict(connection.execute("SELECT device, body FROM device_reading").fetchall())
 
@@ -67,7 +67,7 @@ def write_curve(connection: Connection, device: str, curve: Curve, *, measured_m
 
 def read_curves(connection: Connection) -> dict[str, Curve]:
     """Read every machine's curve, by power."""
-    if not migrations.has_fleet(connection):
+    if not migrations.has(connection, "fleet"):
         return {}
     found: dict[str, list[tuple[float, float]]] = {}
     query = "SELECT device, power_w, hashrate_hs FROM device_curve ORDER BY device, power_w"

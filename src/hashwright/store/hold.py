@@ -54,7 +54,7 @@ def set_rule(connection: Connection, said: Mapping[str, Any], *, now_ms: int) ->
 
 def read_rules(connection: Connection) -> list[HoldRule]:
     """Read all rules, in order; a database of before has none."""
-    if not migrations.has_hold_rules(connection):
+    if not migrations.has(connection, "hold_rules"):
         return []
     rows = connection.execute("SELECT coin, since_ms, kind, part_bp FROM hold_rule ORDER BY coin, since_ms")
     return [HoldRule(coin=row[0], since_ms=row[1], kind=cast("HoldKind", row[2]), part_bp=row[3]) for row in rows]

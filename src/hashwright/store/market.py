@@ -73,7 +73,7 @@ def write_market(connection: Connection, changes: Iterable[tuple[Instant, OrderN
 
 def read_orders(connection: Connection, *, account: str = "", limit: int = 200) -> list[OrderRow]:
     """Read orders, the newest first; those of one account where it is named."""
-    if not migrations.has_market(connection):
+    if not migrations.has(connection, "market"):
         return []
     where, values = ("WHERE account = ?", (account,)) if account else ("", tuple[str, ...]())
     query = f"SELECT {COLUMNS} FROM market_order {where} ORDER BY created_ms DESC, id DESC LIMIT {int(limit)}"  # noqa: S608
@@ -89,7 +89,7 @@ def read_orders(connection: Connection, *, account: str = "", limit: int = 200) 
 
 def read_trades(connection: Connection, *, order: str = "", account: str = "") -> list[TradeSum]:
     """Sum trades by order and seller; those of one order, or of one seller or buyer, where it is named."""
-    if not migrations.has_market(connection):
+    if not migrations.has(connection, "market"):
         return []
     where: str = ""
     values: tuple[str, ...] = ()

@@ -31,7 +31,7 @@ def write(connection: Connection, row: OutcomeRow) -> None:
 
 def since(connection: Connection, since_ms: int, *, algorithm: str = "") -> list[OutcomeRow]:
     """Read what became of decisions since a moment, oldest first; of all algorithms where none is named."""
-    if not migrations.has_outcomes(connection):
+    if not migrations.has(connection, "outcomes"):
         return []
     condition = "at_ms >= ? AND (algorithm = ? OR ? = '') ORDER BY at_ms, decision"
     return _read(connection, condition, (since_ms, algorithm, algorithm))
@@ -39,7 +39,7 @@ def since(connection: Connection, since_ms: int, *, algorithm: str = "") -> list
 
 def between(connection: Connection, first: int, last: int) -> dict[int, OutcomeRow]:
     """Read what became of the decisions with numbers from `first` to `last`."""
-    if not migrations.has_outcomes(connection):
+    if not migrations.has(connection, "outcomes"):
         return {}
     return {it.decision: it for it in _read(connection, "decision BETWEEN ? AND ?", (first, last))}
 

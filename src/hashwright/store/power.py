@@ -66,7 +66,7 @@ def newest(connection: Connection, *, since_ms: int = 0, limit: int = 500) -> li
 
 def names(connection: Connection) -> list[str]:
     """List the sites that ever took a turn."""
-    if not migrations.has_power(connection):
+    if not migrations.has(connection, "power"):
         return []
     return [str(row[0]) for row in connection.execute("SELECT DISTINCT name FROM power_turn ORDER BY name")]
 
@@ -79,7 +79,7 @@ def write_told(connection: Connection, name: str, told: Iterable[tuple[int, int]
 
 def read_told(connection: Connection, name: str) -> dict[int, int]:
     """Read what was told of each slot [W]."""
-    if not migrations.has_power(connection):
+    if not migrations.has(connection, "power"):
         return {}
     query = "SELECT slot_ms, told_w FROM power_told WHERE name = ? ORDER BY slot_ms"
     return {int(slot_ms): int(watts) for slot_ms, watts in connection.execute(query, (name,))}
@@ -91,7 +91,7 @@ def _one(connection: Connection, condition: str, values: tuple[object, ...]) -> 
 
 
 def _read(connection: Connection, condition: str, values: tuple[object, ...]) -> list[PowerTurnRow]:
-    if not migrations.has_power(connection):
+    if not migrations.has(connection, "power"):
         return []
     query = f"SELECT {COLUMNS} FROM power_turn WHERE {condition}"  # noqa: S608 (constants)
     heads = COLUMNS.split(", ")

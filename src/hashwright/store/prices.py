@@ -32,7 +32,7 @@ def write_prices(connection: Connection, prices: Iterable[PriceSeen], *, now: in
 
 def read_prices(connection: Connection) -> list[PriceSeen]:
     """Read all prices, oldest first; a database of before has none."""
-    if not migrations.has_prices(connection):
+    if not migrations.has(connection, "prices"):
         return []
     rows = connection.execute("SELECT feed, base, quote, at_ms, value FROM price ORDER BY at_ms, base, quote, feed")
     return [PriceSeen(feed=row[0], base=row[1], quote=row[2], at_ms=row[3], value=Decimal(row[4])) for row in rows]
@@ -50,7 +50,7 @@ def newest_prices(connection: Connection) -> list[PriceSeen]:
 
 
 def _some(connection: Connection, condition: str, values: tuple[object, ...]) -> list[PriceSeen]:
-    if not migrations.has_prices(connection):
+    if not migrations.has(connection, "prices"):
         return []
     query = f"SELECT feed, base, quote, at_ms, value FROM price {condition} ORDER BY at_ms, base, quote, feed"  # noqa: S608 (constants)
     rows = connection.execute(query, values).fetchall()

@@ -39,7 +39,7 @@ def last_reading(connection: Connection, upstream: str) -> Reading | None:
 
 def readings_since(connection: Connection, upstream: str, since_ms: int) -> list[Reading]:
     """Read an upstream's readings since a moment, oldest first, with the one before as the first."""
-    if not migrations.has_readings(connection):
+    if not migrations.has(connection, "readings"):
         return []
     before = _read(connection, "upstream = ? AND read_ms < ? ORDER BY read_ms DESC LIMIT 1", (upstream, since_ms))
     return [*before, *_read(connection, "upstream = ? AND read_ms >= ? ORDER BY read_ms", (upstream, since_ms))]

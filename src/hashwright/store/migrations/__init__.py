@@ -16,54 +16,25 @@ REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0010", "0011", "0013", "00
 HEAD_REVISION = REVISIONS[-1]
 
 
-def has_delivery(connection: "PlainConnection") -> bool:
-    """Tell whether the database has the tables of 0002. One of before, such as a backup, is read as it is."""
-    return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0] >= "0002")
+SINCE = {
+    "delivery": "0002",
+    "ledger": "0003",
+    "prices": "0004",
+    "readings": "0005",
+    "fleet": "0010",
+    "market": "0011",
+    "decisions": "0013",
+    "power": "0014",
+    "outcomes": "0016",
+    "hold_rules": "0017",
+}
+"""Which step brought the tables of what."""
 
 
-def has_ledger(connection: "PlainConnection") -> bool:
-    """Tell whether the database has the tables of 0003."""
-    return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0] >= "0003")
-
-
-def has_prices(connection: "PlainConnection") -> bool:
-    """Tell whether the database has the table of 0004."""
-    return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0] >= "0004")
-
-
-def has_readings(connection: "PlainConnection") -> bool:
-    """Tell whether the database has the table of 0005."""
-    return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0] >= "0005")
-
-
-def has_fleet(connection: "PlainConnection") -> bool:
-    """Tell whether the database has the tables of 0010."""
-    return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0] >= "0010")
-
-
-def has_market(connection: "PlainConnection") -> bool:
-    """Tell whether the database has the tables of 0011."""
-    return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0] >= "0011")
-
-
-def has_decisions(connection: "PlainConnection") -> bool:
-    """Tell whether the database has the table of 0013."""
-    return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0] >= "0013")
-
-
-def has_power(connection: "PlainConnection") -> bool:
-    """Tell whether the database has the tables of 0014."""
-    return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0] >= "0014")
-
-
-def has_hold_rules(connection: "PlainConnection") -> bool:
-    """Tell whether the database has the table of 0017."""
-    return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0] >= "0017")
-
-
-def has_outcomes(connection: "PlainConnection") -> bool:
-    """Tell whether the database has the table of 0016."""
-    return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0] >= "0016")
+def has(connection: "PlainConnection", what: str) -> bool:
+    """Tell whether the database has the tables of this part. One of before, such as a backup, is read as it is."""
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return bool(row[0] >= SINCE[what])
 
 
 def upgrade(connection: "Connection") -> None:
