@@ -159,8 +159,7 @@ class PlanController(Controller):
         """Give the parts of work and the expected money of decisions over time, thinned to what a plot can show."""
         now = site_of(request).clock.now()
         since = now - hours * 3_600_000
-        found = await read(request, lambda it: rows.newest(it, since_ms=since, limit=20_000))
-        mine = [row for row in reversed(found) if row.algorithm == algorithm]
+        mine = await read(request, lambda it: rows.thinned(it, algorithm, since_ms=since, most=POINTS_MAX))
         history = await asyncio.to_thread(history_of, mine, algorithm, now)
         history = with_spans(history, await _briefs(request, algorithm))
         return history if sees_money(request) else _bare_history(history)
@@ -218,8 +217,7 @@ def thought_again(row: rows.DecisionRow) -> bool | None:
 
 def history_of(found: list[rows.DecisionRow], algorithm: str, now: int) -> PlanHistory:
     """Return decisions over time, oldest first."""
-    every = max(-(-len(found) // POINTS_MAX), 1)
-    lines = [decision_of(row_document(row)) for row in found[::-1][::every][::-1]]
+    lines = [decision_of(row_document(row)) for row in found]
     names = sorted({name for it in lines for name in (*it.parts, *it.held)})
     return PlanHistory(
         at_ms=now,
