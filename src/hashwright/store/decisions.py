@@ -59,6 +59,13 @@ def page(
     return _read(connection, condition, (algorithm, algorithm, 2**62 if before is None else before, limit))
 
 
+def algorithms(connection: Connection) -> list[str]:
+    """List the algorithms that decisions are kept of."""
+    if not migrations.has_decisions(connection):
+        return []
+    return [row[0] for row in connection.execute("SELECT DISTINCT algorithm FROM decision ORDER BY algorithm")]
+
+
 def acted(connection: Connection, algorithm: str, mode: str, since_ms: int) -> list[DecisionRow]:
     """Read the turns of a mode since a moment that changed something, or would have, oldest first."""
     condition = "algorithm = ? AND mode = ? AND at_ms >= ? AND state IN ('applied', 'rehearsed') ORDER BY id"
