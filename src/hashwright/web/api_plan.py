@@ -325,7 +325,7 @@ def _missing(steering: Steering, destinations: int, *, is_empty: bool) -> tuple[
     if not steering.is_running:
         found.append("The program does not run: hw up")
     elif not destinations:
-        found.append("There is no place to mine: hw pool add, or hw pool try to see one without money")
+        found.append("There is no place to mine (hw pool try shows one without money): hw pool add")
     if steering.is_running and is_empty:
         found.append("No autopilot is set: hw autopilot set sha256d --power-price 0.08 --efficiency 17.5")
     return tuple(found)
