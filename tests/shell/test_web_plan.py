@@ -172,6 +172,9 @@ def test_an_empty_page_says_what_a_plan_needs(here):
         here.program.is_there = False
         page = (await owner.get("/api/v1/plan")).json()
         assert (page["plans"], page["stored"], len(page["missing"])) == ([], None, 1)
+        assert (await owner.get("/api/v1/decisions/1")).json()["code"] == "HW-748"
+        assert (await owner.get("/api/v1/decisions")).json()["decisions"] == []
+        assert (await owner.get("/api/v1/plan/history")).json()["times_s"] == []
 
     asyncio.run(work())
 

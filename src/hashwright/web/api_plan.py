@@ -148,8 +148,8 @@ class PlanController(Controller):
     async def decision(self, request: AnyRequest, number: FromPath[int]) -> DecisionDetail:
         """Show what a decision knew and why it was taken; it is thought again and must be the same."""
         row = await read(request, lambda it: rows.numbered(it, number)) if 0 < number < 2**62 else None
-        if row is None:
-            raise OperatorError(f"No decision {number} is kept.", code="HW-748")
+        if not row:  # nothing was read, or there are no books yet
+            raise OperatorError(f"No decision {str(number)[:20]} is kept.", code="HW-748")
         repeated = await asyncio.to_thread(thought_again, row)
         detail = detail_of(row_document(row), is_repeated=repeated)
         return detail if sees_money(request) else _bare_detail(detail)
