@@ -118,6 +118,7 @@ try {
   const guest = await open({ width: 390, height: 844 }, "dark");
   await guest.goto(link);
   await guest.getByRole("heading", { name: "Now", exact: true }).waitFor();
+  await guest.getByRole("button", { name: "More" }).click();
   told.steps.guest = await guest.getByRole("navigation").innerText();
   // the keyboard alone reaches the content
   await desk.goto(`${asked.address}/#/now`);

@@ -171,6 +171,7 @@ def test_a_job_that_takes_too_long_is_ended(tmp_path, here):
         ("print('x' * 5_000_000)", "HW-963"),
         ("import sys; sys.exit('boom')", "HW-963"),
         ("print('no json')", "HW-963"),
+        ("print('[1]')", "HW-963"),
     ],
 )
 def test_a_job_that_answers_nonsense_has_failed(tmp_path, here, program, code):

@@ -11,10 +11,13 @@ class Coinage {
 }
 
 export const coinage = new Coinage();
-export const oldest = (): number | null => {
-  const times = Object.values(coinage.prices).map((it) => it.at_ms);
+/** When the oldest of the prices that matter here was true: those of the coins that are mined, else of Bitcoin. */
+export function oldest(coins: readonly (string | null)[]): number | null {
+  const known = Object.values(coinage.prices);
+  const mine = known.filter((it) => coins.includes(it.coin));
+  const times = (mine.length ? mine : known.filter((it) => it.coin === "bitcoin")).map((it) => it.at_ms);
   return times.length ? Math.min(...times) : null;
-};
+}
 
 export function choose(unit: "coin" | "fiat"): void {
   coinage.unit = unit;

@@ -7,7 +7,6 @@ process and writes nothing outside of the folder that it was started in. It ends
 The answer is the document of `--json` on standard output; standard error carries lines `progress 0.42`.
 """
 
-import ctypes
 import os
 import resource
 import signal
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hashwright.errors import OperatorError
+from hashwright.runtime.parent import end_with_parent
 
 CPU_S: Final = 180
 MEMORY_BYTES: Final = 4 * 2**30
@@ -23,7 +23,6 @@ MEMORY_BYTES: Final = 4 * 2**30
 FILE_BYTES: Final = 16 * 2**20
 FILES: Final = 256
 NICE: Final = 10
-PR_SET_PDEATHSIG: Final = 1
 WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 FORBIDDEN: Final = frozenset(
     {
@@ -56,7 +55,7 @@ def main() -> int:
 
 def bound() -> None:
     """Limit what this process takes, and let it end with the one that started it."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent(signal.SIGKILL)
     limits = (
         (resource.RLIMIT_CPU, CPU_S),
         (resource.RLIMIT_AS, MEMORY_BYTES),

@@ -16,6 +16,7 @@ from hashwright.errors import Unavailable
 from hashwright.runtime.config import Config, settings_text
 
 NEW_LINK: Final = "--new-link"
+CHILD: Final = "--child-of"
 STOP_S: Final = 3.0
 COMMAND: Final = (sys.executable, "-m", "hashwright.web")
 NOT_FOR_CHILDREN: Final = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
@@ -37,7 +38,8 @@ async def keep_web(config: Config) -> None:
         Unavailable: it ended by itself; who keeps this service starts it again after a pause.
     """
     environment = {key: value for key, value in environment_of(config).items() if key not in NOT_FOR_CHILDREN}
-    process = await asyncio.create_subprocess_exec(*COMMAND, env=environment, stdin=asyncio.subprocess.DEVNULL)
+    command = (*COMMAND, f"{CHILD}={os.getpid()}")  # a killed program must not leave a web behind that holds its port
+    process = await asyncio.create_subprocess_exec(*command, env=environment, stdin=asyncio.subprocess.DEVNULL)
     try:
         code = await process.wait()
     finally:

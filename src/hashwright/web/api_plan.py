@@ -148,8 +148,8 @@ class PlanController(Controller):
     async def decision(self, request: AnyRequest, number: FromPath[int]) -> DecisionDetail:
         """Show what a decision knew and why it was taken; it is thought again and must be the same."""
         row = await read(request, lambda it: rows.numbered(it, number)) if 0 < number < 2**62 else None
-        if row is None:
-            raise OperatorError(f"No decision {number} is kept.", code="HW-748")
+        if not row:  # nothing was read, or there are no books yet
+            raise OperatorError(f"No decision {str(number)[:20]} is kept.", code="HW-748")
         repeated = await asyncio.to_thread(thought_again, row)
         detail = detail_of(row_document(row), is_repeated=repeated)
         return detail if sees_money(request) else _bare_detail(detail)
@@ -159,8 +159,7 @@ class PlanController(Controller):
         """Give the parts of work and the expected money of decisions over time, thinned to what a plot can show."""
         now = site_of(request).clock.now()
         since = now - hours * 3_600_000
-        found = await read(request, lambda it: rows.newest(it, since_ms=since, limit=20_000))
-        mine = [row for row in reversed(found) if row.algorithm == algorithm]
+        mine = await read(request, lambda it: rows.thinned(it, algorithm, since_ms=since, most=POINTS_MAX))
         history = await asyncio.to_thread(history_of, mine, algorithm, now)
         history = with_spans(history, await _briefs(request, algorithm))
         return history if sees_money(request) else _bare_history(history)
@@ -218,8 +217,7 @@ def thought_again(row: rows.DecisionRow) -> bool | None:
 
 def history_of(found: list[rows.DecisionRow], algorithm: str, now: int) -> PlanHistory:
     """Return decisions over time, oldest first."""
-    every = max(-(-len(found) // POINTS_MAX), 1)
-    lines = [decision_of(row_document(row)) for row in found[::-1][::every][::-1]]
+    lines = [decision_of(row_document(row)) for row in found]
     names = sorted({name for it in lines for name in (*it.parts, *it.held)})
     return PlanHistory(
         at_ms=now,
@@ -327,7 +325,7 @@ def _missing(steering: Steering, destinations: int, *, is_empty: bool) -> tuple[
     if not steering.is_running:
         found.append("The program does not run: hw up")
     elif not destinations:
-        found.append("There is no place to mine: hw pool add, or hw pool try to see one without money")
+        found.append("There is no place to mine (hw pool try shows one without money): hw pool add")
     if steering.is_running and is_empty:
         found.append("No autopilot is set: hw autopilot set sha256d --power-price 0.08 --efficiency 17.5")
     return tuple(found)

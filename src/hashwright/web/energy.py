@@ -282,9 +282,10 @@ class FleetWatch:
                 page = await self._live.ask("fleet-status", offset=len(found))
             except HashwrightError:
                 return [], False
-            found += page["devices"]
-            is_live = bool(page["is_live"])
-            if not page["devices"] or len(found) >= page["total"]:
+            devices = page.get("devices") or []
+            found += devices
+            is_live = bool(page.get("is_live"))
+            if not devices or len(found) >= int(page.get("total", 0)):
                 return found, is_live
 
 

@@ -205,6 +205,8 @@ async def _follow(stream: asyncio.StreamReader, job: Job) -> str:
 
 def _take(job: Job, text: bytes, last: str) -> JobState:
     document = json.loads(text) if text else {"error": _problem("HW-963", last[:300] or "The job ended by itself.")}
+    if not isinstance(document, dict):
+        raise ValueError("the answer is no document")
     if "error" in document:
         job.problem = document["error"]
         return "failed"
