@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.functional, pytest.mark.timeout(280)]
 
 SHARE = "0.00001"
 """A share in some 43,000 hashes. Everybody keeps to it: then the buyer's pool counts the very shares that we count."""
+SHARE_WORK = 42_950
 SAME = ("--start-difficulty", SHARE, "--minimum-difficulty", SHARE, "--shares-per-minute", "100000")
 SCALE = 1000 * 86_400
 """Hashes of one kH/s and day."""
@@ -185,7 +186,8 @@ def test_hash_power_follows_price_and_delivered_is_what_was_paid(pools, tmp_path
 
 
 def is_close(counted, order):
-    return abs(counted - int(order["work"])) <= 0.01 * int(order["work"])
+    """One percent; of a short order's few shares, two may have met a new block of the pool on their way."""
+    return abs(counted - int(order["work"])) <= max(0.01 * int(order["work"]), 2 * SHARE_WORK)
 
 
 def test_a_dead_pool_pauses_its_order_and_a_kill_loses_nothing(pools, tmp_path, postgres_server):
