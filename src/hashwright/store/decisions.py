@@ -83,3 +83,16 @@ def _read(connection: Connection, condition: str, values: tuple[object, ...]) ->
     query = f"SELECT {COLUMNS} FROM decision WHERE {condition}"  # noqa: S608 (constants)
     names = COLUMNS.split(", ")
     return [DecisionRow(**dict(zip(names, row, strict=True))) for row in connection.execute(query, values)]
+
+
+def thinned(connection: Connection, algorithm: str, *, since_ms: int, most: int) -> list[DecisionRow]:
+    """Read turns of an algorithm since a moment, oldest first: at most so many, evenly spread, with the newest."""
+    if not migrations.has(connection, "decisions"):
+        return []
+    query = "SELECT id FROM decision WHERE algorithm = ? AND at_ms >= ? ORDER BY id DESC"
+    numbers = [int(row[0]) for row in connection.execute(query, (algorithm, since_ms))]
+    chosen = numbers[:: max(-(-len(numbers) // most), 1)]
+    if not chosen:
+        return []
+    places = ", ".join("?" * len(chosen))
+    return _read(connection, f"id IN ({places}) ORDER BY id", tuple(chosen))
