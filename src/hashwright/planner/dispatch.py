@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from hashwright.energy.slots import SLOT_MS
+from hashwright.energy.slots import SLOT_H, SLOT_MS
 from hashwright.errors import Finding
 from hashwright.planner.dispatch_flows import exact_flows, own_use_flows, plan_findings, plan_value
 from hashwright.planner.dispatch_matrix import Model, couple, machine_block, site_block
@@ -105,11 +105,17 @@ def _not_worse(problem: Problem, found: Plan, last: Plan | None, settings: Setti
         return found
     others = [it for it in (_last_plan(problem, last), rule_plan(problem)) if it is not None]
     best = max(others, key=lambda it: it.value)
-    if best.value <= found.value + settings.limits.gap_abs or plan_findings(problem, best):
+    if best.value <= found.value + settings.limits.gap_abs + _rounding(problem) or plan_findings(problem, best):
         return found
     bound = None if found.bound is None else max(found.bound, best.value)
     words = f"in {settings.limits.time_s:g} s it found a plan worth less than this one"
     return replace(best, bound=bound, notes=_no_answer(words))
+
+
+def _rounding(problem: Problem) -> float:
+    """Return what whole watts may cost a best plan: one watt in each slot, at the dearest price."""
+    dearest = max(float(np.abs(it).max(initial=0.0)) for it in (problem.price, problem.export_price))
+    return dearest * SLOT_H / 1000 * problem.grid.count
 
 
 def _attempt(problem: Problem, settings: Settings) -> Plan | None:
