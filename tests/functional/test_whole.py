@@ -189,10 +189,10 @@ def sell(hw, buyer):
     }  # fmt: skip
     say(hw, "market-settings", algorithm="scrypt", changes=changes)
     say(hw, "market-sell", account=MEMBER)
-    say(hw, "market-fund", account="bea", amount="1000", reference="bea")
+    say(hw, "market-fund", account="bea", amount="10", reference="bea")
     until(lambda: say(hw, "market-book")["sellers"][0]["rate_hs"] > 0, seconds=90, what="what machines are good for")
     order = say(
-        hw, "market-order", account="bea", price="1", limit="900MH/s", budget="900", user="bea.w",
+        hw, "market-order", account="bea", price="1", limit="900MH/s", budget="9", user="bea.w",
         pool=f"stratum+tcp://127.0.0.1:{buyer.port}", password=f"d={SHARE},md={SHARE}", reference="first",
     )["order"]  # fmt: skip
     until(lambda: booked_by_worker(buyer)["bea.w"], seconds=90, what="work at the buyer's pool")
