@@ -153,7 +153,8 @@ class Server:
         self.process = subprocess.Popen(
             [sys.executable, str(HERE / "stratum_server.py"), algorithm], stdout=subprocess.PIPE, text=True
         )
-        self.port = int(self.process.stdout.readline().split()[1])
+        _, port, folder = self.process.stdout.readline().split(maxsplit=2)
+        self.port, self.folder = int(port), Path(folder.strip())
 
     def cpu_s(self):
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()

@@ -98,7 +98,7 @@ async def main(algorithm):
         loop.add_signal_handler(signal.SIGTERM, app.supervisor.stop)
         while not app.kernel.pool.destinations["bench"].job:
             await asyncio.sleep(0.01)
-        print("port", app.shell.listeners[0].port, flush=True)
+        print("port", app.shell.listeners[0].port, folder, flush=True)
         await app.supervisor.wait()
         await app.stop()
 
