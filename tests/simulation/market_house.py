@@ -5,7 +5,6 @@ that the n-th commit of a life is always the same one.
 """
 
 import threading
-import time
 
 from hashwright.chain.coinbase import build_coinbase
 from hashwright.chain.proof import sha256d
@@ -105,20 +104,12 @@ class House:
             self._join(seller)
 
     def _opened(self):
-        """Open store and connection; a server may hold the locks of a process that just died for a moment longer."""
-        deadline = time.monotonic() + WAIT_S
-        while True:
-            try:
-                store = self.engine.open(self.folder)
-                try:
-                    return store, Tampered(store.connect())
-                except OperatorError:
-                    store.close()
-                    raise
-            except OperatorError as error:
-                if error.code != "HW-602" or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
+        store = self.engine.open(self.folder)
+        try:
+            return store, Tampered(store.connect())
+        except OperatorError:
+            store.close()
+            raise
 
     def die(self):
         """Let go of everything without a word; what was not committed is gone."""

@@ -38,6 +38,8 @@ WRITER_LOCK: Final = 0x68617369
 VERSION_MIN: Final = 130_000
 CONNECT_TIMEOUT_S: Final = 10
 LOCK_TIMEOUT_MS: Final = 1_000
+TAKE_TIMEOUT_MS: Final = 3_000
+"""A server lets go of a dead process's locks when it sees that: at once, or after the statement that it is in."""
 ROWS_AT_ONCE: Final = 1_000
 SAFE_TLS: Final = ("require", "verify-ca", "verify-full")
 _LOOPBACK: Final = ("", "localhost", "127.0.0.1", "::1")
@@ -270,8 +272,10 @@ def _text(value: object) -> str:
 
 
 def _take(connection: "psycopg.Connection[Any]", key: int, url: str) -> None:
-    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone()
-    if row is not None and row[0]:
+    """Hold a lock for as long as the connection lives; wait a little for a process that died just now."""
+    with suppress(psycopg.errors.LockNotAvailable), connection.transaction():
+        connection.execute("SELECT set_config('lock_timeout', %s, true)", (f"{TAKE_TIMEOUT_MS}ms",))
+        connection.execute("SELECT pg_advisory_lock(%s)", (key,))
         return
     owner = connection.execute(_TAKEN, (key,)).fetchone()
     raise OperatorError(
