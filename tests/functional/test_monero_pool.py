@@ -71,6 +71,8 @@ def journaled_shares(folder):
             for now, event, _ in batch.entries():
                 if type(event) is ShareHashed and event.hash_le:
                     found = judge.find_job(state.pool, event.session, event.job)
+                    if found is None:
+                        continue  # its machine or its job was gone by then: stale, and nobody is credited
                     yield found[0], judge.input_of(found, judge.rolled_of(event)), event
                 step(state, event, now=now)
     finally:
