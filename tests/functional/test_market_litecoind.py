@@ -41,10 +41,10 @@ def free(market, account):
     return minor(say(market, "market-deposit", account=account)["free"].split()[0])
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory):
-    """A market whose pool stands on a real node, with a wallet."""
-    folder = tmp_path_factory.mktemp("house")
+@pytest.fixture
+def house(tmp_path):
+    """A market whose pool stands on a real node, with a wallet. One a test: what one owes, another may not pay out."""
+    folder = made(tmp_path / "house")
     with litecoin_regtest(folder / "node") as node, program(folder, algorithm="scrypt") as market:
         node.rpc("createwallet", "pool")
         add_pool(market, "ltc", node, "--scheme", "pplns")
