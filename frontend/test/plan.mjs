@@ -12,7 +12,7 @@ const told = { steps: {}, axe: {}, overflow: {}, console: [], errors: [], stream
 const browser = await chromium.launch({ executablePath: asked.chromium, args: ["--no-sandbox"] });
 const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: "light", acceptDownloads: true });
 const page = await context.newPage();
-page.setDefaultTimeout(20000);
+page.setDefaultTimeout(60000);
 page.on("console", (line) => line.type() === "error" && told.console.push(line.text()));
 page.on("pageerror", (error) => told.errors.push(error.message));
 page.on("request", (request) => request.url().endsWith("/api/v1/events") && told.streams.push("opened"));

@@ -13,7 +13,7 @@ const browser = await chromium.launch({ executablePath: asked.chromium, args: ["
 async function open(viewport, colorScheme) {
   const context = await browser.newContext({ viewport, colorScheme, acceptDownloads: true });
   const page = await context.newPage();
-  page.setDefaultTimeout(30000);
+  page.setDefaultTimeout(60000);
   page.on("console", (line) => line.type() === "error" && told.console.push(line.text()));
   page.on("pageerror", (error) => told.errors.push(error.message));
   page.on("request", (request) => {

@@ -12,9 +12,9 @@ import pytest
 from functional.program import program
 from functional.web import EVIL_AGENT, add_fleet, add_practice, hostile_machine, mining, web
 
-pytestmark = [pytest.mark.functional, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.functional, pytest.mark.timeout(300)]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-STORY_S = 150
+STORY_S = 250
 FRONTEND = Path(__file__).parents[2] / "frontend"
 
 
