@@ -99,13 +99,9 @@ def test_a_deposit_is_credited_taken_back_by_a_reorganisation_and_paid_out_again
     say(market, "market-withdraw", account="bob", amount="1.5", reference="out")
     assert free(market, "bob") == minor("1.0")
     mined = received(node, BOB)
-
-    def paid_out():
-        market.run("pool", "payout", "ltc")  # what was asked for may not be in the books yet
-        node.mine(1, NOBODY)
-        return received(node, BOB) - mined
-
-    paid = until(paid_out, seconds=60, what="the payout")
+    market.run("pool", "payout", "ltc")
+    node.mine(1, NOBODY)
+    paid = until(lambda: received(node, BOB) - mined, what="the payout")
     assert 0 < minor("1.5") - paid < minor("0.01"), "all of it but the network's fee"
     assert_sound(market)
 

@@ -169,20 +169,6 @@ class CommandAnswered(Event, frozen=True, array_like=True, tag=True, gc=False):
     detail: str = ""
 
 
-FleetEvent = (
-    ProcessStarted
-    | ClockTicked
-    | DeviceSet
-    | DeviceRemoved
-    | RulesSet
-    | PowerPlan
-    | PowerPlanEnded
-    | ShutdownBegun
-    | OverrideSet
-    | OverrideEnded
-    | DevicesSeen
-    | CommandAnswered
-)
 JOURNALED = (
     DeviceSet
     | DeviceRemoved
@@ -195,5 +181,6 @@ JOURNALED = (
     | DevicesSeen
     | CommandAnswered
 )
+FleetEvent = ProcessStarted | ClockTicked | JOURNALED
 OWN = frozenset(get_args(JOURNALED))
 """The types of `JOURNALED`, for a quick look."""
