@@ -66,7 +66,7 @@ def read_offer(file: str | None, given: dict[str, Any]) -> "Offer":
     import msgspec
 
     from hashwright.economics.contract import Offer
-    from hashwright.errors import ConfigError, Finding
+    from hashwright.errors import ConfigError, Finding, reason_of
 
     values: dict[str, Any] = {}
     source = "flags"
@@ -76,11 +76,15 @@ def read_offer(file: str | None, given: dict[str, Any]) -> "Offer":
             values = tomllib.loads(Path(file).expanduser().read_text(encoding="utf-8"))
             values = values.get("offer", values)
         flags = {name: given[name] for name in Offer.__struct_fields__ if given.get(name) is not None}
-        return msgspec.convert(values | flags, Offer)
+        offered = values | flags
+        missing = [name for name in ("coin", "price_usd", "hashrate", "days") if name not in offered]
+        if missing:
+            raise msgspec.ValidationError(f"{', '.join(missing)} not given")
+        return msgspec.convert(offered, Offer)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as problem:
-        finding = Finding(code="HW-824", place=source, message=str(problem))
+        finding = Finding(code="HW-824", place=source, message=reason_of(problem))
         raise ConfigError(
-            f"The offer cannot be used: {problem}.",
+            f"The offer ({source}) cannot be used: {reason_of(problem)}.",
             code="HW-824",
             hint="Needed are coin, price_usd, hashrate and days; docs/audit.md names every field.",
             findings=(finding,),
@@ -136,13 +140,13 @@ def _document(terminal: Terminal, offer: "Offer", given: dict[str, Any]) -> "Aud
 
 
 def _payouts(file: str) -> "tuple[dict[int, float], tuple[Finding, ...]]":
-    from hashwright.errors import OperatorError
+    from hashwright.errors import OperatorError, reason_of
     from hashwright.planner.audit import payouts_of
 
     try:
         text = Path(file).expanduser().read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:
-        raise OperatorError(f"{Path(file).name} cannot be read: {problem}.", code="HW-825") from problem
+        raise OperatorError(f"{Path(file).name} cannot be read: {reason_of(problem)}.", code="HW-825") from problem
     return payouts_of(text.splitlines(), source=Path(file).name)
 
 

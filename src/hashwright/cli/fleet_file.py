@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hashwright.cli.terminal import clean
-from hashwright.errors import ConfigError, Finding, HashwrightError
+from hashwright.errors import ConfigError, Finding, HashwrightError, reason_of
 
 HEAD = (
     "Destinations, routes, pins and machines of Hashwright. Edit, then: hw admin config apply --dry-run FILE",
@@ -35,7 +35,8 @@ def read_fleet(file: Path, *, known: Mapping[str, Mapping[str, Any]] | None = No
     try:
         table = tomlkit.parse(file.read_text(encoding="utf-8")).unwrap()
     except (OSError, UnicodeDecodeError, ParseError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}.", code="HW-701", hint="It is TOML; see export.") from error
+        problem = f"{file} cannot be read: {reason_of(error)}."
+        raise ConfigError(problem, code="HW-701", hint="It is TOML; see export.") from error
     fleet: Fleet = {section: _entries(table.pop(section, {})) for section in SECTIONS}
     findings = [Finding(code="HW-701", place=f"{file}, {key}", message="is not known here", hint="") for key in table]
     findings += _problems_of(fleet, known or {}, place=str(file))

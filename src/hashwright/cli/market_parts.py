@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import rich_click as click
 
 from hashwright.cli.terminal import Table, Terminal
-from hashwright.errors import Finding
+from hashwright.errors import Finding, reason_of
 
 if TYPE_CHECKING:
     from hashwright.cli.documents import FactDocument, FindingDocument
@@ -88,7 +88,7 @@ def read_catalogue(terminal: Terminal, hardware_file: str | None) -> "Catalogue"
     try:
         text = own.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
-        raise OperatorError(f"{own.name} cannot be read: {problem}.", code="HW-805") from problem
+        raise OperatorError(f"{own.name} cannot be read: {reason_of(problem)}.", code="HW-805") from problem
     return catalogue.with_measured(measured_of(text, catalogue, source=own.name))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hashwright.cli.terminal import Terminal
-from hashwright.errors import OperatorError
+from hashwright.errors import OperatorError, reason_of
 
 if TYPE_CHECKING:
     from hashwright.economics.scenarios import Assumptions
@@ -248,7 +248,7 @@ def stored_plan(data_dir: Path, at_ms: int) -> dict[str, object]:
     try:
         document: dict[str, object] = json.loads(before[-1].read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
-        raise OperatorError(f"{before[-1].name} cannot be read: {problem}.", code="HW-828") from problem
+        raise OperatorError(f"{before[-1].name} cannot be read: {reason_of(problem)}.", code="HW-828") from problem
     return document
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import platformdirs
 
-from hashwright.errors import ConfigError, Finding
+from hashwright.errors import ConfigError, Finding, reason_of
 
 APP = "hw"
 ALGORITHM_PORTS = {"sha256d": 3333, "scrypt": 3335, "randomx": 3337}
@@ -348,7 +348,7 @@ def load_config(
         raise ConfigError(
             f"{len(findings)} setting{'s are' if len(findings) > 1 else ' is'} not usable.",
             code="HW-701",
-            hint="Correct them, then start again. Nothing was changed.",
+            hint=f"Correct {'them' if len(findings) > 1 else 'it'}, then start again. Nothing was changed.",
             findings=tuple(findings),
         )
     return Config(origins=origins, **values)
@@ -385,7 +385,8 @@ def _read_file(named: Path | None, findings: list[Finding]) -> tuple[dict[str, A
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        findings.append(_finding(str(path), f"The file cannot be read: {error}.", "It is TOML; see docs/reference."))
+        problem = f"The file cannot be read: {reason_of(error)}."
+        findings.append(_finding(str(path), problem, "It is TOML; see docs/reference."))
         return {}, str(path)
     known = {setting.key for setting in SETTINGS}
     for key in sorted(set(table) - known):

@@ -29,7 +29,7 @@ from hashwright.energy.sun import solar_power_w
 from hashwright.energy.tariff import Tariff, slotted_prices
 from hashwright.energy.weather import FloatArray, Weather, silence_findings, typical_on, weather_on
 from hashwright.energy.wind import wind_power_w
-from hashwright.errors import ConfigError, Finding, HashwrightError, NotSupported, OperatorError
+from hashwright.errors import ConfigError, Finding, HashwrightError, NotSupported, OperatorError, reason_of
 from hashwright.planner.site_problem import Known
 
 COIN_FILE: Final = "coin_daily.csv.gz"
@@ -109,7 +109,7 @@ def _table(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
         raise ConfigError(
-            f"The site's file {path} cannot be read: {problem}.",
+            f"The site's file {path} cannot be read: {reason_of(problem)}.",
             code="HW-840",
             hint="docs/examples/home.toml is one to begin with.",
             findings=(),
@@ -256,7 +256,7 @@ def recorded_hashprice(data: Path | None, coin: str) -> dict[str, float]:
         text = gzip.decompress(path.read_bytes()).decode("utf-8")
     except (OSError, EOFError) as problem:
         raise OperatorError(
-            f"{path} cannot be read: {type(problem).__name__}.", code="HW-853", hint="Name its folder with --data."
+            f"{path} cannot be read: {reason_of(problem)}.", code="HW-853", hint="Name its folder with --data."
         ) from problem
     found = {}
     for row in csv.DictReader(io.StringIO(text)):
