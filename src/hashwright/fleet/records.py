@@ -48,7 +48,8 @@ class Device(msgspec.Struct, array_like=True):
     `reading` is its last answer of use, `answer` the last answer of any kind, since `answer_since`. `part` is the power
     that it was last brought to; `changed_at` when it last went to sleep or woke by a command of ours. `starts` are the
     times of the last day's. `told` are the codes of the alerts that stand. `seen_w` is the most it drew at full power.
-    `plan_key` is whose plan its wish is from. `is_safe`: it was put to sleep when Hashwright ended, and is to wake.
+    `plan_key` is whose plan its wish is from. `is_safe`: it was put to sleep when Hashwright ended, or by its guard,
+    and is to wake.
     """
 
     settings: DeviceSet
@@ -98,7 +99,8 @@ class FleetState(msgspec.Struct, array_like=True):
 
     `busy` are the machines that something is to be done about, `hand` where the round through all others stands.
     `plan` is the plan without a key, `plans` are those with one. `slots` is the slot that each group of each plan
-    follows, by `key/group`. `is_going`: the program ends, and nothing more is commanded.
+    follows, by `key/group`. `is_going`: the program ends, and nothing more is commanded. `guards` are the last reports
+    of guards that were taken.
     """
 
     devices: dict[str, Device] = msgspec.field(default_factory=dict)
@@ -114,3 +116,4 @@ class FleetState(msgspec.Struct, array_like=True):
     plans: dict[str, PowerPlan] = msgspec.field(default_factory=dict)
     breakers: dict[str, Breaker] = msgspec.field(default_factory=dict)
     is_going: bool = False
+    guards: list[str] = msgspec.field(default_factory=list)

@@ -15,7 +15,7 @@ Must not know: addresses, drivers, prices, why a plan is what it is.
 
 import itertools
 
-from hashwright.fleet import control, curve, health, plan
+from hashwright.fleet import absence, control, curve, health, plan
 from hashwright.fleet.effects import FleetEffect
 from hashwright.fleet.events import (
     CommandAnswered,
@@ -23,6 +23,7 @@ from hashwright.fleet.events import (
     DeviceSet,
     DevicesSeen,
     FleetEvent,
+    GuardActed,
     OverrideEnded,
     OverrideSet,
     PowerPlan,
@@ -75,6 +76,8 @@ def _set_step(state: FleetState, event: FleetEvent, *, now: int) -> tuple[FleetE
             return _take_plan(state, event, now=now)
         case PowerPlanEnded():
             _end_plan(state, event.key)
+        case GuardActed():
+            return absence.take(state, event)
         case ShutdownBegun():
             state.is_going = True
             return control.fall_asleep(state, now=now)

@@ -132,6 +132,7 @@ def page_of(app: "Hashwright", *, offset: int, only: set[str] | None = None) -> 
         "plan": plans[0] if plans else None,
         "plans": plans,
         "polls": service.polls,
+        "guard": service.guard.document(),
         "devices": [row_of(app, name, now) for name in page],
     }
 
