@@ -153,6 +153,36 @@ class GuardActed(Event, frozen=True, array_like=True, tag=True, gc=False):
     outcomes: tuple[tuple[str, Rest], ...]
 
 
+class SiteLimitSet(Event, frozen=True, array_like=True, tag=True, gc=False):
+    """What a site may draw from the grid, whatever a plan says [W]; `site` empty: all machines.
+
+    `base_w` is what it draws without machines, `cooling` what it draws for each watt of theirs beside it. `export_w` is
+    what it may sell, 0 where that is not known. `key` is whose limit it is.
+    """
+
+    key: str
+    site: str
+    import_w: float
+    base_w: float = 0.0
+    cooling: float = 0.0
+    export_w: float = 0.0
+
+
+class SiteLimitEnded(Event, frozen=True, array_like=True, tag=True, gc=False):
+    """Nobody says any more what the site of this key may draw."""
+
+    key: str
+
+
+class SiteMetered(Event, frozen=True, array_like=True, tag=True, gc=False):
+    """What the meter of the site of this key said at `at` [ms]: bought and sold [W]."""
+
+    key: str
+    at: int
+    import_w: float
+    export_w: float | None = None
+
+
 class OverrideSet(Event, frozen=True, array_like=True, tag=True, gc=False):
     """A person decides for these machines until `until` [ms], whatever a plan says; only heat stands above it.
 
@@ -195,6 +225,9 @@ JOURNALED = (
     | PowerPlanEnded
     | ShutdownBegun
     | GuardActed
+    | SiteLimitSet
+    | SiteLimitEnded
+    | SiteMetered
     | OverrideSet
     | OverrideEnded
     | DevicesSeen
