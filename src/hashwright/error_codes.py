@@ -418,6 +418,10 @@ CODES: Final[dict[str, ErrorCode]] = {
         "Outcome unknown", "An action was sent, and no answer came.", "hw market rent plan: see what stands."
     ),
     "HW-884": _code("Position behind", "A contract pays clearly less than expected.", "hw market position."),
+    "HW-885": _code("The guard acted", "Hashwright died or hung; machines were put to sleep.", "Read why it died."),
+    "HW-886": _code("No guard", "The process that outlives ours ended or cannot start.", "It is tried again; see ps."),
+    "HW-887": _code("Import limit", "A site draws more than its file allows; machines sleep.", "Look at the load."),
+    "HW-888": _code("Export limit", "A site sells more than its file allows.", "Look at the inverter's own limit."),
     # 9xx: our own faults
     "HW-901": _code("Internal error", "A fault of ours; the event is marked and skipped.", "Report it."),
     "HW-902": _code("Protocol broken", "A peer broke the rules of the wire.", "None, unless it repeats."),

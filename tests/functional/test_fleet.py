@@ -2,13 +2,18 @@
 
 import asyncio
 import json
+import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from functional.program import Program
+from functional.program import Program, until
+from hashwright.adapters.devices.base import read_device
 from hashwright.runtime.control import ask
+from hashwright.runtime.device_settings import build_driver, parse_device
 
 pytestmark = [pytest.mark.functional, pytest.mark.timeout(240)]
 MACHINES = 300
@@ -43,6 +48,45 @@ def park():
     process.stdout.close()
 
 
+def activities(machines):
+    """Ask the machines themselves, whoever looks after them."""
+    drivers = [build_driver(parse_device(raw)) for raw in machines]
+
+    async def read():
+        return await asyncio.gather(*(read_device(it, "", at=0, deadline_s=5.0) for it in drivers))
+
+    return [reading.activity for reading in asyncio.run(read())]
+
+
+def look_at_the_guard(program, machines):
+    """Killed, the program leaves its guard: what is to sleep sleeps, what is to go on goes on, the next start tells."""
+    names = [raw["name"] for raw in machines]
+    sleep = names[2:]
+    program.run("fleet", "rules", "--set", "guard_s=5", "--set", "poll_s=1")
+    program.run("fleet", "fail-safe", "sleep", *sleep, "--yes")
+    until(lambda: program.ask("fleet-status", devices=names)["guard"]["state"] == "on")
+    shown = program.json("fleet", "fail-safe", "show", *names)
+    assert [row["fail_safe"] for row in shown["devices"]] == ["keep"] * 2 + ["sleep"] * 6
+    guard = shown["guard"]["process"]
+    os.kill(guard, signal.SIGKILL)
+    until(lambda: program.ask("fleet-status", devices=names)["guard"]["process"] not in (None, guard))
+    until(lambda: program.ask("fleet-status", devices=names)["guard"]["state"] == "on")
+    words = Path(f"/proc/{program.ask('fleet-status', devices=names)['guard']['process']}/cmdline").read_bytes()
+    assert b"guard_process" in words
+    program.kill()
+    reports = program.folder / "guard"
+    until(lambda: [it for it in reports.glob("report-*") if len(json.loads(it.read_bytes())["outcomes"]) == len(sleep)])
+    assert activities(machines) == ["hashing"] * 2 + ["asleep"] * 6
+    program.start()
+    until(lambda: activities(machines) == ["hashing"] * 8)
+    codes = [alert["code"] for alert in program.json("status")["alerts"]]
+    assert codes.count("HW-885") == 1, codes
+    assert "HW-886" in codes, "the guard that was killed is told of"
+    assert not list(reports.glob("report-*"))
+    (acted,) = [it for it in program.json("status")["alerts"] if it["code"] == "HW-885"]
+    assert "its guard put 6 of 6 machines to sleep" in acted["text"]
+
+
 def test_300_machines_are_curtailed_and_resumed(program, park):
     nothing = program.run("find", "127.82.0.0/30", check=False)
     assert (nothing.returncode, "HW-101" in nothing.stderr) == (4, True)
@@ -62,6 +106,7 @@ def test_300_machines_are_curtailed_and_resumed(program, park):
         assert done.returncode == 7, done.stderr
     refused = program.run("fleet", "pause", "--live", check=False)
     assert (refused.returncode, "HW-709" in refused.stderr) == (1, True)
+    look_at_the_guard(program, park[-8:])
     program.stop()
     listed = program.json("fleet", "ls", "--tag", "simulated")
     assert (listed["is_running"], len(listed["devices"])) == (False, MACHINES)

@@ -7,12 +7,13 @@ import asyncio
 import dataclasses
 import os
 import time
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
 from hashwright.errors import ConfigError, OperatorError, StaleInput
-from hashwright.runtime import autopilot_power, power_commands, replay
+from hashwright.runtime import autopilot_power, power_commands, power_limits, replay
 from hashwright.runtime.engines import Engines
 from hashwright.store.sqlite import SqliteStore
 from shell import app as shell_app
@@ -80,6 +81,7 @@ def hall_of(tmp_path, count):
 def test_a_dry_run_touches_no_machine_and_a_live_plan_puts_them_to_sleep_and_wakes_them(tmp_path, monkeypatch):
     monkeypatch.setattr(autopilot_power, "LOOK_S", 0.2)
     monkeypatch.setattr(autopilot_power, "EARLY_GAP_S", 0.2)
+    monkeypatch.setattr(power_limits, "LOOK_S", 0.2)
 
     async def scenario():
         async with hall_of(tmp_path, 20) as (app, machines, fleet):
@@ -109,6 +111,17 @@ def test_a_dry_run_touches_no_machine_and_a_live_plan_puts_them_to_sleep_and_wak
             await until(lambda: states(app) == (10, 10))
             assert sum(it.power_w for it in machines if not it.is_paused) <= 33_000
 
+            # The oven goes on, says the meter: the import limit stands above the plan, and nobody waits for a turn.
+            meter = tmp_path / "meter.csv"
+            when = datetime.fromtimestamp(app.clock.now() / 1000, UTC).isoformat()
+            meter.write_text(f"time_utc,import_w,export_w\n{when},40000,0\n")
+            app.power.services["hall"].settings = msgspec.structs.replace(
+                app.power.services["hall"].settings, meter=str(meter)
+            )
+            await until(lambda: states(app) == (13, 7))
+            assert app.kernel.fleet.limits["hall"].meter_w == 40_000
+            assert any(it.code == "HW-887" and "measured): 3 machines put" in it.text for it in app.store.alerts(50))
+
             await refusals(verbs, site)
             number = app.power.services["hall"].last.row.id
             assert "hall" in await app.power.pause(is_paused=True)
@@ -116,14 +129,16 @@ def test_a_dry_run_touches_no_machine_and_a_live_plan_puts_them_to_sleep_and_wak
             assert await app.power.services["hall"].turn() is None
             with pytest.raises(OperatorError, match="paused"):
                 await verbs["power-apply"]({"number": number})
+            assert list(app.kernel.fleet.limits) == ["hall"], "a fuse holds whoever is paused"
             await verbs["power-remove"](HALL)
+            assert app.kernel.fleet.limits == {}
 
             # marked machines sleep at an orderly end, and only they
             running_now = [it for it in machines if not it.is_paused]
             raw = msgspec.to_builtins(app.fleet.settings[running_now[0].name]) | {"fail_safe": "sleep"}
             await fleet["fleet-set"]({"devices": [raw]})
             app.config = dataclasses.replace(app.config, fail_safe="yes")
-        assert [it.is_paused for it in running_now] == [True] + [False] * 9
+        assert [it.is_paused for it in running_now] == [True] + [False] * 6
         store = SqliteStore.open(tmp_path / "data", readonly=True)
         try:
             (stored,) = store.read_books(power_commands.stored_plans)

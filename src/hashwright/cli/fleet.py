@@ -247,6 +247,27 @@ def tag(terminal: Terminal, /, change: str, names: tuple[str, ...], yes: bool, *
     change_tags(terminal, _choice(names, filters_, live=True, yes=yes), change)
 
 
+@fleet.command(name="fail-safe")
+@click.argument("word", metavar="show|sleep|keep|default", type=click.Choice(("show", "sleep", "keep", "default")))
+@filters
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_terminal
+def fail_safe(terminal: Terminal, /, word: str, names: tuple[str, ...], yes: bool, **filters_: str | None) -> None:
+    """Say what becomes of machines when Hashwright dies: `sleep`, or `keep` on as they are. `default` is the rule.
+
+    A small process beside `hw up`, the guard, puts them to sleep after `guard_s` seconds (hw fleet rules).
+
+    Example: hw fleet fail-safe sleep --group cellar
+    """
+    from hashwright.cli import fleet_safety
+
+    choice = _choice(names, filters_, live=True, yes=yes)
+    if word == "show":
+        fleet_safety.show(terminal, choice)
+    else:
+        fleet_safety.change(terminal, choice, word)
+
+
 @fleet.command()
 @filters
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hashwright.cli.terminal import Table
+from hashwright.cli.terminal import Table, clean
 from hashwright.cli.views import UNKNOWN, age_text
 from hashwright.units import hashrate_text, power_text
 
@@ -151,6 +151,22 @@ def trouble_text(row: Row) -> str:
     if row.get("detail") and row["state"] in ("unreachable", "refused", "silent", "disabled"):
         return str(row["detail"]).removeprefix(f"{row.get('host')} ")
     return next((TROUBLES[code] for code in row.get("troubles", ()) if code in TROUBLES), UNKNOWN)
+
+
+def guard_text(guard: Mapping[str, Any]) -> str:
+    """Say in one line what the guard does; nothing where none is wanted."""
+    match guard["state"]:
+        case "on":
+            count = guard["watches"]
+            return (
+                f"Guard: {count} machine{'s' * (count != 1)} {'sleep' if count != 1 else 'sleeps'} if Hashwright dies."
+            )
+        case "starting":
+            return "Guard: it starts."
+        case "missing":
+            return f"NO GUARD: {clean(guard['detail'])} (HW-886)"
+        case _:
+            return ""
 
 
 def grouped(rows: Sequence[Row], by: str) -> dict[str, list[Row]]:

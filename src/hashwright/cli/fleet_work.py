@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from hashwright.cli.command import run_async
-from hashwright.cli.fleet_views import SORTS, chosen, groups_table, machines_table, totals_text
+from hashwright.cli.fleet_views import SORTS, chosen, groups_table, guard_text, machines_table, totals_text
 from hashwright.cli.terminal import Table, Terminal, clean
 from hashwright.errors import EXIT_NOTHING, EXIT_PARTLY, OperatorError, Unavailable
 
@@ -145,6 +145,8 @@ def mode_lines(view: View) -> list[str]:
         return []
     plan = view.page.get("plan")
     lines = [] if not view.page.get("fault") else [f"Power control has failed: {view.page['fault']} (HW-901)"]
+    guard = guard_text(view.page.get("guard") or {"state": "off"})
+    lines += [guard] if guard else []
     if plan is None:
         return lines
     mode = "LIVE: plans act." if view.page["is_live"] else "DRY RUN: plans are only rehearsed (hw fleet rules --live)."
@@ -458,10 +460,13 @@ def change_rules(terminal: Terminal, *, live: bool | None, changes: Sequence[str
     wanted: dict[str, Any] = {} if live is None else {"live": live}
     for text in changes:
         key, _, value = text.partition("=")
+        if value.strip() in ("keep", "sleep"):
+            wanted[key.strip()] = value.strip()
+            continue
         try:
             wanted[key.strip()] = int(value) if value.strip().isdecimal() else float(value)
         except ValueError:
-            raise OperatorError(f"{text!r} is not RULE=NUMBER.", code="HW-701", hint="--set dwell_s=900") from None
+            raise OperatorError(f"{text!r} is not RULE=VALUE.", code="HW-701", hint="--set dwell_s=900") from None
     if live and not yes:
         confirm("Plans will switch machines from now on. Go on?")
     answer = run_async(ask(terminal.load_config().data_dir, "fleet-rules", changes=wanted))

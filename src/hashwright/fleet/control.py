@@ -1,6 +1,6 @@
 """Power control of one machine: what it should do, what it does, and whether a command may go out now.
 
-    wish  = heat > a person's override > waking after a fail-safe > the plan > nothing (the machine is left alone)
+    wish  = what it should do (`wish.py`)
     need  = the one command that leads from what it does to what it should
     may   = one command at a time, after a pause from a failed one, within ramp, dwell and starts a day
 
@@ -8,11 +8,12 @@ Every command names a state. After it the machine is read back, and only what it
 command and does not obey by its time is told to a person, and tried again with growing pauses.
 """
 
-from hashwright.fleet import curve, health
+from hashwright.fleet import curve, health, limits
 from hashwright.fleet import plan as planning
 from hashwright.fleet.effects import CommandDevice, FleetEffect, ProtectDevice, RehearseCommand
 from hashwright.fleet.events import Action, CommandAnswered
 from hashwright.fleet.records import DAY_MS, Breaker, Device, FleetState, Pending, Ramp, Wish
+from hashwright.fleet.wish import TIME_IS_OVER, is_live, may_draw_w, wish_of
 from hashwright.signals import Alert
 
 PART_SLACK = 0.02
@@ -21,20 +22,8 @@ POWER_SLACK = 1.10
 """A machine obeys a limit while it draws no more than this much of it: firmware steps are coarse."""
 SETTLED = ("HW-503", "HW-108", "HW-507")
 """Troubles that are over when a machine does what it should."""
-TIME_IS_OVER = "the time of its sleep is over"
-BACK_AGAIN = Wish(mode="run", part=1.0, author="fail-safe", reason="it slept while Hashwright was away")
 RETRY_MS = (30_000, 120_000, 600_000)
 """Pauses after a command that failed; the last one repeats."""
-
-
-def wish_of(device: Device, *, now: int) -> Wish | None:
-    """Return what a machine should do; None where nobody wants anything of it."""
-    if device.is_hot:
-        return Wish(mode="sleep", part=1.0, author="heat", reason="it is too hot")
-    if device.override is not None and now < device.override.until:
-        chosen = device.override
-        return Wish(mode=chosen.mode, part=chosen.part, author=chosen.author, reason="a person decided")
-    return BACK_AGAIN if device.is_safe else device.plan_wish
 
 
 def need_of(device: Device, wish: Wish, *, silent_ms: int, now: int) -> Action | None:
@@ -83,22 +72,14 @@ def end_override(state: FleetState, device: Device, *, now: int) -> None:
     state.replan[device.settings.group] = now  # its watts are the plan's again
 
 
-def is_live(state: FleetState, device: Device) -> bool:
-    """Tell whether commands to a machine really go out: a plan's only where the owner said so, a person's always."""
-    is_persons = (
-        device.override is not None
-        or device.is_safe
-        or (device.plan_wish is not None and device.plan_wish.reason == TIME_IS_OVER)
-    )
-    return state.rules.is_live or is_persons
-
-
 def why_not_now(state: FleetState, device: Device, need: Action, wish: Wish, *, now: int) -> str:
     """Return what a command waits for, in words; an empty text where nothing stands in its way."""
     if now < device.retry_at:
         return "a pause after a command that failed"
     if need == "limit":
-        return ""
+        return _why_no_more(state, device, (wish.part - device.part) * curve.rated_w(device), now=now)
+    if device.is_shed and need == "pause":
+        return ""  # the site's fuse does not wait for a turn
     is_plan = device.override is None and not device.is_hot and not device.is_safe
     if is_plan and device.changed_at and now - device.changed_at < state.rules.dwell_ms:
         return "the least time between two changes"
@@ -106,9 +87,21 @@ def why_not_now(state: FleetState, device: Device, need: Action, wish: Wish, *, 
         device.starts = [at for at in device.starts if now - at < DAY_MS]
         if len(device.starts) >= (device.settings.starts_a_day or state.rules.starts_a_day):
             return "its starts of the day are used up"
-        if not _breaker_allows(state, device, wish, now=now):
-            return "watts: the breaker of its site carries no more"
+        why = _why_no_more(state, device, wish.part * curve.rated_w(device), now=now)
+        if why:
+            return why
     return "" if _ramp_allows(state, device, need, now=now) else "its turn: machines are switched in stages"
+
+
+def _why_no_more(state: FleetState, device: Device, more_w: float, *, now: int) -> str:
+    """Return what stands in the way of drawing so much more [W]; nothing for what draws less."""
+    if more_w <= 0:
+        return ""
+    if not _breaker_allows(state, device, more_w, now=now):
+        return "watts: the breaker of its site carries no more"
+    if not limits.allows(state, device, more_w, now=now):
+        return "watts: the import limit of its site leaves no room"
+    return ""
 
 
 def _ramp_allows(state: FleetState, device: Device, need: Action, *, now: int) -> bool:
@@ -130,28 +123,19 @@ def _ramp(state: FleetState, device: Device, *, now: int) -> Ramp:
     return ramp
 
 
-def _breaker_allows(state: FleetState, device: Device, wish: Wish, *, now: int) -> bool:
-    """Tell whether the breaker of a plan's site carries one machine more; what nobody knows counts as drawn."""
+def _breaker_allows(state: FleetState, device: Device, more: float, *, now: int) -> bool:
+    """Tell whether the breaker of a plan's site carries so much more [W]; what nobody knows counts as drawn."""
     plan = planning.plan_for(state, device)
     if plan is None or plan.limit_w <= 0 or not planning.is_in(plan, device):
         return True
     breaker = state.breakers.setdefault(plan.key, Breaker())
     if breaker.at != now:  # once a tick: a large fleet asks for every machine that waits
         members = (it for it in state.devices.values() if planning.is_in(plan, it))
-        breaker.at, breaker.drawn_w = now, sum(_may_draw_w(state, it, now=now) for it in members)
-    more = wish.part * curve.rated_w(device)
+        breaker.at, breaker.drawn_w = now, sum(may_draw_w(state, it, now=now) for it in members)
     if breaker.drawn_w + more > plan.limit_w * (1 + planning.SLACK):
         return False
     breaker.drawn_w += more
     return True
-
-
-def _may_draw_w(state: FleetState, device: Device, *, now: int) -> float:
-    """Return what a machine draws or may draw [W]: nothing where it surely sleeps and was not told to wake."""
-    is_waking = device.pending is not None and device.pending.action == "resume"
-    if health.is_asleep(device, silent_ms=state.rules.silent_ms, now=now) and not is_waking:
-        return 0.0
-    return device.part * curve.rated_w(device)
 
 
 def _rehearse(device: Device, need: Action, wish: Wish) -> tuple[FleetEffect, ...]:

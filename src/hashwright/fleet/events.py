@@ -49,8 +49,8 @@ class Reading(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class DeviceSet(Event, frozen=True, array_like=True, tag=True, gc=False):
     """A machine, as a person set it. 0 stands for "not set": the rule of its group, or what it shows itself.
 
-    `fail_safe`: what should become of it when Hashwright ends in order (`ShutdownBegun`). `min_part` is the least part
-    of its rated power at which it still hashes; 1 where it knows only on and off.
+    `fail_safe`: what should become of it when Hashwright dies (`GuardActed`), or ends in order (`ShutdownBegun`).
+    `min_part` is the least part of its rated power at which it still hashes; 1 where it knows only on and off.
     """
 
     device: str
@@ -135,6 +135,54 @@ class ShutdownBegun(Event, frozen=True, array_like=True, tag=True, gc=False):
     """Hashwright ends in order: machines whose fail-safe is sleep are told so now. The next start wakes them again."""
 
 
+Rest = Literal["slept", "asleep", "unreachable", "refused", "unsupported", "not obeyed"]
+"""What became of a machine that the guard told to sleep; `asleep`: it slept before, and was not told."""
+
+
+class GuardActed(Event, frozen=True, array_like=True, tag=True, gc=False):
+    """What the guard did while nobody else could: a process of its own, which outlives ours.
+
+    `cause`: our process was gone, or said nothing; `since` is when it was last heard, `at` when machines were told
+    [ms]. The same report may come twice, and counts once.
+    """
+
+    report: str
+    cause: Literal["gone", "silent"]
+    since: int
+    at: int
+    outcomes: tuple[tuple[str, Rest], ...]
+
+
+class SiteLimitSet(Event, frozen=True, array_like=True, tag=True, gc=False):
+    """What a site may draw from the grid, whatever a plan says [W]; `site` empty: all machines.
+
+    `base_w` is what it draws without machines, `cooling` what it draws for each watt of theirs beside it. `export_w` is
+    what it may sell, 0 where that is not known. `key` is whose limit it is.
+    """
+
+    key: str
+    site: str
+    import_w: float
+    base_w: float = 0.0
+    cooling: float = 0.0
+    export_w: float = 0.0
+
+
+class SiteLimitEnded(Event, frozen=True, array_like=True, tag=True, gc=False):
+    """Nobody says any more what the site of this key may draw."""
+
+    key: str
+
+
+class SiteMetered(Event, frozen=True, array_like=True, tag=True, gc=False):
+    """What the meter of the site of this key said at `at` [ms]: bought and sold [W]."""
+
+    key: str
+    at: int
+    import_w: float
+    export_w: float | None = None
+
+
 class OverrideSet(Event, frozen=True, array_like=True, tag=True, gc=False):
     """A person decides for these machines until `until` [ms], whatever a plan says; only heat stands above it.
 
@@ -176,6 +224,10 @@ JOURNALED = (
     | PowerPlan
     | PowerPlanEnded
     | ShutdownBegun
+    | GuardActed
+    | SiteLimitSet
+    | SiteLimitEnded
+    | SiteMetered
     | OverrideSet
     | OverrideEnded
     | DevicesSeen

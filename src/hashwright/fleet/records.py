@@ -8,7 +8,7 @@ Must not know: addresses, passwords, vendors, prices.
 
 import msgspec
 
-from hashwright.fleet.events import Action, DeviceSet, Mode, PowerPlan, Reading, RulesSet
+from hashwright.fleet.events import Action, DeviceSet, Mode, PowerPlan, Reading, RulesSet, SiteLimitSet
 
 DAY_MS = 86_400_000
 
@@ -48,7 +48,8 @@ class Device(msgspec.Struct, array_like=True):
     `reading` is its last answer of use, `answer` the last answer of any kind, since `answer_since`. `part` is the power
     that it was last brought to; `changed_at` when it last went to sleep or woke by a command of ours. `starts` are the
     times of the last day's. `told` are the codes of the alerts that stand. `seen_w` is the most it drew at full power.
-    `plan_key` is whose plan its wish is from. `is_safe`: it was put to sleep when Hashwright ended, and is to wake.
+    `plan_key` is whose plan its wish is from. `is_safe`: it was put to sleep when Hashwright ended, or by its guard,
+    and is to wake. `is_shed`: it sleeps because its site would draw more than it may.
     """
 
     settings: DeviceSet
@@ -75,6 +76,7 @@ class Device(msgspec.Struct, array_like=True):
     waits: str = ""
     plan_key: str = ""
     is_safe: bool = False
+    is_shed: bool = False
 
 
 class Ramp(msgspec.Struct, array_like=True):
@@ -93,12 +95,31 @@ class Breaker(msgspec.Struct, array_like=True):
     drawn_w: float = 0.0
 
 
+class SiteLimit(msgspec.Struct, array_like=True):
+    """A site's limit: its meter's last word, and who sleeps for it, the last one last.
+
+    `shed_at` is when the last was put to sleep, `calm_since` since when there is room for the next to come back.
+    `room_w` is what it had left at the moment `room_at` [W].
+    """
+
+    settings: SiteLimitSet
+    meter_at: int = -1
+    meter_w: float = 0.0
+    shed: list[str] = msgspec.field(default_factory=list)
+    shed_at: int = 0
+    calm_since: int = -1
+    told: list[str] = msgspec.field(default_factory=list)
+    room_at: int = -1
+    room_w: float = 0.0
+
+
 class FleetState(msgspec.Struct, array_like=True):
     """Everything the fleet engine knows.
 
     `busy` are the machines that something is to be done about, `hand` where the round through all others stands.
     `plan` is the plan without a key, `plans` are those with one. `slots` is the slot that each group of each plan
-    follows, by `key/group`. `is_going`: the program ends, and nothing more is commanded.
+    follows, by `key/group`. `is_going`: the program ends, and nothing more is commanded. `guards` are the last reports
+    of guards that were taken, `limits` what sites may draw.
     """
 
     devices: dict[str, Device] = msgspec.field(default_factory=dict)
@@ -114,3 +135,5 @@ class FleetState(msgspec.Struct, array_like=True):
     plans: dict[str, PowerPlan] = msgspec.field(default_factory=dict)
     breakers: dict[str, Breaker] = msgspec.field(default_factory=dict)
     is_going: bool = False
+    guards: list[str] = msgspec.field(default_factory=list)
+    limits: dict[str, SiteLimit] = msgspec.field(default_factory=dict)

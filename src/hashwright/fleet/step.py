@@ -15,7 +15,7 @@ Must not know: addresses, drivers, prices, why a plan is what it is.
 
 import itertools
 
-from hashwright.fleet import control, curve, health, plan
+from hashwright.fleet import absence, control, curve, health, limits, plan, wish
 from hashwright.fleet.effects import FleetEffect
 from hashwright.fleet.events import (
     CommandAnswered,
@@ -23,6 +23,7 @@ from hashwright.fleet.events import (
     DeviceSet,
     DevicesSeen,
     FleetEvent,
+    GuardActed,
     OverrideEnded,
     OverrideSet,
     PowerPlan,
@@ -30,6 +31,9 @@ from hashwright.fleet.events import (
     Reading,
     RulesSet,
     ShutdownBegun,
+    SiteLimitEnded,
+    SiteLimitSet,
+    SiteMetered,
 )
 from hashwright.fleet.records import Device, FleetState, Override
 from hashwright.signals import Alert, ClockTicked, ProcessStarted, WakeAt
@@ -75,6 +79,10 @@ def _set_step(state: FleetState, event: FleetEvent, *, now: int) -> tuple[FleetE
             return _take_plan(state, event, now=now)
         case PowerPlanEnded():
             _end_plan(state, event.key)
+        case GuardActed():
+            return absence.take(state, event)
+        case SiteLimitSet() | SiteLimitEnded() | SiteMetered():
+            return limits.take(state, event)
         case ShutdownBegun():
             state.is_going = True
             return control.fall_asleep(state, now=now)
@@ -199,8 +207,8 @@ def _see(state: FleetState, reading: Reading, *, now: int) -> tuple[FleetEffect,
 
 
 def _differs(state: FleetState, device: Device, *, now: int) -> bool:
-    wish = control.wish_of(device, now=now)
-    return wish is not None and control.need_of(device, wish, silent_ms=state.rules.silent_ms, now=now) is not None
+    wanted = wish.wish_of(device, now=now)
+    return wanted is not None and control.need_of(device, wanted, silent_ms=state.rules.silent_ms, now=now) is not None
 
 
 def _tell_silence(device: Device, reading: Reading) -> tuple[FleetEffect, ...]:
@@ -256,7 +264,7 @@ def _watch_heat(state: FleetState, device: Device, reading: Reading) -> tuple[Fl
     if heat > ceiling and not device.is_hot:
         device.is_hot = True
         state.busy[device.settings.device] = True
-        ending = "It is put to sleep." if control.is_live(state, device) else "The fleet is not live: nothing is done."
+        ending = "It is put to sleep." if wish.is_live(state, device) else "The fleet is not live: nothing is done."
         text = f"{device.settings.device} has {heat:.0f} °C, more than {ceiling:.0f} °C. {ending}"
         return _tell(device, "HW-504", text, is_true=True, level="critical")
     if device.is_hot and heat <= ceiling - health.COOL_DOWN_C:
@@ -292,6 +300,7 @@ def _tick(state: FleetState, *, now: int) -> tuple[FleetEffect, ...]:
         if device.override is not None and now >= device.override.until:
             control.end_override(state, device, now=now)
     effects.extend(_follow_plans(state, now=now))
+    effects.extend(limits.tick(state, now=now))
     _go_round(state, now=now)
     for name in sorted(
         state.busy, key=lambda name: state.devices[name].tries

@@ -24,7 +24,7 @@ from hashwright.errors import OperatorError, StaleInput, Unavailable
 from hashwright.fleet import plan as planning
 from hashwright.fleet.events import PlanSlot, PowerPlan, PowerPlanEnded
 from hashwright.planner.power import KeptPlan, PowerSeen, PowerThought, Told, slots_now
-from hashwright.runtime import power_observe
+from hashwright.runtime import power_limits, power_observe
 from hashwright.runtime.market_data import load_market
 from hashwright.runtime.payouts import LiveBooks
 from hashwright.runtime.power_observe import Failure, PowerAsk
@@ -93,6 +93,7 @@ class PowerService:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch())
             group.create_task(self._watch_prices())
+            group.create_task(power_limits.watch_meter(self._app, self))
             while True:
                 self._wake.clear()
                 try:
@@ -171,6 +172,7 @@ class PowerService:
             seen = await self._observe(ask)
             if isinstance(seen, Failure):
                 return await self._go_blind(None, seen)
+            power_limits.publish(self._app, self.settings, seen)
             thought = await self._think(seen)
             if isinstance(thought, Failure):
                 return await self._go_blind(seen, thought)

@@ -14,7 +14,7 @@ from hashwright import registry
 from hashwright.adapters.devices.base import CanRead, Plugin
 from hashwright.adapters.secret import read_secret
 from hashwright.errors import ConfigError, Finding, HashwrightError
-from hashwright.fleet.events import DeviceSet, RulesSet
+from hashwright.fleet.events import DeviceSet, FailSafe, RulesSet
 from hashwright.runtime.upstream_settings import SECRET_KINDS
 
 KIND: Final = "device"
@@ -28,7 +28,7 @@ HINT: Final = "docs/fleet.md shows each setting."
 
 
 class DeviceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """A machine as it is stored and exported. `settings` is what its driver takes; 0 stands for not set."""
+    """A machine as it is stored and exported. `settings` is what its driver takes; 0 or nothing stands for not set."""
 
     name: str
     kind: str
@@ -42,11 +42,14 @@ class DeviceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     min_part: float = 1.0
     temperature_max_c: float = 0.0
     starts_a_day: int = 0
-    fail_safe: Literal["keep", "sleep"] = "keep"
+    fail_safe: Literal["", "keep", "sleep"] = ""
 
 
 class RulesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The rules of power control. `live`: plans act; otherwise they are rehearsed. 100 percent switches a ramp off."""
+    """The rules of power control. `live`: plans act; otherwise they are rehearsed. 100 percent switches a ramp off.
+
+    `fail_safe` is for machines that say nothing of their own. After `guard_s` without a word from us the guard acts.
+    """
 
     live: bool = False
     start_percent: float = 10.0
@@ -59,12 +62,14 @@ class RulesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     silent_s: float = 120.0
     poll_s: float = 10.0
     deadline_s: float = 5.0
+    fail_safe: FailSafe = "keep"
+    guard_s: float = 60.0
 
 
 BOUNDS: Final = {
     "start_percent": (0.01, 100), "stop_percent": (0.01, 100), "ramp_s": (1, 3600), "starts_a_day": (1, 1000),
     "dwell_s": (0, 86400), "temperature_max_c": (30, 120), "settle_s": (5, 3600), "silent_s": (10, 3600),
-    "poll_s": (1, 600), "deadline_s": (0.1, 60),
+    "poll_s": (1, 600), "deadline_s": (0.1, 60), "guard_s": (5, 3600),
 }  # fmt: skip
 DEVICE_BOUNDS: Final = {
     "rated_w": (0, 1e6), "rated_hs": (0, 1e18), "min_part": (0.05, 1), "temperature_max_c": (0, 120),
@@ -133,7 +138,9 @@ def build_driver(settings: DeviceSettings) -> CanRead:
     return plugin.build(config, secret=secret)
 
 
-def event_of_device(settings: DeviceSettings, curve: tuple[tuple[float, float], ...] = ()) -> DeviceSet:
+def event_of_device(
+    settings: DeviceSettings, curve: tuple[tuple[float, float], ...] = (), *, fail_safe: FailSafe = "keep"
+) -> DeviceSet:
     """Return what the engine is told of a machine: nothing of where it is or how it is spoken to."""
     return DeviceSet(
         device=settings.name,
@@ -146,7 +153,7 @@ def event_of_device(settings: DeviceSettings, curve: tuple[tuple[float, float], 
         min_part=settings.min_part,
         temperature_max_c=settings.temperature_max_c,
         starts_a_day=settings.starts_a_day,
-        fail_safe=settings.fail_safe,
+        fail_safe=settings.fail_safe or fail_safe,
         curve=curve,
     )
 

@@ -30,7 +30,7 @@ from hashwright.adapters.devices.base import (
 )
 from hashwright.errors import HashwrightError
 from hashwright.fleet.effects import CommandDevice, ProtectDevice, RehearseCommand
-from hashwright.fleet.events import CommandAnswered, DeviceRemoved, DevicesSeen, Reading, ShutdownBegun
+from hashwright.fleet.events import CommandAnswered, DeviceRemoved, DevicesSeen, FailSafe, Reading, ShutdownBegun
 from hashwright.fleet.records import Device
 from hashwright.runtime.device_settings import (
     KIND,
@@ -44,6 +44,7 @@ from hashwright.runtime.device_settings import (
     parse_device,
     parse_rules,
 )
+from hashwright.runtime.guard import GuardKeeper
 from hashwright.signals import Alert
 from hashwright.store import fleet as rows
 from hashwright.store.connection import Connection
@@ -83,6 +84,7 @@ class FleetService:
         self.rules = RulesSettings()
         self.broken: dict[str, str] = {}
         self.polls = 0
+        self.guard = GuardKeeper(app, self)
         self._app = app
         self._told: dict[str, Reading] = {}
         self._misses: dict[str, int] = {}
@@ -115,11 +117,20 @@ class FleetService:
                 log.error("a machine is disabled", device=name, problem=str(error), code=error.code)
 
     def set_rules(self, rules: RulesSettings) -> None:
-        """Take other rules."""
+        """Take other rules; a machine that follows the fleet's fail-safe is told where that is another one now."""
         self.rules = rules
-        event = event_of_rules(rules)
-        if self._app.kernel.fleet.rules != event:
+        event, fleet = event_of_rules(rules), self._app.kernel.fleet
+        if fleet.rules != event:
             self._app.kernel.handle(event)
+        for name, settings in self.settings.items():
+            known = fleet.devices.get(name)
+            if known is not None and known.settings.fail_safe != self.fail_safe_of(settings):
+                self._app.kernel.handle(event_of_device(settings, known.settings.curve, fail_safe=rules.fail_safe))
+        self.guard.change()
+
+    def fail_safe_of(self, settings: DeviceSettings) -> FailSafe:
+        """Return what becomes of a machine when nobody looks after it any more."""
+        return settings.fail_safe or self.rules.fail_safe
 
     def set_device(self, settings: DeviceSettings, *, curve: rows.Curve = ()) -> None:
         """Look after a machine, or with other settings.
@@ -133,7 +144,8 @@ class FleetService:
             self.drivers[settings.name] = driver
             self.settings[settings.name] = settings
             self.broken.pop(settings.name, None)
-        event = event_of_device(settings, curve)
+        self.guard.change()
+        event = event_of_device(settings, curve, fail_safe=self.rules.fail_safe)
         known = self._app.kernel.fleet.devices.get(settings.name)
         if known is None or known.settings != event:
             self._app.kernel.handle(event)
@@ -146,6 +158,7 @@ class FleetService:
         for table in (self.latest, self._told, self._misses, self._next, self.broken):
             table.pop(name, None)
         self._drop_driver(name)
+        self.guard.change()
         if name in self._app.kernel.fleet.devices:
             self._app.kernel.handle(DeviceRemoved(name))
 
@@ -160,6 +173,7 @@ class FleetService:
         """Run, supervised."""
         self._app.shell.fleet = self
         self.reload()
+        self._app.supervisor.start("guard", self.guard.run)
         self._app.supervisor.start("fleet", self.run)
 
     async def run(self) -> None:
@@ -178,6 +192,11 @@ class FleetService:
         self._next[name] = at
         heapq.heappush(self._due, (at, name))
         self._changed.set()
+
+    def ask_soon(self, name: str) -> None:
+        """Ask a machine now, where there is one of that name."""
+        if name in self.drivers:
+            self.ask_at(name, self._now())
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
@@ -337,7 +356,8 @@ class FleetService:
             app.warn(Alert(level="critical", code="HW-958", text=text))
 
     async def aclose(self) -> None:
-        """Let go of every machine; programs that were started here end."""
+        """Let go of every machine; programs that were started here end, and the guard where this is no failure."""
+        await self.guard.release(is_orderly=self._app.supervisor.failure is None)
         await self.save()
         await asyncio.gather(*(driver.aclose() for driver in self.drivers.values()), return_exceptions=True)
 

@@ -15,9 +15,9 @@ from hashwright.adapters.devices.base import CanBlink, CanRead, CanSetFans, CanS
 from hashwright.errors import EXIT_NOTHING, ConfigError, Finding, OperatorError, Unavailable
 from hashwright.fleet import curve, health
 from hashwright.fleet import plan as planning
-from hashwright.fleet.control import wish_of
 from hashwright.fleet.events import OverrideEnded, OverrideSet
 from hashwright.fleet.records import Device
+from hashwright.fleet.wish import wish_of
 from hashwright.runtime import fleet_profile
 from hashwright.runtime.control import Command
 from hashwright.runtime.device_settings import (
@@ -132,6 +132,7 @@ def page_of(app: "Hashwright", *, offset: int, only: set[str] | None = None) -> 
         "plan": plans[0] if plans else None,
         "plans": plans,
         "polls": service.polls,
+        "guard": service.guard.document(),
         "devices": [row_of(app, name, now) for name in page],
     }
 

@@ -14,7 +14,7 @@ import structlog
 from hashwright.errors import ConfigError, HashwrightError, OperatorError
 from hashwright.fleet.events import PowerPlanEnded
 from hashwright.planner.power import PowerThought
-from hashwright.runtime import power_observe
+from hashwright.runtime import power_limits, power_observe
 from hashwright.runtime.autopilot_power import OBSERVE_S, PowerService, PowerTurn
 from hashwright.runtime.payouts import LiveBooks
 from hashwright.runtime.power_observe import Failure, Looked
@@ -47,6 +47,8 @@ class PowerDesk:
             except HashwrightError as error:
                 text = f"The power autopilot of {name} is off: {error}"[:500]
                 self._app.warn(Alert(level="warning", code="HW-950", text=text))
+        for key in [key for key in self._app.kernel.fleet.limits if key not in self.services]:
+            power_limits.withdraw(self._app, key)
         for key in list(self._app.kernel.fleet.plans):
             service = self.services.get(key)
             if service is None or not _drives(service.settings):
@@ -123,6 +125,7 @@ class PowerDesk:
         service = self.service(name)
         self._app.supervisor.stop_service(f"power {name}")
         service.let_go()
+        power_limits.withdraw(self._app, name)
         del self.services[name]
         await asyncio.wrap_future(self._app.writer.delete_setting(KIND, name))
         return {"removed": name}
