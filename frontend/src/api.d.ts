@@ -1850,7 +1850,7 @@ export interface components {
             height: number | null;
             is_practice: boolean;
             is_stopped: boolean;
-            job_age_ms: number | null;
+            job_at_ms: number | null;
             kind: string;
             machines: number;
             network: string;

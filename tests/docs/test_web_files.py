@@ -11,12 +11,15 @@ import pytest
 
 from hashwright.store.sqlite import SqliteStore
 from hashwright.web.live import Picture
-from hashwright.web.machines import Machine, joined
+from hashwright.web.machines import Sessions, join_machines
 from hashwright.web.metrics import text_of
+from hashwright.web.rates import RateBook
 from unit.web.world import NOW, World
 
 STATUS = {
+    "now": NOW,
     "started_at": NOW,
+    "listeners": [],
     "journal": {"state": "ok", "events": 3, "unwritten": 0},
     "destinations": [
         {
@@ -31,12 +34,19 @@ STATUS = {
 }
 
 
-def machine(name):
-    return Machine(
-        worker=name, state="hashing", destinations=("home",), connections=1, agent="<b>", peer="", difficulty=1.0,
-        last_share_age_ms=1, connected_ms=1, hashrate_10m_hs=1e6, hashrate_1h_hs=1e6, hashrate_24h_hs=1e6,
-        accepted_1h=1, refused_1h=0, accepted_24h=1, refused_24h=0,
-    )  # fmt: skip
+def session(name):
+    return {
+        "session": 1, "worker": name, "destination": "home", "peer": "", "agent": "<b>", "difficulty": 1.0,
+        "connected_ms": 1, "last_share_ms": 1,
+    }  # fmt: skip
+
+
+def everybody(*names):
+    """Machines of a fleet that work, without one number of their own."""
+    book = RateBook()
+    book.begin(NOW // 60_000)
+    sessions = Sessions(session(name) for name in names)
+    return join_machines(sessions, book, now_ms=NOW, asked_ms=NOW, since=NOW // 60_000 - 10)
 
 
 @pytest.fixture
@@ -48,7 +58,7 @@ def metrics(tmp_path):
         at_ms=NOW,
         status=STATUS,
         has_database=True,
-        joined=joined((machine("kai.r1"), machine('evil"\n} 1'))),
+        joined=everybody("kai.r1", 'evil"\n} 1'),
     )
     yield text_of(world.site).decode()
     world.database.close()

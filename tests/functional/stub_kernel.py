@@ -106,7 +106,7 @@ class StubKernel:
         }  # fmt: skip
         return {
             "destinations": [place | {"destination": "near"}, place | {"destination": "far <i>"}],
-            "started_at": self.now - 3_600_000, "journal": {"state": "ok"}, "broken": [],
+            "now": self.now, "started_at": self.now - 3_600_000, "journal": {"state": "ok"}, "broken": [],
             "listeners": [
                 {"algorithm": "sha256d", "url": "stratum+tcp://127.0.0.1:3333", "connections": 2, "refused": {}}
             ],

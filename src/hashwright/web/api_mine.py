@@ -291,10 +291,10 @@ class OwnController(Controller):
         site, caller = site_of(request), caller_of(request)
         rows: list[Mapping[str, Any]] = await site.live.ask("pool-members", pool=caller.pool)
         mine = next((row for row in rows if row["member"] == caller.member), {})
-        picture = await site.live.fresh()
+        picture = await site.live.listed()
         prefix = f"{caller.member}."
         return Own(
-            at_ms=picture.at_ms,
+            at_ms=picture.joined.at_ms,
             pool=caller.pool,
             member=caller.member,
             owed=mine.get("owed", "0"),

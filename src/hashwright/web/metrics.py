@@ -169,5 +169,5 @@ class MetricsController(Controller):
     async def metrics(self, request: AnyRequest) -> Response[bytes]:
         """Write all metrics in Prometheus's text form; asked for with a key that may view."""
         site = site_of(request)
-        await site.live.fresh()
+        await site.live.listed()
         return Response(await asyncio.to_thread(text_of, site), media_type=MEDIA_TYPE)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 import ssl
 import urllib.parse
@@ -28,6 +29,9 @@ log = structlog.get_logger()
 
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 BACKLOG: Final = 1024
+COLLECT: Final = (50_000, 20, 50)
+"""When cycles are looked for: a list of ten thousand machines is half a million objects and has none, and with
+Python's own thresholds looking through it took longer than making it."""
 STOP_S: Final = 2
 WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104 (compared with, never bound to by itself)
 
@@ -39,6 +43,7 @@ def run(config: Config, *, wants_link: bool) -> None:
         OperatorError: the address cannot be listened on, a file of TLS is not usable, or `web.sqlite` is not.
     """
     database = AccessDatabase.open(config.data_dir)
+    gc.set_threshold(*COLLECT)
     try:
         with listening(config.web_listen.host, config.web_listen.port) as wire:
             asyncio.run(_serve(config, database, wire, wants_link=wants_link))
