@@ -135,7 +135,7 @@ def test_a_month_of_dry_run_is_the_backtest_of_that_month(tmp_path, policy, limi
 
 
 def test_a_month_with_power_in_euros_is_the_backtest_in_dollars(tmp_path):
-    """The site's tariff is in euros, whose rate moves each day; in dollars power costs the same, and all is the same."""
+    """The site's tariff is in euros, whose rate moves each day; in dollars it is always the same price."""
     policy, rules = "best_hashprice", LIMITS["a quarter a step"]
     history = history_by_hand()
     run = walk(history, registry.load("policies", policy).POLICY(), name=policy, rules=rules)

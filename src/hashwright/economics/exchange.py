@@ -1,8 +1,8 @@
 """What one unit of a state's money is in dollars: a stored rate, or the dated one of the package, named as such.
 
 A rate is never assumed: where none is known there is an error. Rates are those that a feed brought (`hw admin data
-fetch frankfurter`); the package has one of each money, which is old and says so. A decision asks for a young one, because
-a program that moves machines can wait for a rate, while a person who asks can read its age.
+fetch frankfurter`); the package has one of each money, which is old and says so. A decision asks for a young one: a
+program that moves machines can wait for a rate, while a person who asks can read its age.
 """
 
 from typing import Final, Literal
