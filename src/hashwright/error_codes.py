@@ -284,6 +284,17 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-711": _code("Python too old", "Hashwright needs a newer one.", "Use Python 3.11 or newer."),
     "HW-712": _code("Library missing", "The environment is not complete.", "Set it up again: make run."),
     "HW-713": _code("Certificate ends", "The one that machines are shown has ended, or does so soon.", "Renew it."),
+    "HW-714": _code(
+        "Exchange rate unknown",
+        "No rate of that currency to dollars is stored, and none is assumed.",
+        "hw admin data fetch frankfurter.",
+    ),
+    "HW-715": _code(
+        "Exchange rate old",
+        "The newest rate of that currency is older than a decision may use.",
+        "hw admin data fetch frankfurter.",
+    ),
+    "HW-716": _code("Exchange rate is fresh again", "Power's price is converted by a rate of these days.", "None."),
     # 74x to 76x: the web
     "HW-740": _code("Not signed in", "The page or the key is known to nobody.", "Sign in, or send a key."),
     "HW-741": _code("Not allowed", "Your role, or your key, does not include this.", "Ask the owner."),

@@ -11,7 +11,7 @@ import pytest
 
 from hashwright.chain.coinbase import build_coinbase
 from hashwright.runtime import market_commands, market_verify, market_views
-from hashwright.runtime.route_test import ProbeLimits
+from hashwright.runtime.route_probe import ProbeLimits
 from hashwright.testing.miner import MinerOptions, mine
 from shell import app as shell
 from shell.app import ScriptedNode

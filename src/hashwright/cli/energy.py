@@ -105,7 +105,8 @@ def planned(given: dict[str, Any], data_dir: Path) -> Drawn:
     file = memory_file(data_dir, word_of(setup.site.site.name))
     memory = recall(file)
     told = {at: float(watts) for at, watts in memory.told.items()}
-    gathered = run_async(gather(setup, grid_of(now_ms, given["hours"]), now_ms=now_ms, level=given["level"]))
+    grid = grid_of(now_ms, given["hours"])
+    gathered = run_async(gather(setup, grid, now_ms=now_ms, level=given["level"], data_dir=data_dir))
     metered = with_meter(setup, gathered, meter, told, now_ms=now_ms, level=given["level"])
     known = metered.gathered.known
     problem, odd = problem_of(setup.site, known)

@@ -156,12 +156,12 @@ class WindSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 class Revenue(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a TH/s earns a day [currency], or the coin whose recorded days say so; less `fee` and `rejects`.
 
-    `usd_rate` is what one US dollar is in the site's currency, for recorded days.
+    `usd_rate` is what one US dollar is in the site's currency, for what coins earn; without it a stored rate tells.
     """
 
     per_th_day: NotNegative | None = None
     coin: str = ""
-    usd_rate: Positive = 1.0
+    usd_rate: Positive | None = None
     fee: Share = 0.0
     rejects: Share = 0.0
 

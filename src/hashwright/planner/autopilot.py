@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from hashwright import registry
+from hashwright.economics.exchange import Exchange
 
 if TYPE_CHECKING:
     from hashwright.planner.decide import Decision, FloatArray, Layout, Snapshot
@@ -100,6 +101,7 @@ class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     `paper` is the route of a dry run, with `idle`. `hashrate_hs` counts machines that the autopilot put to sleep;
     `asleep` is their part of it. `changed_ms` is when the route was last changed, `spent_usd` what the moves of the
     last 24 hours cost. `cause` is why this turn came now, `hottest_c` the hottest machine.
+    `power_exchange` is the rate that power's price was converted by; `power_problem` says why it could not be.
     """
 
     at_ms: int
@@ -118,6 +120,8 @@ class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     asleep: float = 0.0
     hottest_c: float | None = None
     power_source: str = ""
+    power_exchange: Exchange | None = None
+    power_problem: str = ""
 
     @property
     def power_usd_day(self) -> float:
@@ -175,6 +179,9 @@ def think(seen: Seen) -> Thought:
     usable, left_out = _sorted_out(seen)
     if not usable or seen.hashrate_hs <= 0:
         why = "no machine works here now" if usable else "nothing can be compared; everything stays as it is"
+        return _stay(seen, why, left_out)
+    if seen.power_problem and seen.efficiency_j_th > 0 and not seen.power_price_usd_kwh:
+        why = f"what power costs is not known, and you said no price: {seen.power_problem} Everything stays as it is"
         return _stay(seen, why, left_out)
     snapshot = _snapshot(seen, usable)
     layout = snapshot.layout

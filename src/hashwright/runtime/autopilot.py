@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from hashwright.economics.exchange import HINT as RATES
 from hashwright.errors import HashwrightError, OperatorError, StaleInput
 from hashwright.planner.autopilot import Seen, State, Thought, became, paper_after, think
 from hashwright.runtime.autopilot_acts import AUTHOR, carry_out, tend
@@ -42,6 +43,7 @@ RECOVERED: Final = {
     "HW-770": ("HW-775", "Decisions are made again."),
     "HW-772": ("HW-778", "Mining earns more than its power again."),
     "HW-776": ("HW-777", "Every price is fresh again."),
+    "HW-714": ("HW-716", "Power's price is converted by a rate of these days."),
 }
 """What is told when the trouble of a code is over."""
 
@@ -244,6 +246,7 @@ class AutopilotService:
         stale = [it for it in thought.left_out if "HW-401" in it or ": no price of" in it]
         text = f"{seen.algorithm}: nothing is decided by it: {'; '.join(stale)}. hw admin data fetch, or --fetch"
         self._tell("HW-776", is_so=bool(stale), text=text)
+        self._tell("HW-714", is_so=bool(seen.power_problem), text=f"{seen.algorithm}: {seen.power_problem} {RATES}")
 
     def _tell(self, code: str, *, is_so: bool, text: str = "") -> None:
         """Tell a person once when something begins, and once when it is over."""

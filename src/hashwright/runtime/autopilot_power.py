@@ -207,6 +207,7 @@ class PowerService:
             worth=fresh,
             told=tuple(told.items()),
             last=self._kept,
+            data_dir=str(app.config.data_dir),
         )
 
     async def _observe(self, ask: PowerAsk) -> PowerSeen | Failure:

@@ -73,7 +73,7 @@ async def look(app: "Hashwright", settings: AutopilotSettings, memory: Memory, *
     ways = [_way(app, name, settings, market, memory.learning) for name in names]
     rate_hs = min(account_rate(app, settings, now=now), capacity)
     own = market_way(app, settings, market, rate_hs=rate_hs, capacity_hs=capacity)
-    power_usd_kwh, power_source = power_price(app, settings)
+    power = power_price(app, settings, market)
     held = {} if group is None else shares_of(group, total_hs=routed_hs, now=now)
     if lent_hs > 0:
         held = {name: part * routed_hs / awake_hs for name, part in held.items()} | {MARKET: lent_hs / awake_hs}
@@ -82,7 +82,7 @@ async def look(app: "Hashwright", settings: AutopilotSettings, memory: Memory, *
         algorithm=settings.algorithm,
         hashrate_hs=capacity,
         efficiency_j_th=settings.efficiency_j_th,
-        power_price_usd_kwh=power_usd_kwh,
+        power_price_usd_kwh=power.usd_kwh,
         ways=(*ways, *([] if own is None else [own])),
         held=held,
         limits=settings.limits,
@@ -93,7 +93,9 @@ async def look(app: "Hashwright", settings: AutopilotSettings, memory: Memory, *
         spent_usd=memory.spent_usd(now),
         asleep=asleep_hs / capacity if capacity > 0 else 0.0,
         hottest_c=hottest(app, settings),
-        power_source=power_source,
+        power_source=power.source,
+        power_exchange=power.exchange,
+        power_problem=power.problem,
     )
 
 

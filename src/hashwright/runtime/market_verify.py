@@ -11,7 +11,8 @@ from hashwright.errors import HashwrightError
 from hashwright.market.records import Pool
 from hashwright.runtime.market_settings import MarketSettings
 from hashwright.runtime.outgoing import Guard
-from hashwright.runtime.route_test import Probe, ProbeLimits, ProbeOptions, probe
+from hashwright.runtime.route_probe import Probe, ProbeLimits, ProbeOptions
+from hashwright.runtime.route_test import probe
 
 EXTRANONCE_MIN = 4
 """NiceHash asks the same of a pool: less leaves no room to tell machines apart."""

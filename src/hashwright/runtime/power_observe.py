@@ -18,7 +18,10 @@ GATHER_S: Final = 40.0
 
 
 class PowerAsk(msgspec.Struct, frozen=True, kw_only=True):
-    """A question to the worker. `worth` is what a TH/s of each coin earns a day [USD] with its source; `told` [W]."""
+    """A question to the worker. `worth` is what a TH/s of each coin earns a day [USD] with its source; `told` [W].
+
+    `data_dir` has the stored exchange rates.
+    """
 
     name: str
     now_ms: int
@@ -31,6 +34,7 @@ class PowerAsk(msgspec.Struct, frozen=True, kw_only=True):
     worth: dict[str, tuple[float, str]]
     told: tuple[tuple[int, int], ...]
     last: KeptPlan | None
+    data_dir: str = ""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,7 +130,8 @@ async def _observe(ask: PowerAsk) -> PowerSeen:
         )
     worth = {coin: value for coin, (value, _) in ask.worth.items()}
     async with asyncio.timeout(GATHER_S):
-        gathered = await gather(setup, grid, now_ms=ask.now_ms, worth=worth)
+        data_dir = Path(ask.data_dir) if ask.data_dir else None
+        gathered = await gather(setup, grid, now_ms=ask.now_ms, worth=worth, data_dir=data_dir)
     meter, odd = load_meter(Path(ask.meter)) if ask.meter else (Meter(), ())
     told = {at: float(watts) for at, watts in ask.told}
     metered = with_meter(setup, gathered, meter, told, now_ms=ask.now_ms)

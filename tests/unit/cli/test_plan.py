@@ -358,12 +358,12 @@ def test_the_currency_of_the_question_is_kept(ask):
     assert code == 0
     assert "12 months, EUR" in out.replace("\t", " ")
     assert "2\u2009000.00" in out
-    assert "1 EUR = 1.06 USD (snapshot: ECB reference rate, rounded; 2024-11-29, " in err
+    assert "1 EUR = 1.106 USD (snapshot: European Central Bank, reference rates; 2025-04-04, " in err
     assert "hw admin data fetch frankfurter" in err
     assert "Mining loses money" in out.splitlines()[0]
     code, _, err = ask("compare", "--budget", "2000", "--currency", "XYZ")
     assert err.startswith("HW-829")
-    assert "Known are USD, EUR, GBP, CHF." in err
+    assert "known are USD, EUR, GBP, CHF, " in err
 
 
 def test_a_budget_too_small_for_a_machine_is_said(ask):
