@@ -40,6 +40,7 @@ name = "no-such-group"
 levels = [{{ power_w = 3250, hashrate_ths = 110.0 }}]
 """
 HALL = {"name": "hall"}
+SLOT_MS = 900_000
 
 
 def write_site(folder, price, *, import_kw=200):
@@ -69,6 +70,27 @@ async def refusals(verbs, site):
             await verbs["power-set"]({"settings": settings})
     with pytest.raises(OperatorError, match="no power turn"):
         await verbs["power-apply"]({"number": 999})
+
+
+async def pinned(app, verbs):
+    """A person pins hours against the money: machines follow, whoever undoes it knows what, and it ends by itself."""
+    now = app.clock.now() // SLOT_MS * SLOT_MS
+    pin = {"group": "demo-cgminer", "from_ms": now, "to_ms": now + 8 * SLOT_MS, "want": "rest", "author": "kai"}
+    first = await verbs["power-pin"]({"name": "hall", "pin": pin})
+    assert first["pins"] == [pin]
+    await until(lambda: states(app) == (20, 0))
+    state = (await verbs["power-status"]({}))[0]
+    assert state["pins"] == first, "a page sees what stands"
+    assert state["plan"]["seen"]["pins"] == [pin], "a turn keeps what it was told, so that it can be thought again"
+    for bad, code in (({"group": "attic"}, "HW-833"), ({"to_ms": now}, "HW-832"), ({"want": "dance"}, "HW-832")):
+        with pytest.raises(OperatorError) as told:
+            await verbs["power-pin"]({"name": "hall", "pin": pin | bad})
+        assert told.value.code == code
+    with pytest.raises(OperatorError, match="not the newest"):
+        await verbs["power-pin-undo"]({"name": "hall", "change": first["change"] - 1})
+    undone = await verbs["power-pin-undo"]({"name": "hall", "change": first["change"]})
+    assert undone == {"change": first["change"] + 1, "pins": []}
+    await until(lambda: states(app) == (10, 10))
 
 
 def hall_of(tmp_path, count):
@@ -109,6 +131,7 @@ def test_a_dry_run_touches_no_machine_and_a_live_plan_puts_them_to_sleep_and_wak
             await until(lambda: states(app) == (10, 10))
             assert sum(it.power_w for it in machines if not it.is_paused) <= 33_000
 
+            await pinned(app, verbs)
             await refusals(verbs, site)
             number = app.power.services["hall"].last.row.id
             assert "hall" in await app.power.pause(is_paused=True)

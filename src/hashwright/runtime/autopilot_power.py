@@ -28,6 +28,7 @@ from hashwright.runtime import power_observe
 from hashwright.runtime.market_data import load_market
 from hashwright.runtime.payouts import LiveBooks
 from hashwright.runtime.power_observe import Failure, PowerAsk
+from hashwright.runtime.power_pins import pins_of
 from hashwright.runtime.power_settings import PowerSettings
 from hashwright.runtime.power_sight import Signature, machines_of, signature_of, worths
 from hashwright.signals import Alert
@@ -205,6 +206,7 @@ class PowerService:
             worth=fresh,
             told=tuple(told.items()),
             last=self._kept,
+            pins=pins_of(app, settings.name, now=now),
         )
 
     async def _observe(self, ask: PowerAsk) -> PowerSeen | Failure:
