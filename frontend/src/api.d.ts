@@ -1118,6 +1118,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/plan/grid": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Hours by groups */
+        get: operations["readPlanGrid"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/plan/history": {
         parameters: {
             query?: never;
@@ -1233,6 +1250,40 @@ export interface paths {
         /** Set its mode */
         put: operations["setPowerAutopilot"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/power-autopilots/{name}/pins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Pin hours of a group */
+        post: operations["pinHours"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/power-autopilots/{name}/pins/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take a change of pins back */
+        post: operations["undoPins"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1774,6 +1825,13 @@ export interface components {
             price_drift: string;
             rate?: number | null;
         };
+        /** Course */
+        Course: {
+            high: number[];
+            low: number[];
+            mean: number[];
+            times_s: number[];
+        };
         /** Day */
         Day: {
             credited: string;
@@ -1959,6 +2017,35 @@ export interface components {
             /** @default  */
             algorithm: string;
             amount: string;
+        };
+        /** GridCell */
+        GridCell: {
+            /** @enum {string} */
+            does: "run" | "part" | "rest";
+            earns: number | null;
+            from_ms: number;
+            machines: number;
+            /** @enum {string} */
+            pinned: "" | "run" | "rest";
+            power_w: number;
+            price: number;
+            second: string;
+            second_loss: number | null;
+            to_ms: number;
+            value: number | null;
+            why: string;
+        };
+        /** GridPage */
+        GridPage: {
+            at_ms: number;
+            grids: components["schemas"]["PlanGrid"][];
+            is_running: boolean;
+        };
+        /** GridRow */
+        GridRow: {
+            cells: components["schemas"]["GridCell"][];
+            group: string;
+            machines: number;
         };
         /** GroupPower */
         GroupPower: {
@@ -2320,12 +2407,47 @@ export interface components {
             /** @enum {string} */
             role: "owner" | "operator" | "member" | "buyer" | "reader";
         };
-        /** Place */
-        Place: {
-            /** @default  */
-            hint: string;
-            message: string;
-            place: string;
+        /** PinDocument */
+        PinDocument: {
+            author: string;
+            from_ms: number;
+            group: string;
+            to_ms: number;
+            /** @enum {string} */
+            want: "run" | "rest";
+        };
+        /** PinWish */
+        PinWish: {
+            from_ms: number;
+            group: string;
+            to_ms: number;
+            /** @enum {string} */
+            want: "run" | "rest" | "plan";
+        };
+        /** Pins */
+        Pins: {
+            change: number;
+            pins: components["schemas"]["PinDocument"][];
+        };
+        /** PlanGrid */
+        PlanGrid: {
+            at_ms: number;
+            change: number;
+            course: components["schemas"]["Course"] | null;
+            currency: string;
+            is_fleet_live: boolean;
+            /** @enum {string} */
+            mode: "DRY RUN" | "ADVISE" | "LIVE" | "PAUSED";
+            name: string;
+            not_kept: string[];
+            number: number;
+            pins: components["schemas"]["PinDocument"][];
+            problem: string;
+            rows: components["schemas"]["GridRow"][];
+            rule: string;
+            title: string;
+            work: components["schemas"]["Work"] | null;
+            zone: string;
         };
         /** PlanHistory */
         PlanHistory: {
@@ -2404,7 +2526,7 @@ export interface components {
             code: string;
             detail: string;
             /** @default [] */
-            findings: components["schemas"]["Place"][];
+            findings: components["schemas"]["problems_Place"][];
             hint: string;
             status: number;
             title: string;
@@ -2424,7 +2546,7 @@ export interface components {
         Proof: {
             at_ms: number;
             entries: number;
-            findings: components["schemas"]["Place"][];
+            findings: components["schemas"]["problems_Place"][];
         };
         /** Quantity */
         Quantity: {
@@ -2684,6 +2806,10 @@ export interface components {
             /** @default  */
             secret: string;
         };
+        /** UndoWish */
+        UndoWish: {
+            change: number;
+        };
         /** Upcoming */
         Upcoming: {
             at_ms: number | null;
@@ -2710,6 +2836,15 @@ export interface components {
         Word: {
             word: string;
         };
+        /** Work */
+        Work: {
+            algorithm: string;
+            at_ms: number;
+            decision: number;
+            places: components["schemas"]["grid_Place"][];
+            second: string;
+            second_loss_usd_day: number | null;
+        };
         /** Worth */
         Worth: {
             currency: string;
@@ -2721,6 +2856,20 @@ export interface components {
             other: string;
             power: string;
             price_at_ms: number | null;
+        };
+        /** Place */
+        grid_Place: {
+            coin: string;
+            destination: string;
+            part: number;
+            ticker: string;
+        };
+        /** Place */
+        problems_Place: {
+            /** @default  */
+            hint: string;
+            message: string;
+            place: string;
         };
     };
     responses: never;
@@ -10633,6 +10782,89 @@ export interface operations {
             };
         };
     };
+    readPlanGrid: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GridPage"];
+                };
+            };
+            /** @description The request was not understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server is not known by this name. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No program runs, or it does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readPlanHistory: {
         parameters: {
             query?: {
@@ -11601,6 +11833,262 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Answered"];
+                };
+            };
+            /** @description The request was not understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server is not known by this name. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not usable. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The running program is of another version. */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No program runs, or it does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pinHours: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description A word of the caller's own. The same word and the same request: done once, same answer. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PinWish"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pins"];
+                };
+            };
+            /** @description The request was not understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server is not known by this name. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not usable. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The running program is of another version. */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No program runs, or it does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    undoPins: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description A word of the caller's own. The same word and the same request: done once, same answer. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UndoWish"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pins"];
                 };
             };
             /** @description The request was not understood. */

@@ -34,7 +34,7 @@ async function judge(name) {
 const SIGNS = { plan: "decisions", energy: "stretches", lab: "jobs" };
 async function visit(size, path) {
   await page.goto(`${asked.address}/#/${path}`);
-  await page.getByTestId(SIGNS[path]).waitFor();
+  await page.getByTestId(SIGNS[path]).first().waitFor();
   await judge(`${size} ${path}`);
 }
 const pilot = async () => (await page.getByTestId("pilot").innerText()).replace(/\s+/g, " ");
@@ -50,6 +50,31 @@ try {
   await visit("desk", "plan");
   told.steps.plan = await page.locator("main").innerText();
   told.steps.italics = await page.evaluate(() => document.querySelectorAll("main i").length);
+  // an hour's why; pins by drag, taken back, and by the keyboard alone
+  const grid = page.getByTestId("grid");
+  const cell = (group, at) => grid.getByRole("gridcell", { name: new RegExp(`^${group}, `) }).nth(at);
+  await cell("new", 1).click();
+  told.steps.chosen = await page.getByTestId("cell").innerText();
+  told.steps.second = await page.getByTestId("second").innerText();
+  await judge("desk hours");
+  await cell("new", 2).hover();
+  await page.mouse.down();
+  await cell("new", 3).hover();
+  await cell("new", 4).hover();
+  await page.mouse.up();
+  await page.getByRole("button", { name: "Pin: rest" }).click();
+  await page.getByTestId("pins").waitFor();
+  told.steps.pin = await page.getByTestId("said").innerText();
+  told.steps.pins = await page.getByTestId("pins").innerText();
+  await page.getByRole("button", { name: "Undo" }).click();
+  await page.getByText("Taken back").waitFor();
+  await page.getByTestId("pins").waitFor({ state: "detached" });
+  told.steps.unpinned = await grid.locator("td.pinned").count();
+  await cell("old", 6).focus();
+  for (const key of ["ArrowRight", "Shift+ArrowRight", "Enter"]) await page.keyboard.press(key);
+  for (const key of ["Tab", "Tab", "Enter"]) await page.keyboard.press(key);
+  await page.getByTestId("pins").waitFor();
+  told.steps.keyed = await page.getByTestId("said").innerText();
   // why was it decided so
   await page.getByRole("button", { name: /^Why decision 24/ }).click();
   told.steps.repeated = await page.getByTestId("repeated").innerText();
@@ -107,7 +132,17 @@ try {
   // a phone at night
   await page.setViewportSize({ width: 390, height: 844 });
   await page.emulateMedia({ colorScheme: "dark" });
-  for (const path of ["plan", "energy", "lab"]) await visit("phone", path);
+  for (const path of ["plan", "energy", "lab"]) {
+    await visit("phone", path);
+    if (path !== "plan") continue;
+    await page.getByTestId("list").last().getByRole("button").first().click();
+    const until = page.getByLabel("Until");
+    await until.selectOption({ index: 1 });
+    await page.getByRole("button", { name: "Pin: rest" }).click();
+    await page.getByText("Pinned: new rests").waitFor();
+    told.steps.tapped = await page.getByTestId("said").innerText();
+    await judge("phone hours");
+  }
   await page.getByRole("button", { name: "Lab", exact: true }).click();
   told.steps.more = (await page.getByRole("navigation").innerText()).split(/\s+/);
 } catch (error) {

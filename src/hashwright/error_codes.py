@@ -383,6 +383,11 @@ CODES: Final[dict[str, ErrorCode]] = {
         "Plan without the solver", "It gave no answer in time.", "The simple plan serves; take fewer scenarios."
     ),
     "HW-831": _code("Decision saw the future", "A decision changed when later days were cut off.", "Report it: a bug."),
+    "HW-832": _code("Hours not to be pinned", "They are over, too far ahead, or no whole quarters.", "Take others."),
+    "HW-833": _code("No such group", "The power plan knows no group of that name.", "hw autopilot power status."),
+    "HW-834": _code("Too many pins", "A site keeps two hundred at most.", "Let the plan have hours again."),
+    "HW-835": _code("Change not taken back", "Pins were changed again since.", "Look at them and set them anew."),
+    "HW-836": _code("Pin not kept", "A limit or a minimum time stands above it.", "Read which machines, and when."),
     # 840-859: energy
     "HW-840": _code("Site not usable", "A value of the site's file is wrong or missing.", "Each names its place."),
     "HW-841": _code("Tariff with a hole", "No price is known for some slots.", "Plan a shorter time, or fill it."),

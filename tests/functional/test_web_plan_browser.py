@@ -38,8 +38,8 @@ def told(tmp_path_factory):
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert "failure" not in found, found
-    return found | {"acted": kernel.acted}
+    assert "failure" not in found, found["failure"]
+    return found | {"acted": kernel.acted, "pinned": kernel.pinned}
 
 
 def test_the_header_says_mode_autopilots_and_that_it_is_live(told):
@@ -61,6 +61,22 @@ def test_the_plan_says_targets_why_what_binds_and_the_second_best(told):
     assert [words for words in wanted if words not in text] == []
     assert re.search("at most 25% of (the|all) work moves", text.lower())
     assert told["steps"]["italics"] == 0  # a destination's name is a text
+
+
+def test_an_hour_says_why_its_second_best_and_is_pinned_by_drag_by_keys_and_by_taps_and_taken_back(told):
+    hour = 3_600_000
+    assert told["pinned"] == [
+        ("hall", "new", "rest", 3 * hour), ("undo", 1), ("hall", "old", "run", 2 * hour),
+        ("hall", "new", "rest", 2 * hour),
+    ]  # fmt: skip
+    wanted = ("Does", "cheap power", "Power costs", "EUR/kWh", "Worth", "estimated", "near (BTC)", "decision 24")
+    assert [words for words in wanted if words not in told["steps"]["chosen"]] == []
+    assert re.fullmatch(r"run at 67\u2009?%: 0\.\d+\u2009EUR less", told["steps"]["second"])
+    assert told["steps"]["pin"].startswith("Pinned: new rests, ")
+    assert "by account:kai" in told["steps"]["pins"]
+    assert told["steps"]["unpinned"] == 0
+    assert "old runs" in told["steps"]["keyed"]
+    assert "new rests" in told["steps"]["tapped"]
 
 
 def test_a_decision_is_explained_by_thinking_it_again(told):
@@ -106,7 +122,7 @@ def test_a_phone_reaches_every_page(told):
 
 
 def test_axe_finds_no_serious_fault_and_no_page_is_wider_than_its_screen(told):
-    assert len(told["axe"]) == 8
+    assert len(told["axe"]) == 10
     assert {page: found for page, found in told["axe"].items() if found} == {}
     assert {page: over for page, over in told["overflow"].items() if over > 0} == {}
 

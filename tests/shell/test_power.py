@@ -41,6 +41,7 @@ name = "no-such-group"
 levels = [{{ power_w = 3250, hashrate_ths = 110.0 }}]
 """
 HALL = {"name": "hall"}
+SLOT_MS = 900_000
 
 
 def write_site(folder, price, *, import_kw=200):
@@ -70,6 +71,50 @@ async def refusals(verbs, site):
             await verbs["power-set"]({"settings": settings})
     with pytest.raises(OperatorError, match="no power turn"):
         await verbs["power-apply"]({"number": 999})
+
+
+async def overdrawn(app, meter):
+    """The oven goes on, says the meter: the import limit stands above the plan, and nobody waits for a turn."""
+    when = datetime.fromtimestamp(app.clock.now() / 1000, UTC).isoformat()
+    meter.write_text(f"time_utc,import_w,export_w\n{when},40000,0\n")
+    app.power.services["hall"].settings = msgspec.structs.replace(app.power.services["hall"].settings, meter=str(meter))
+    await until(lambda: states(app) == (13, 7))
+    assert app.kernel.fleet.limits["hall"].meter_w == 40_000
+    assert any(it.code == "HW-887" and "measured): 3 machines put" in it.text for it in app.store.alerts(50))
+
+
+async def paused_and_removed(app, verbs):
+    """A paused autopilot drives nothing; a limit holds until the site is removed."""
+    number = app.power.services["hall"].last.row.id
+    assert "hall" in await app.power.pause(is_paused=True)
+    assert app.kernel.fleet.plans == {}, "a paused autopilot drives nothing"
+    assert await app.power.services["hall"].turn() is None
+    with pytest.raises(OperatorError, match="paused"):
+        await verbs["power-apply"]({"number": number})
+    assert list(app.kernel.fleet.limits) == ["hall"], "a fuse holds whoever is paused"
+    await verbs["power-remove"](HALL)
+    assert app.kernel.fleet.limits == {}
+
+
+async def pinned(app, verbs):
+    """A person pins hours against the money: machines follow, whoever undoes it knows what, and it ends by itself."""
+    now = app.clock.now() // SLOT_MS * SLOT_MS
+    pin = {"group": "demo-cgminer", "from_ms": now, "to_ms": now + 8 * SLOT_MS, "want": "rest", "author": "kai"}
+    first = await verbs["power-pin"]({"name": "hall", "pin": pin})
+    assert first["pins"] == [pin]
+    await until(lambda: states(app) == (20, 0))
+    state = (await verbs["power-status"]({}))[0]
+    assert state["pins"] == first, "a page sees what stands"
+    assert state["plan"]["seen"]["pins"] == [pin], "a turn keeps what it was told, so that it can be thought again"
+    for bad, code in (({"group": "attic"}, "HW-833"), ({"to_ms": now}, "HW-832"), ({"want": "dance"}, "HW-832")):
+        with pytest.raises(OperatorError) as told:
+            await verbs["power-pin"]({"name": "hall", "pin": pin | bad})
+        assert told.value.code == code
+    with pytest.raises(OperatorError, match="not the newest"):
+        await verbs["power-pin-undo"]({"name": "hall", "change": first["change"] - 1})
+    undone = await verbs["power-pin-undo"]({"name": "hall", "change": first["change"]})
+    assert undone == {"change": first["change"] + 1, "pins": []}
+    await until(lambda: states(app) == (10, 10))
 
 
 def hall_of(tmp_path, count):
@@ -111,27 +156,11 @@ def test_a_dry_run_touches_no_machine_and_a_live_plan_puts_them_to_sleep_and_wak
             await until(lambda: states(app) == (10, 10))
             assert sum(it.power_w for it in machines if not it.is_paused) <= 33_000
 
-            # The oven goes on, says the meter: the import limit stands above the plan, and nobody waits for a turn.
-            meter = tmp_path / "meter.csv"
-            when = datetime.fromtimestamp(app.clock.now() / 1000, UTC).isoformat()
-            meter.write_text(f"time_utc,import_w,export_w\n{when},40000,0\n")
-            app.power.services["hall"].settings = msgspec.structs.replace(
-                app.power.services["hall"].settings, meter=str(meter)
-            )
-            await until(lambda: states(app) == (13, 7))
-            assert app.kernel.fleet.limits["hall"].meter_w == 40_000
-            assert any(it.code == "HW-887" and "measured): 3 machines put" in it.text for it in app.store.alerts(50))
+            await pinned(app, verbs)
 
+            await overdrawn(app, tmp_path / "meter.csv")
             await refusals(verbs, site)
-            number = app.power.services["hall"].last.row.id
-            assert "hall" in await app.power.pause(is_paused=True)
-            assert app.kernel.fleet.plans == {}, "a paused autopilot drives nothing"
-            assert await app.power.services["hall"].turn() is None
-            with pytest.raises(OperatorError, match="paused"):
-                await verbs["power-apply"]({"number": number})
-            assert list(app.kernel.fleet.limits) == ["hall"], "a fuse holds whoever is paused"
-            await verbs["power-remove"](HALL)
-            assert app.kernel.fleet.limits == {}
+            await paused_and_removed(app, verbs)
 
             # marked machines sleep at an orderly end, and only they
             running_now = [it for it in machines if not it.is_paused]

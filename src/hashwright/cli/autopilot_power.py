@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
 
+from hashwright.cli.autopilot_pins import pin, pin_undo, pins
 from hashwright.cli.command import LazyGroup, pass_terminal, run_async
 from hashwright.cli.ledger import read_books
 from hashwright.cli.pool import ask_process
@@ -330,3 +331,7 @@ def _block_table(thought: dict[str, Any], currency: str, zone: "ZoneInfo", *, is
 
 def _local(at_ms: int, zone: "ZoneInfo") -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).strftime("%a %H:%M")
+
+
+for _command in (pin, pins, pin_undo):
+    power.add_command(_command)

@@ -16,6 +16,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from hashwright.planner.power_pins import Pin
+
 Rule = Literal["plan", "last plan", "threshold"]
 RULES: dict[str, Rule] = {"exact": "plan", "prices": "plan", "last plan": "last plan", "threshold": "threshold"}
 Runs = tuple[tuple[int, int], ...]
@@ -99,6 +101,7 @@ class PowerSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     last: KeptPlan | None = None
     solver_s: float = 20.0
     has_solver: bool = True
+    pins: tuple[Pin, ...] = ()
 
 
 class PowerSlot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

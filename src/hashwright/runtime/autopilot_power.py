@@ -28,6 +28,7 @@ from hashwright.runtime import power_limits, power_observe
 from hashwright.runtime.market_data import load_market
 from hashwright.runtime.payouts import LiveBooks
 from hashwright.runtime.power_observe import Failure, PowerAsk
+from hashwright.runtime.power_pins import pins_of
 from hashwright.runtime.power_settings import PowerSettings
 from hashwright.runtime.power_sight import Signature, machines_of, signature_of, worths
 from hashwright.signals import Alert
@@ -208,6 +209,7 @@ class PowerService:
             told=tuple(told.items()),
             last=self._kept,
             data_dir=str(app.config.data_dir),
+            pins=pins_of(app, settings.name, now=now),
         )
 
     async def _observe(self, ask: PowerAsk) -> PowerSeen | Failure:

@@ -14,7 +14,7 @@ import structlog
 from hashwright.errors import ConfigError, HashwrightError, OperatorError
 from hashwright.fleet.events import PowerPlanEnded
 from hashwright.planner.power import PowerThought
-from hashwright.runtime import power_limits, power_observe
+from hashwright.runtime import power_limits, power_observe, power_pins
 from hashwright.runtime.autopilot_power import OBSERVE_S, PowerService, PowerTurn
 from hashwright.runtime.payouts import LiveBooks
 from hashwright.runtime.power_observe import Failure, Looked
@@ -37,6 +37,7 @@ class PowerDesk:
     def __init__(self, app: "Hashwright") -> None:
         self.services: dict[str, PowerService] = {}
         self.worker = Worker()
+        self.pins = power_pins.PinDesk(self, app)
         self._app = app
 
     def start_all(self) -> None:
@@ -127,6 +128,7 @@ class PowerDesk:
         service.let_go()
         power_limits.withdraw(self._app, name)
         del self.services[name]
+        await power_pins.forget(self._app, name)
         await asyncio.wrap_future(self._app.writer.delete_setting(KIND, name))
         return {"removed": name}
 
@@ -174,6 +176,7 @@ class PowerDesk:
             else {"plan": driven.plan, "author": driven.author, "valid_until_ms": driven.valid_until},
             "last": None if last is None else summary_of(last.row),
             "plan": None if planned is None else document_of(planned.row),
+            "pins": power_pins.document_of(self._app, service.settings.name),
         }
 
 
@@ -244,4 +247,5 @@ def commands(desk: PowerDesk) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
         "power-turn": turn,
         "power-apply": apply,
         "power-status": status,
+        **power_pins.commands(desk.pins),
     }

@@ -13,6 +13,7 @@ import msgspec
 from hashwright.error_codes import CODES
 from hashwright.errors import Finding, HashwrightError, StaleInput
 from hashwright.planner.power import KeptPlan, PowerSeen, PowerThought, SeenMachines, Told
+from hashwright.planner.power_pins import Pin
 
 GATHER_S: Final = 40.0
 
@@ -35,6 +36,7 @@ class PowerAsk(msgspec.Struct, frozen=True, kw_only=True):
     told: tuple[tuple[int, int], ...]
     last: KeptPlan | None
     data_dir: str = ""
+    pins: tuple[Pin, ...] = ()
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,6 +163,7 @@ async def _observe(ask: PowerAsk) -> PowerSeen:
         last=ask.last,
         solver_s=ask.solver_s,
         has_solver=ask.solver_s > 0,
+        pins=ask.pins,
     )
 
 

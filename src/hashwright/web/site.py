@@ -22,6 +22,7 @@ from hashwright.web.api_books import BooksController
 from hashwright.web.api_care import CareController, NotifyController
 from hashwright.web.api_energy import EnergyController, PowerSteerController
 from hashwright.web.api_fleet import FleetController
+from hashwright.web.api_grid import GridController, PinController
 from hashwright.web.api_lab import LabController
 from hashwright.web.api_market import MarketController
 from hashwright.web.api_market_data import MarketDataController
@@ -37,6 +38,7 @@ from hashwright.web.books import DayBook
 from hashwright.web.context import Doorman, Site, site_of
 from hashwright.web.encoded import Kept
 from hashwright.web.energy import FleetWatch
+from hashwright.web.grid import GridDesk
 from hashwright.web.lab import Lab
 from hashwright.web.metrics import MetricsController
 from hashwright.web.problems import MEDIA_TYPE, Place, Problem, encoded, problem, problem_of
@@ -66,6 +68,8 @@ CONTROLLERS: Final = (
     BooksController,
     LabController,
     PlanController,
+    GridController,
+    PinController,
     SteerController,
     EnergyController,
     PowerSteerController,
@@ -112,6 +116,7 @@ def build(site: Site) -> Litestar:
                 "lab": Lab(site.live.folder, clock=site.clock),
                 "helm": Helm(site.live),
                 "fleet_watch": FleetWatch(site.live),
+                "grids": GridDesk(),
                 "kept": Kept(),
             }
         ),
