@@ -80,6 +80,7 @@ def _wish(device: Device, plan: PowerPlan, slot: PlanSlot, part: float, *, is_li
     wish = Wish(mode="run" if part else "sleep", part=part or 1.0, author=plan.author, reason=reason)
     is_new = device.plan_wish != wish
     device.plan_key, device.is_safe, device.plan_wish = plan.key, device.is_safe and not is_live, wish
+    device.left_by = ""
     return is_new
 
 
