@@ -90,6 +90,23 @@ async def the_oven_goes_on(app, meter):
     assert any(it.code == "HW-887" and "measured): 3 machines put" in it.text for it in app.store.alerts(50))
 
 
+async def pause_and_remove(app, verbs):
+    """Paused, nobody drives: who rests is named. The fuse holds until the site is taken away."""
+    number = app.power.services["hall"].last.row.id
+    assert "hall" in await app.power.pause(is_paused=True)
+    assert app.kernel.fleet.plans == {}, "a paused autopilot drives nothing"
+    left = autopilot_commands.resting(app)
+    assert (len(left), set(left.values())) == (10, {"autopilot hall"}), "who was shed is not left by a plan"
+    row = fleet_commands.row_of(app, next(iter(left)), app.clock.now())
+    assert row["waits"] == "left asleep by autopilot hall; to wake it: hw autopilot wake"
+    assert await app.power.services["hall"].turn() is None
+    with pytest.raises(OperatorError, match="paused"):
+        await verbs["power-apply"]({"number": number})
+    assert list(app.kernel.fleet.limits) == ["hall"], "a fuse holds whoever is paused"
+    await verbs["power-remove"](HALL)
+    assert app.kernel.fleet.limits == {}
+
+
 def hall_of(tmp_path, count):
     # Miners answer on one port only, so each run of the tests takes loopback addresses of its own.
     first = f"127.{100 + os.getpid() % 100}.{os.getpid() // 100 % 250}.{1 + 40 * (count > 2)}"
@@ -131,19 +148,7 @@ def test_a_dry_run_touches_no_machine_and_a_live_plan_puts_them_to_sleep_and_wak
 
             await the_oven_goes_on(app, tmp_path / "meter.csv")
             await refusals(verbs, site)
-            number = app.power.services["hall"].last.row.id
-            assert "hall" in await app.power.pause(is_paused=True)
-            assert app.kernel.fleet.plans == {}, "a paused autopilot drives nothing"
-            left = autopilot_commands.resting(app)
-            assert (len(left), set(left.values())) == (10, {"autopilot hall"}), "who was shed is not left by a plan"
-            row = fleet_commands.row_of(app, next(iter(left)), app.clock.now())
-            assert row["waits"] == "left asleep by autopilot hall; to wake it: hw autopilot wake"
-            assert await app.power.services["hall"].turn() is None
-            with pytest.raises(OperatorError, match="paused"):
-                await verbs["power-apply"]({"number": number})
-            assert list(app.kernel.fleet.limits) == ["hall"], "a fuse holds whoever is paused"
-            await verbs["power-remove"](HALL)
-            assert app.kernel.fleet.limits == {}
+            await pause_and_remove(app, verbs)
 
             # marked machines sleep at an orderly end, and only they
             running_now = [it for it in machines if not it.is_paused]
