@@ -178,13 +178,17 @@ class GuardKeeper:
         process = self._process
         if process is None or process.returncode is not None or process.stdin is None:
             return
-        if is_orderly:
-            process.stdin.write(guard_files.END)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(END_S):
-                    await process.wait()
-                    return
-        process.stdin.close()
+        if not is_orderly:
+            process.stdin.close()
+            return
+        process.stdin.write(guard_files.END)
+        try:
+            async with asyncio.timeout(END_S):
+                await process.wait()
+        except TimeoutError:  # it was only just started, or hangs
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
 
     # ---------------------------------------------------------------- what an older guard did
 
