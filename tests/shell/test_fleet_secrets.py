@@ -13,6 +13,7 @@ import random
 import subprocess
 import sys
 import urllib.parse
+from pathlib import Path
 
 import pytest
 
@@ -39,7 +40,7 @@ HW = (sys.executable, "-c", "from hashwright.cli.main import main; main()")
 def _quick(monkeypatch):
     monkeypatch.setattr(fleet, "READ_BACK_S", 0.1)
     monkeypatch.setattr(fleet_each, "BACK_MAX_S", 0.2)
-    monkeypatch.setenv("HW_TEST_MARK", MARK)
+    monkeypatch.setenv("TEST_MARK", MARK)
 
 
 def where_marked(folder, *texts):
@@ -51,7 +52,7 @@ def where_marked(folder, *texts):
 
 async def hw(folder, *words):
     """Run a command on the folder and return all that it said."""
-    environment = {key: value for key, value in os.environ.items() if key != "HW_TEST_MARK"} | {"PYTHONPATH": "src"}
+    environment = {key: value for key, value in os.environ.items() if key != "TEST_MARK"} | {"PYTHONPATH": "src"}
     process = await asyncio.create_subprocess_exec(
         *HW, "--data-dir", str(folder), *words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
@@ -73,7 +74,7 @@ def test_a_password_of_a_machine_is_nowhere(tmp_path, capfd):
             async with running(folder, ScriptedNode()) as app:
                 await _do_everything(app, machines, said)
                 said.append(await hw(folder, "admin", "config", "export"))
-                assert "env:HW_TEST_MARK" in said[-1]
+                assert "env:TEST_MARK" in said[-1]
                 said.append(await hw(folder, "fleet", "ls", "--json"))
                 assert machines[0].name in said[-1]
         finally:
@@ -88,10 +89,14 @@ def test_a_password_of_a_machine_is_nowhere(tmp_path, capfd):
 async def _do_everything(app, machines, said):
     verbs = fleet_commands.commands(app)
     names = [machine.name for machine in machines]
-    raws = [settings_of(machine) | {"password_from": "env:HW_TEST_MARK"} for machine in machines]
+    raws = [settings_of(machine) | {"password_from": "env:TEST_MARK", "fail_safe": "sleep"} for machine in machines]
     await verbs["fleet-rules"]({"changes": {"poll_s": 1.0, "settle_s": 5.0, "stop_percent": 100.0}})
     await verbs["fleet-set"]({"devices": raws})
     devices = app.kernel.fleet.devices
+    await until(lambda: app.fleet.guard.state == "on", seconds=40)  # it has all passwords, and loads the library
+    about = Path(f"/proc/{app.fleet.guard.process}")
+    said.extend((about / name).read_bytes().decode(errors="replace") for name in ("cmdline", "environ"))
+    assert "guard_process" in said[-2]
     await until(lambda: all(device.answer for device in devices.values()))
     assert devices[names[5]].answer == "refused"  # its password is another one, and it tells nothing without
     await verbs["fleet-order"]({"devices": names, "mode": "sleep"})

@@ -13,7 +13,14 @@ import msgspec
 import pytest
 
 from hashwright.errors import ConfigError, OperatorError, StaleInput
-from hashwright.runtime import autopilot_power, power_commands, power_limits, replay
+from hashwright.runtime import (
+    autopilot_commands,
+    autopilot_power,
+    fleet_commands,
+    power_commands,
+    power_limits,
+    replay,
+)
 from hashwright.runtime.engines import Engines
 from hashwright.store.sqlite import SqliteStore
 from shell import app as shell_app
@@ -73,21 +80,26 @@ async def refusals(verbs, site):
         await verbs["power-apply"]({"number": 999})
 
 
-async def overdrawn(app, meter):
-    """The oven goes on, says the meter: the import limit stands above the plan, and nobody waits for a turn."""
+async def the_oven_goes_on(app, meter):
+    """The import limit stands above the plan, and does not wait for a turn: the meter is enough."""
     when = datetime.fromtimestamp(app.clock.now() / 1000, UTC).isoformat()
     meter.write_text(f"time_utc,import_w,export_w\n{when},40000,0\n")
-    app.power.services["hall"].settings = msgspec.structs.replace(app.power.services["hall"].settings, meter=str(meter))
+    service = app.power.services["hall"]
+    service.settings = msgspec.structs.replace(service.settings, meter=str(meter))
     await until(lambda: states(app) == (13, 7))
     assert app.kernel.fleet.limits["hall"].meter_w == 40_000
     assert any(it.code == "HW-887" and "measured): 3 machines put" in it.text for it in app.store.alerts(50))
 
 
-async def paused_and_removed(app, verbs):
-    """A paused autopilot drives nothing; a limit holds until the site is removed."""
+async def pause_and_remove(app, verbs):
+    """Paused, nobody drives: who rests is named. The fuse holds until the site is taken away."""
     number = app.power.services["hall"].last.row.id
     assert "hall" in await app.power.pause(is_paused=True)
     assert app.kernel.fleet.plans == {}, "a paused autopilot drives nothing"
+    left = autopilot_commands.resting(app)
+    assert (len(left), set(left.values())) == (10, {"autopilot hall"}), "who was shed is not left by a plan"
+    row = fleet_commands.row_of(app, next(iter(left)), app.clock.now())
+    assert row["waits"] == "left asleep by autopilot hall; to wake it: hw autopilot wake"
     assert await app.power.services["hall"].turn() is None
     with pytest.raises(OperatorError, match="paused"):
         await verbs["power-apply"]({"number": number})
@@ -157,10 +169,9 @@ def test_a_dry_run_touches_no_machine_and_a_live_plan_puts_them_to_sleep_and_wak
             assert sum(it.power_w for it in machines if not it.is_paused) <= 33_000
 
             await pinned(app, verbs)
-
-            await overdrawn(app, tmp_path / "meter.csv")
+            await the_oven_goes_on(app, tmp_path / "meter.csv")
             await refusals(verbs, site)
-            await paused_and_removed(app, verbs)
+            await pause_and_remove(app, verbs)
 
             # marked machines sleep at an orderly end, and only they
             running_now = [it for it in machines if not it.is_paused]

@@ -13,11 +13,14 @@ from hashwright.cli.terminal import Terminal
 from hashwright.errors import Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hashwright.store.connection import Connection
 
 DAY_MS: Final = 86_400_000
 NOBODY: Final = "-"
 LISTED_MAX: Final = 10_000
+NAMED_MAX: Final = 6
 MODES: Final = ("dry-run", "advise", "live")
 
 
@@ -90,13 +93,57 @@ def _read_fee(text: str) -> tuple[str, float]:
 
 
 @autopilot.command()
+@click.option("--wake", is_flag=True, help="Wake the machines that they put to sleep, in stages.")
 @pass_terminal
-def pause(terminal: Terminal) -> None:
+def pause(terminal: Terminal, wake: bool) -> None:
     """Stop all autopilots at once: the kill switch. Routes and machines stay as they are.
 
+    Hands off: who rests goes on resting, and is named; nobody puts a machine to sleep any more. Import limits, breakers
+    and heat are kept as before.
+
     Example: hw autopilot pause
+
+    Example: hw autopilot pause --wake
     """
-    _switch(terminal, is_paused=True)
+    _switch(terminal, is_paused=True, is_waking=wake)
+
+
+@autopilot.command()
+@pass_terminal
+def wake(terminal: Terminal) -> None:
+    """Wake the machines that an autopilot left asleep: paused, taken away, or its plan has run out.
+
+    Example: hw autopilot wake
+    """
+    answer = run_async(ask_process(terminal.load_config().data_dir, "autopilot-wake"))
+    if terminal.is_json:
+        terminal.document(answer)
+    elif answer["woken"]:
+        tell_woken(terminal, answer["woken"])
+    else:
+        terminal.line("No autopilot left a machine asleep.")
+
+
+def tell_woken(terminal: Terminal, names: "Sequence[str]") -> None:
+    """Say who wakes."""
+    terminal.line(f"{count_of(names)} woken, in stages: {listed(names)}. Follow it: hw fleet ls")
+
+
+def tell_resting(terminal: Terminal, names: "Sequence[str]") -> None:
+    """Say who goes on resting, and how they wake; nothing where nobody does."""
+    if names:
+        terminal.line(f"{count_of(names)} left asleep: {listed(names)}. To wake them: hw autopilot wake")
+
+
+def count_of(names: "Sequence[str]") -> str:
+    """Write how many machines there are, with their verb."""
+    return f"{len(names)} machine{'s are' if len(names) != 1 else ' is'}"
+
+
+def listed(names: "Sequence[str]") -> str:
+    """Write some names, and how many more there are."""
+    more = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
+    return ", ".join(names[:NAMED_MAX]) + more
 
 
 @autopilot.command()
@@ -109,13 +156,18 @@ def go(terminal: Terminal) -> None:
     _switch(terminal, is_paused=False)
 
 
-def _switch(terminal: Terminal, *, is_paused: bool) -> None:
-    answer = run_async(ask_process(terminal.load_config().data_dir, "autopilot-pause", is_paused=is_paused))
+def _switch(terminal: Terminal, *, is_paused: bool, is_waking: bool = False) -> None:
+    folder = terminal.load_config().data_dir
+    answer = run_async(ask_process(folder, "autopilot-pause", is_paused=is_paused, is_waking=is_waking))
     if terminal.is_json:
         terminal.document(answer)
         return
     names = ", ".join((*answer["algorithms"], *(f"power {name}" for name in answer["power"]))) or "none is set"
     terminal.line(f"Autopilots are {'PAUSED' if is_paused else 'on'}: {names}.")
+    if answer["woken"]:
+        tell_woken(terminal, answer["woken"])
+    elif is_paused:
+        tell_resting(terminal, list(answer["resting"]))
 
 
 @autopilot.command()
@@ -131,6 +183,7 @@ def remove(terminal: Terminal, algorithm: str) -> None:
         terminal.document(answer)
     else:
         terminal.line(f"The autopilot of {algorithm} is gone. The route stays as it is.")
+        tell_resting(terminal, list(answer["resting"]))
 
 
 @autopilot.command()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
 
+from hashwright.cli.autopilot import tell_resting
 from hashwright.cli.autopilot_pins import pin, pin_undo, pins
 from hashwright.cli.command import LazyGroup, pass_terminal, run_async
 from hashwright.cli.ledger import read_books
@@ -134,6 +135,7 @@ def remove(terminal: Terminal, name: str) -> None:
         terminal.document(answer)
     else:
         terminal.line(f"The power autopilot of {name} is gone. Machines stay as they are.")
+        tell_resting(terminal, list(answer["resting"]))
 
 
 @power.command()

@@ -13,7 +13,7 @@ from hashwright.fleet import plan as planning
 from hashwright.fleet.effects import CommandDevice, FleetEffect, ProtectDevice, RehearseCommand
 from hashwright.fleet.events import Action, CommandAnswered
 from hashwright.fleet.records import DAY_MS, Breaker, Device, FleetState, Pending, Ramp, Wish
-from hashwright.fleet.wish import TIME_IS_OVER, is_live, may_draw_w, wish_of
+from hashwright.fleet.wish import TIME_IS_OVER, awake_by, is_live, may_draw_w, wish_of
 from hashwright.signals import Alert
 
 PART_SLACK = 0.02
@@ -68,7 +68,7 @@ def end_override(state: FleetState, device: Device, *, now: int) -> None:
     """Let the plan decide again; without one, a machine that slept for a time wakes, for that was what was said."""
     ended, device.override = device.override, None
     if ended is not None and ended.mode == "sleep" and device.plan_wish is None:
-        device.plan_wish = Wish(mode="run", part=1.0, author=ended.author, reason=TIME_IS_OVER)
+        device.plan_wish = awake_by(ended.author)
     state.replan[device.settings.group] = now  # its watts are the plan's again
 
 
@@ -80,7 +80,7 @@ def why_not_now(state: FleetState, device: Device, need: Action, wish: Wish, *, 
         return _why_no_more(state, device, (wish.part - device.part) * curve.rated_w(device), now=now)
     if device.is_shed and need == "pause":
         return ""  # the site's fuse does not wait for a turn
-    is_plan = device.override is None and not device.is_hot and not device.is_safe
+    is_plan = wish is device.plan_wish and wish.reason != TIME_IS_OVER
     if is_plan and device.changed_at and now - device.changed_at < state.rules.dwell_ms:
         return "the least time between two changes"
     if need == "resume":

@@ -126,9 +126,16 @@ class PowerPlan(Event, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class PowerPlanEnded(Event, frozen=True, array_like=True, tag=True, gc=False):
-    """Nobody plans by this key any more: its machines stay as they are."""
+    """Nobody plans by this key any more: its machines stay as they are, and those that rest are left asleep."""
 
     key: str
+
+
+class MachinesWoken(Event, frozen=True, array_like=True, tag=True, gc=False):
+    """A person wakes machines that a plan left asleep; a plan to come decides about them as about any other."""
+
+    devices: tuple[str, ...]
+    author: str
 
 
 class ShutdownBegun(Event, frozen=True, array_like=True, tag=True, gc=False):
@@ -223,6 +230,7 @@ JOURNALED = (
     | RulesSet
     | PowerPlan
     | PowerPlanEnded
+    | MachinesWoken
     | ShutdownBegun
     | GuardActed
     | SiteLimitSet

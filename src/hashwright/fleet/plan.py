@@ -1,17 +1,20 @@
 """From a group's watts to each machine's wish: the best machines first, the last one at part load, the rest asleep.
 
 The order is by what a hash costs in joules at full speed, as set or measured (never by the moment's figure, or machines
-would change places with the noise), then by name. A machine that does not answer, or hashes against its order, counts
-with all that it may draw, and one that a person runs with what it runs at.
+would change places with the noise). Those that cost the same within 2 % take turns: each day (UTC) another of them is
+the first, so that none always runs and none always rests. A machine that does not answer, or hashes against its order,
+counts with all that it may draw, and one that a person runs with what it runs at.
 """
 
 from collections.abc import Iterator, Sequence
 
 from hashwright.fleet import curve, health
 from hashwright.fleet.events import PlanSlot, PowerPlan
-from hashwright.fleet.records import Device, FleetState, Wish
+from hashwright.fleet.records import DAY_MS, Device, FleetState, Wish
 
 SLACK = 1e-9
+ALIKE = 1.02
+"""Machines whose hashes cost no more than this times as much share the wear: in pools' luck nobody sees 2 %."""
 
 
 def all_plans(state: FleetState) -> Iterator[PowerPlan]:
@@ -80,6 +83,7 @@ def _wish(device: Device, plan: PowerPlan, slot: PlanSlot, part: float, *, is_li
     wish = Wish(mode="run" if part else "sleep", part=part or 1.0, author=plan.author, reason=reason)
     is_new = device.plan_wish != wish
     device.plan_key, device.is_safe, device.plan_wish = plan.key, device.is_safe and not is_live, wish
+    device.left_by = ""
     return is_new
 
 
@@ -126,7 +130,19 @@ def is_stubborn(device: Device) -> bool:
 def _free(members: Sequence[Device], *, now: int) -> list[Device]:
     """Return the machines that a plan may command, the best ones first."""
     able = (it for it in members if curve.rated_w(it) > 0 and not health.is_lost(it) and not is_stubborn(it))
-    return sorted((it for it in able if not is_held(it, now=now)), key=_order)
+    return in_turn(sorted((it for it in able if not is_held(it, now=now)), key=_order), day=now // DAY_MS)
+
+
+def in_turn(ordered: Sequence[Device], *, day: int) -> list[Device]:
+    """Return machines, the best first, with those that are alike in the turn of the day."""
+    found: list[Device] = []
+    while len(found) < len(ordered):
+        rest = ordered[len(found) :]
+        costs = [_order(it)[0] for it in rest]
+        count = next((n for n, cost in enumerate(costs) if cost > costs[0] * ALIKE), len(costs))
+        first = day % count
+        found += (*rest[first:count], *rest[:first])
+    return found
 
 
 def part_for(device: Device, left_w: float, *, rated: float) -> float:

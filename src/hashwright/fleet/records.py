@@ -50,6 +50,7 @@ class Device(msgspec.Struct, array_like=True):
     times of the last day's. `told` are the codes of the alerts that stand. `seen_w` is the most it drew at full power.
     `plan_key` is whose plan its wish is from. `is_safe`: it was put to sleep when Hashwright ended, or by its guard,
     and is to wake. `is_shed`: it sleeps because its site would draw more than it may.
+    `left_by` is whose plan ended while it slept by that plan.
     """
 
     settings: DeviceSet
@@ -77,6 +78,7 @@ class Device(msgspec.Struct, array_like=True):
     plan_key: str = ""
     is_safe: bool = False
     is_shed: bool = False
+    left_by: str = ""
 
 
 class Ramp(msgspec.Struct, array_like=True):

@@ -24,6 +24,7 @@ from hashwright.fleet.events import (
     DevicesSeen,
     FleetEvent,
     GuardActed,
+    MachinesWoken,
     OverrideEnded,
     OverrideSet,
     PowerPlan,
@@ -77,8 +78,8 @@ def _set_step(state: FleetState, event: FleetEvent, *, now: int) -> tuple[FleetE
             state.busy.update(dict.fromkeys(state.devices, True))
         case PowerPlan():
             return _take_plan(state, event, now=now)
-        case PowerPlanEnded():
-            _end_plan(state, event.key)
+        case PowerPlanEnded() | MachinesWoken():
+            _let_go(state, event)
         case GuardActed():
             return absence.take(state, event)
         case SiteLimitSet() | SiteLimitEnded() | SiteMetered():
@@ -141,11 +142,19 @@ def _take_plan(state: FleetState, event: PowerPlan, *, now: int) -> tuple[FleetE
     return _follow_plans(state, now=now)
 
 
-def _end_plan(state: FleetState, key: str) -> None:
-    _forget_plan(state, key)
+def _let_go(state: FleetState, event: PowerPlanEnded | MachinesWoken) -> None:
+    """Let machines of a plan be as they are, or wake those that it left asleep."""
+    if isinstance(event, MachinesWoken):
+        for device in _known(state, event.devices):
+            device.plan_wish = wish.awake_by(event.author)
+        return
+    _forget_plan(state, event.key)
     for device in state.devices.values():
-        if device.plan_key == key:
-            device.plan_wish, device.plan_key = None, ""
+        wanted = device.plan_wish
+        if device.plan_key != event.key or wanted is None or wanted.reason == wish.TIME_IS_OVER:
+            continue
+        device.left_by = wanted.author if wanted.mode == "sleep" else ""
+        device.plan_wish, device.plan_key = None, ""
 
 
 def _forget_plan(state: FleetState, key: str) -> None:
@@ -226,7 +235,7 @@ def _judge(state: FleetState, device: Device, reading: Reading) -> tuple[FleetEf
         device.told.remove("HW-107")
         effects.append(Alert(level="info", code="HW-115", text=f"{name} answers again."))
     if reading.activity == "hashing":
-        device.is_asleep_by_us = False
+        device.is_asleep_by_us, device.left_by = False, ""
         device.is_safe = device.is_safe and state.is_going
     effects += _watch_heat(state, device, reading)
     effects += _tell(

@@ -3,13 +3,35 @@
 heat > the import limit > a person's override > waking after a fail-safe > the plan > nothing (it is left alone)
 """
 
-from hashwright.fleet import curve, health
+from hashwright.fleet import curve, health, plan
 from hashwright.fleet.records import Device, FleetState, Wish
 
 TIME_IS_OVER = "the time of its sleep is over"
 BACK_AGAIN = Wish(mode="run", part=1.0, author="fail-safe", reason="it slept while Hashwright was away")
 TOO_HOT = Wish(mode="sleep", part=1.0, author="heat", reason="it is too hot")
 TOO_MUCH = Wish(mode="sleep", part=1.0, author="import limit", reason="its site draws more than it may")
+
+
+def awake_by(author: str) -> Wish:
+    """Return the wish of a person that a machine shall not sleep any longer; a plan to come may want otherwise."""
+    return Wish(mode="run", part=1.0, author=author, reason=TIME_IS_OVER)
+
+
+def left_asleep(state: FleetState, *, now: int) -> dict[str, str]:
+    """Return the machines that sleep by a plan which nobody follows any more, with whose plan it was."""
+    found = ((name, left_by(state, device, now=now)) for name, device in state.devices.items())
+    return {name: author for name, author in found if author}
+
+
+def left_by(state: FleetState, device: Device, *, now: int) -> str:
+    """Return whose plan left a machine asleep: one that was ended, or that has run out; an empty text for nobody's."""
+    wanted = device.plan_wish
+    if plan.is_held(device, now=now):
+        return ""
+    if device.left_by or wanted is None or wanted.mode != "sleep":
+        return device.left_by
+    followed = plan.plan_for(state, device)
+    return wanted.author if followed is None or now >= followed.valid_until else ""
 
 
 def wish_of(device: Device, *, now: int) -> Wish | None:

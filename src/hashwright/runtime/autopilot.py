@@ -19,7 +19,7 @@ import msgspec
 from hashwright.economics.exchange import HINT as RATES
 from hashwright.errors import HashwrightError, OperatorError, StaleInput
 from hashwright.planner.autopilot import Seen, State, Thought, became, paper_after, think
-from hashwright.runtime.autopilot_acts import AUTHOR, carry_out, tend
+from hashwright.runtime.autopilot_acts import AUTHOR, carry_out, end_rest, tend
 from hashwright.runtime.autopilot_claims import claims_of
 from hashwright.runtime.autopilot_learning import close_span
 from hashwright.runtime.autopilot_market import end_sale
@@ -280,6 +280,8 @@ def start(app: "Hashwright", settings: AutopilotSettings) -> AutopilotService:
         service.follow(before)
         if before.settings.sell_as != settings.sell_as or settings.mode != "live":
             before.let_go()
+        if settings.mode != "live":
+            end_rest(app, before.settings)
     app.autopilots[settings.algorithm] = service
     app.supervisor.start(f"autopilot {settings.algorithm}", service.run)
     return service

@@ -8,7 +8,7 @@ Where another plan of power is in force, that one decides.
 
 from typing import TYPE_CHECKING, Final
 
-from hashwright.fleet.events import PlanSlot, PowerPlan
+from hashwright.fleet.events import PlanSlot, PowerPlan, PowerPlanEnded
 from hashwright.planner.autopilot import Seen, Thought
 from hashwright.runtime import route_commands
 from hashwright.runtime.autopilot_market import sell
@@ -71,6 +71,13 @@ def let_rest(app: "Hashwright", settings: AutopilotSettings, thought: Thought) -
         return ""
     mode = "" if app.kernel.fleet.rules.is_live else " (the fleet is in dry run)"
     return f"{thought.idle:.0%} of {mine} rest{mode}"
+
+
+def end_rest(app: "Hashwright", settings: AutopilotSettings) -> None:
+    """End the plan of rest where it is ours: nobody would follow what pays any more. Machines stay as they are."""
+    plan = app.kernel.fleet.plan
+    if plan is not None and plan.author == AUTHOR and any(it.group in settings.sleep_groups for it in plan.slots):
+        app.kernel.handle(PowerPlanEnded(""))
 
 
 def _other_plan(app: "Hashwright", settings: AutopilotSettings, *, now: int) -> PowerPlan | None:

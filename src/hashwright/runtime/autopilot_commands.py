@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from hashwright.errors import OperatorError
+from hashwright.fleet.events import MachinesWoken
+from hashwright.fleet.wish import left_asleep
 from hashwright.planner.autopilot import Seen
 from hashwright.runtime import autopilot, autopilot_views
 from hashwright.runtime.autopilot import AutopilotService, state_of
+from hashwright.runtime.autopilot_acts import end_rest
 from hashwright.runtime.autopilot_claims import claims_of
 from hashwright.runtime.autopilot_learning import document_of, machines_of
 from hashwright.runtime.autopilot_settings import KIND, parse_autopilot
@@ -42,18 +45,25 @@ def _acting(app: "Hashwright") -> dict[str, Callable[[Mapping[str, Any]], Any]]:
             document = msgspec.to_builtins(service.settings) | {"is_paused": is_paused}
             if is_paused:
                 service.let_go()
+                end_rest(app, service.settings)
             service.settings = parse_autopilot(document)
             await _store(app, name, document)
         power = await app.power.pause(is_paused=is_paused)
-        return {"is_paused": is_paused, "algorithms": sorted(app.autopilots), "power": power}
+        woken = wake_all(app) if arguments.get("is_waking") else []
+        names = {"algorithms": sorted(app.autopilots), "power": power}
+        return {"is_paused": is_paused, **names, "resting": resting(app), "woken": woken}
+
+    async def wake(_: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        return {"woken": wake_all(app)}
 
     async def remove(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         name = str(arguments["algorithm"])
         _service(app, name).let_go()
+        end_rest(app, _service(app, name).settings)
         app.supervisor.stop_service(f"autopilot {name}")
         del app.autopilots[name]
         await asyncio.wrap_future(app.writer.delete_setting(KIND, name))
-        return {"removed": name}
+        return {"removed": name, "resting": resting(app)}
 
     async def turn(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         service = _service(app, str(arguments["algorithm"]))
@@ -69,10 +79,24 @@ def _acting(app: "Hashwright") -> dict[str, Callable[[Mapping[str, Any]], Any]]:
     return {
         "autopilot-set": setup,
         "autopilot-pause": pause,
+        "autopilot-wake": wake,
         "autopilot-remove": remove,
         "autopilot-turn": turn,
         "autopilot-apply": apply,
     }
+
+
+def resting(app: "Hashwright") -> dict[str, str]:
+    """Return the machines that an autopilot left asleep, with whose plan it was."""
+    return left_asleep(app.kernel.fleet, now=app.clock.now())
+
+
+def wake_all(app: "Hashwright") -> list[str]:
+    """Wake every machine that an autopilot left asleep, in the order of the ramp; return which."""
+    names = tuple(resting(app))
+    if names:
+        app.kernel.handle(MachinesWoken(names, "hw autopilot"))
+    return list(names)
 
 
 def _reading(app: "Hashwright") -> dict[str, Callable[[Mapping[str, Any]], Any]]:

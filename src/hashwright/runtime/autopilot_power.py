@@ -51,7 +51,7 @@ EARLY_GAP_S: Final = 60.0
 PRICES_S: Final = 300.0
 BLIND_MS: Final = 3_600_000
 FIT: Final = 1.05
-"""A group gets at most so much more than it was planned with, where its machines' ratings differ."""
+"""Where a site's limits are near, a group whose ratings differ gets at most so much more than it was planned with."""
 CODES: Final = {"last plan": "HW-951", "threshold": "HW-952"}
 NO_PLAN: Final = "HW-953"
 
@@ -374,8 +374,10 @@ def plan_event(
     ratings = {name: planning.ratings_of(mine, now=now) for name, mine in members.items()}
     reserved = {name: planning.reserved_w(mine, now=now) for name, mine in members.items()}
     slots = []
-    for it in thought.groups:
-        watts = min(planning.watts_for(ratings[it.group], it.parts), it.power_w * FIT)
+    full = [(it.group, planning.watts_for(ratings[it.group], it.parts)) for it in thought.groups]
+    fit = float("inf") if power_limits.leave_room(seen.site, full, reserved) else FIT
+    for it, (_, exact) in zip(thought.groups, full, strict=True):
+        watts = min(exact, it.power_w * fit)
         slots.append(PlanSlot(it.from_ms, it.group, watts + reserved[it.group], it.parts))
     limit_kw = seen.site["limits"].get("machines_kw") or 0.0
     return PowerPlan(

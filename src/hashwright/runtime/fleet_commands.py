@@ -17,7 +17,7 @@ from hashwright.fleet import curve, health
 from hashwright.fleet import plan as planning
 from hashwright.fleet.events import OverrideEnded, OverrideSet
 from hashwright.fleet.records import Device
-from hashwright.fleet.wish import wish_of
+from hashwright.fleet.wish import left_by, wish_of
 from hashwright.runtime import fleet_profile
 from hashwright.runtime.control import Command
 from hashwright.runtime.device_settings import (
@@ -177,7 +177,7 @@ def row_of(app: "Hashwright", name: str, now: int) -> dict[str, Any]:
         "wish": None if wish is None else {"mode": wish.mode, "part": wish.part, "author": wish.author},
         "until": None if device.override is None or device.override.until >= FOREVER_MS else device.override.until,
         "is_settled": is_settled(device, silent_ms=silent_ms, now=now),
-        "waits": device.waits,
+        "waits": device.waits or left_text(app, device, now),
         "would": device.would,
         "troubles": list(device.told),
         "unsupported": list(device.unsupported),
@@ -186,6 +186,12 @@ def row_of(app: "Hashwright", name: str, now: int) -> dict[str, Any]:
         "curve": [list(point) for point in device.settings.curve],
         "can": list(service.can(name)),
     }
+
+
+def left_text(app: "Hashwright", device: Device, now: int) -> str:
+    """Say who left a machine asleep, and how it wakes; nothing where nobody did."""
+    by = left_by(app.kernel.fleet, device, now=now)
+    return f"left asleep by {by}; to wake it: hw autopilot wake" if by else ""
 
 
 def is_settled(device: Device, *, silent_ms: int, now: int) -> bool:

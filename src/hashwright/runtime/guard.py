@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import sys
+from collections.abc import Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -128,7 +129,7 @@ class GuardKeeper:
     async def _watch(self, data: Path, lock: int, charges: tuple[Charge, ...]) -> None:
         """Run one guard until it ends, or no machine needs one any more."""
         self._say("starting")
-        self._process = process = await start(data, lock)
+        self._process = process = await start(data, lock, secrets=self._secrets())
         self._heard_at = self._app.clock.monotonic()
         assert process.stdin is not None
         process.stdin.write(self._orders(charges))
@@ -142,6 +143,11 @@ class GuardKeeper:
         if self.charges() and not await asyncio.to_thread(guard_files.read_reports, data):
             words = f"was killed by signal {-code}" if code < 0 else f"ended by itself ({code})"
             self._trouble(f"The guard of the fleet {words}. It is started again.")
+
+    def _secrets(self) -> set[str]:
+        """Return the variables of the environment that hold a machine's password."""
+        references = (it.password_from for it in self._fleet.settings.values())
+        return {it.removeprefix("env:") for it in references if it.startswith("env:")}
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
@@ -178,13 +184,17 @@ class GuardKeeper:
         process = self._process
         if process is None or process.returncode is not None or process.stdin is None:
             return
-        if is_orderly:
-            process.stdin.write(guard_files.END)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(END_S):
-                    await process.wait()
-                    return
-        process.stdin.close()
+        if not is_orderly:
+            process.stdin.close()
+            return
+        process.stdin.write(guard_files.END)
+        try:
+            async with asyncio.timeout(END_S):
+                await process.wait()
+        except TimeoutError:  # it was only just started, or hangs
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
 
     # ---------------------------------------------------------------- what an older guard did
 
@@ -226,10 +236,11 @@ class GuardKeeper:
             self._app.warn(Alert(level="critical", code="HW-886", text=text))
 
 
-async def start(data: Path, lock: int) -> asyncio.subprocess.Process:
-    """Start a guard that holds the lock for as long as it lives; nothing secret is in its arguments or environment."""
+async def start(data: Path, lock: int, *, secrets: Set[str] = frozenset()) -> asyncio.subprocess.Process:
+    """Start a guard that holds the lock for as long as it lives; no password is in its arguments or environment."""
     package = str(Path(hashwright.__file__).parents[1])
-    kept = {key: it for key, it in os.environ.items() if not key.startswith("HW_") and key not in NOT_FOR_CHILDREN}
+    left_out = {*NOT_FOR_CHILDREN, *secrets}
+    kept = {key: it for key, it in os.environ.items() if not key.startswith("HW_") and key not in left_out}
     path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH", ""))))
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "hashwright.runtime.guard_process", str(data), str(os.getpid()),

@@ -13,6 +13,7 @@ import structlog
 
 from hashwright.errors import ConfigError, HashwrightError, OperatorError
 from hashwright.fleet.events import PowerPlanEnded
+from hashwright.fleet.wish import left_asleep
 from hashwright.planner.power import PowerThought
 from hashwright.runtime import power_limits, power_observe, power_pins
 from hashwright.runtime.autopilot_power import OBSERVE_S, PowerService, PowerTurn
@@ -130,7 +131,7 @@ class PowerDesk:
         del self.services[name]
         await power_pins.forget(self._app, name)
         await asyncio.wrap_future(self._app.writer.delete_setting(KIND, name))
-        return {"removed": name}
+        return {"removed": name, "resting": left_asleep(self._app.kernel.fleet, now=self._app.clock.now())}
 
     async def apply(self, number: int) -> dict[str, Any]:
         """Drive the fleet by a kept turn, as a person who was asked says.

@@ -7,6 +7,7 @@ and also where its plan has run out. A dry run limits nothing.
 import asyncio
 import csv
 import os
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -66,6 +67,21 @@ def limit_of(settings: PowerSettings, site: dict[str, Any], *, now: int) -> Site
         cooling=float(site.get("cooling", 0.0)),
         export_w=float(limits.get("export_kw", 0.0)) * KW,
     )
+
+
+def leave_room(site: dict[str, Any], watts: Iterable[tuple[str, float]], reserved: Mapping[str, float]) -> bool:
+    """Tell whether the site's limits carry the most that each group is to draw [W], all at once and without any sun.
+
+    Then a group may draw what its machines are rated, also where these are the large ones of it.
+    """
+    most = dict(reserved)
+    for group, power_w in watts:
+        most[group] = max(most.get(group, 0.0), power_w + reserved.get(group, 0.0))
+    limits, load = site["limits"], site.get("load", {})
+    gross_kw = sum(most.values()) / KW * (1 + float(site.get("cooling", 0.0)))
+    base_kw = max((float(load.get("base_kw", 0.0)), *(load.get("hours_kw") or ())))
+    breaker_kw = limits.get("machines_kw")
+    return gross_kw + base_kw <= limits["import_kw"] and (breaker_kw is None or gross_kw <= breaker_kw)
 
 
 async def watch_meter(app: "Hashwright", service: "PowerService") -> None:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from hashwright.cli import autopilot, autopilot_power
 from hashwright.cli.main import run
 from hashwright.runtime.autopilot_settings import KIND
 from unit.runtime.autopilot_world import START_MS, World, turn
@@ -102,3 +103,35 @@ def test_what_acts_or_asks_the_program_says_that_none_runs(ask, words):
     code, _, err = ask(*words)
     assert code != 0
     assert "HW-704" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "answer", "said"),
+    [
+        (("pause",), {"resting": {"m1": "autopilot hall"}, "woken": []}, (
+            "PAUSED: sha256d, power hall.", "1 machine is left asleep: m1. To wake them: hw autopilot wake")),
+        (("pause", "--wake"), {"resting": {}, "woken": ["m1", "m2"]}, (
+            "PAUSED", "2 machines are woken, in stages: m1, m2.")),
+        (("pause",), {"resting": {}, "woken": []}, ("PAUSED",)),
+        (("go",), {"resting": {"m1": "x"}, "woken": []}, ("Autopilots are on",)),
+        (("wake",), {"woken": [f"m{number}" for number in range(9)]}, (
+            "9 machines are woken", "m5 and 3 more")),
+        (("wake",), {"woken": []}, ("No autopilot left a machine asleep.",)),
+        (("remove", "sha256d"), {"resting": {"m1": "autopilot"}}, ("is gone", "1 machine is left asleep: m1")),
+        (("power", "remove", "hall"), {"resting": {"m1": "autopilot hall"}}, ("is gone", "hw autopilot wake")),
+    ],
+)  # fmt: skip
+def test_who_rests_is_said_when_nobody_drives_any_more_and_how_they_wake(ask, monkeypatch, words, answer, said):
+    asked = []
+
+    async def ask_process(folder, command, **arguments):
+        asked.append((command, arguments))
+        return {"algorithms": ["sha256d"], "power": ["hall"]} | answer
+
+    monkeypatch.setattr(autopilot, "ask_process", ask_process)
+    monkeypatch.setattr(autopilot_power, "ask_process", ask_process)
+    code, out, _ = ask(*words)
+    assert code == 0
+    assert all(it in out for it in said)
+    assert ("hw autopilot wake" in out) == (bool(answer.get("resting")) and words != ("go",))
+    assert asked[0][1].get("is_waking", False) == ("--wake" in words)

@@ -259,3 +259,39 @@ def test_a_machine_that_hashes_against_its_order_takes_its_watts_from_the_others
     assert wishes(story) == {"m000": None, "m001": None, "m002": None}, "its kilowatt is all that there is"
     story.tick(60)
     assert wishes(story) == {"m000": 1.0, "m001": 1.0, "m002": 1.0}, "there is room for it now"
+
+
+def running_by_day(ratings, watts, parts, *, costs=None, days=6):
+    """Return who runs on each day, by a plan that is the same each day."""
+    story = Story(machines=0)
+    for number, rated in enumerate(ratings):
+        hashes = rated / (30e-12 * (costs or {}).get(number, 1.0))
+        name = f"m{number}"
+        story.tell(DeviceSet(device=name, kind="axeos", group="all", site="home", rated_w=rated, rated_hs=hashes))
+    found = []
+    for day in range(days):
+        story.now = day * 24 * HOUR + HOUR
+        power_plan(story, ("all", watts, parts))
+        found.append({name for name, part in wishes(story).items() if part})
+    return found
+
+
+def test_machines_that_are_alike_take_turns_and_none_rests_for_ever():
+    days = running_by_day([1000.0] * 3, 2000.0, [(1.0, 2)])
+    assert all(len(day) == 2 for day in days)
+    assert [sum(name in day for day in days) for name in ("m0", "m1", "m2")] == [4, 4, 4]
+
+
+@given(st.lists(st.integers(1000, 1300), min_size=2, max_size=6))
+@settings(max_examples=40, deadline=None)
+def test_ratings_that_differ_leave_none_asleep_for_ever(ratings):
+    """The watts are those of the day's first machines, as they are handed over where the site's limits carry them."""
+    count = len(ratings) - 1
+    watts = float(sum(sorted(ratings)[1:]))
+    days = running_by_day([float(it) for it in ratings], watts, [(1.0, count)], days=len(ratings))
+    assert set().union(*days) == {f"m{number}" for number in range(len(ratings))}
+
+
+def test_a_worse_machine_takes_no_turn():
+    days = running_by_day([1000.0] * 3, 2000.0, [(1.0, 2)], costs={0: 1.05})
+    assert days == [{"m1", "m2"}] * 6

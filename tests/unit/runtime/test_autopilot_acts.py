@@ -11,7 +11,8 @@ from hashwright.market.events import FundsMoved, MarketSet, OrderAsked, OrderChe
 from hashwright.market.records import Pool, Terms
 from hashwright.market.step import step
 from hashwright.planner.autopilot import IDLE, MARKET
-from hashwright.runtime import autopilot_market
+from hashwright.runtime import autopilot_commands, autopilot_market
+from hashwright.runtime.autopilot_acts import end_rest
 from hashwright.runtime.market_views import SellerQuote
 from hashwright.signals import DestinationChanged, MachineReady, ProcessStarted
 from unit.runtime.autopilot_world import HOUR_MS, turn
@@ -192,6 +193,21 @@ def test_with_permission_a_group_rests_step_by_step_when_everything_loses_and_wa
     assert thought.idle == pytest.approx(0.5)
     assert plans(world)[-1].slots[0].power_w == 2000.0
     assert row.state == "applied"
+
+
+def test_paused_its_rest_ends_and_who_rests_is_left_asleep_until_a_person_wakes_them(world, cellar):
+    service = world.autopilot(step_percent=50.0, **cellar)
+    turn(service)
+    assert autopilot_commands.resting(world) == {}
+    other = msgspec.structs.replace(service.settings, sleep_groups=("attic",))
+    end_rest(world, other)
+    assert world.engines.fleet.plan is not None, "somebody else's rest goes on"
+    end_rest(world, service.settings)
+    assert world.engines.fleet.plan is None
+    assert autopilot_commands.resting(world) == {"m2": "autopilot", "m3": "autopilot"}
+    assert autopilot_commands.wake_all(world) == ["m2", "m3"]
+    wishes = [it.plan_wish and it.plan_wish.mode for it in world.engines.fleet.devices.values()]
+    assert wishes == [None, None, "run", "run"]
 
 
 def test_a_hot_place_is_not_woken(world, cellar):

@@ -3,7 +3,7 @@
 import pytest
 
 from hashwright.fleet.events import SiteMetered
-from hashwright.runtime.power_limits import TAIL_BYTES, last_reading, limit_of, says_more
+from hashwright.runtime.power_limits import TAIL_BYTES, last_reading, leave_room, limit_of, says_more
 from hashwright.runtime.power_settings import PowerSettings
 
 NOON = 1_780_308_000_000  # 2026-06-01 10:00 UTC, noon in Berlin
@@ -19,6 +19,16 @@ def test_the_limit_is_the_files_and_the_base_load_that_of_the_local_hour():
     assert event.base_w == pytest.approx(1200)
     bare = limit_of(SETTINGS, {"site": {}, "limits": {"import_kw": 11}, "load": {"base_kw": 0.5}}, now=NOON)
     assert (bare.base_w, bare.export_w, bare.cooling) == (500.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("limits", "has_room"),
+    [({"import_kw": 6}, True), ({"import_kw": 5.3}, False), ({"import_kw": 6, "machines_kw": 4.5}, False)],
+)
+def test_a_group_may_draw_what_its_large_machines_are_rated_where_the_limits_carry_all_at_once(limits, has_room):
+    site = {"limits": limits, "cooling": 0.1, "load": {"hours_kw": [0.0, 0.5]}}
+    watts = [("a", 1000.0), ("a", 2000.0), ("b", 2000.0)]
+    assert leave_room(site, watts, {"a": 400.0}) is has_room
 
 
 @pytest.mark.parametrize(
