@@ -12,7 +12,7 @@ Rules
 Must not know: sockets, the pool engine's inside, storage.
 """
 
-from hashwright.market import delivery, orders, quote, settlement, steering
+from hashwright.market import delivery, memory, orders, quote, settlement, steering
 from hashwright.market.effects import MarketEffect
 from hashwright.market.events import (
     ChangeAsked,
@@ -20,7 +20,10 @@ from hashwright.market.events import (
     FundsMoved,
     MarketEvent,
     MarketSet,
+    MemoryMoved,
+    MemoryRecalled,
     OrderAsked,
+    OrderBarred,
     OrderChecked,
     SaleSet,
 )
@@ -82,7 +85,20 @@ def _rare_step(state: MarketState, event: MarketEvent, *, now: int) -> Effects:
         case MarketSet():
             return _set_market(state, event)
         case _:
-            return ()
+            return _memory_step(state, event)
+
+
+def _memory_step(state: MarketState, event: MarketEvent) -> Effects:
+    match event:
+        case OrderBarred():
+            return tuple(orders.bar_order(state, event))
+        case MemoryMoved():
+            memory.let_go(state, event)
+        case MemoryRecalled():
+            memory.recall(state, event)
+        case _:
+            pass
+    return ()
 
 
 def _least_fixed(state: MarketState, event: OrderAsked, *, now: int) -> int | None:

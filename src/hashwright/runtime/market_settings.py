@@ -12,12 +12,15 @@ from typing import Any, Final, Literal
 import msgspec
 
 from hashwright.errors import ConfigError, Finding, OperatorError
+from hashwright.market.checks import TEXT_MAX
 from hashwright.market.records import UNIT_LETTERS, Terms
 from hashwright.money import Amount, Currency, MoneyError, amount_of, decimal_text
 from hashwright.runtime.route_settings import parse_rate
+from hashwright.signals import ORDER_PREFIX
 
 KIND: Final = "market"
 _PRICE = re.compile(r"([+-]?[0-9.]{1,40}) ?(?:([A-Za-z]{2,12}))?(?:/([A-Za-z]?)H(?:/s)?/(?:d|day))?", re.ASCII)
+_ORDER = re.compile(rf"{ORDER_PREFIX}[0-9]{{1,15}}", re.ASCII)
 _ACCOUNT = re.compile(r"[-a-zA-Z0-9_@+:]{1,64}", re.ASCII)
 HINT: Final = "hw market settings --help shows each setting."
 
@@ -180,6 +183,25 @@ def check_account(name: str) -> str:
     if not _ACCOUNT.fullmatch(name):
         raise OperatorError(f"{name[:40]!r} is no account: letters, digits and - _ @ + : without a dot.", code="HW-875")
     return name
+
+
+def check_reference(reference: object) -> str:
+    """Return the id of a request: it is kept for ever, so it is short and printable.
+
+    Raises:
+        OperatorError: it is none (HW-967).
+    """
+    text = str(reference)
+    if not (1 <= len(text) <= TEXT_MAX and text.isprintable()):
+        raise OperatorError(
+            f"{text[:40]!r} is no id of a request: 1 to {TEXT_MAX} printable characters.", code="HW-967"
+        )
+    return text
+
+
+def is_order_id(text: str) -> bool:
+    """Tell whether a text has the form of an order's id."""
+    return _ORDER.fullmatch(text) is not None
 
 
 def unit_letter(terms: Terms) -> str:
