@@ -41,10 +41,11 @@ class BuyerPool(Pool):
         super().__init__(difficulty=SHARE)
         self.answers = lambda number: True
         self.shares = 0
+        self.asks = SHARE
 
     def mining_authorize(self, client, request):
         client.reply(request)
-        client.tell("mining.set_difficulty", SHARE)
+        client.tell("mining.set_difficulty", self.asks)
         job = ["j1", PREV, PARTS.prefix.hex(), PARTS.suffix.hex(), [], "20000000", "1d00ffff", "68000000", True]
         client.tell("mining.notify", *job)
 
@@ -173,6 +174,25 @@ def test_a_pool_that_dies_pauses_its_order_and_its_machines_go_home_at_once(play
         await until(lambda: next(iter(state.machines.values())).shares > home + 5)
         assert order_of(world).due == due, "it pays for work that it does not get"
         await world.buyer.start(port=port)
+        before = world.buyer.shares
+        await until(lambda: state_of(world) == "active" and world.buyer.shares > before)
+        await ended(world)
+
+    play(story)
+
+
+def test_a_pool_is_looked_at_again_while_its_order_runs(play):
+    """It was good, and asks new connections for a difficulty out of bounds; later it is good again."""
+
+    async def story(world):
+        settings = world.app.market.settings
+        settings["sha256d"] = msgspec.structs.replace(settings["sha256d"], verify_s=1)
+        world.buyer.asks = 1e15
+        await until(lambda: state_of(world) == "paused")
+        assert order_of(world).paused_by == "check"
+        assert "difficulty" in order_of(world).reason
+        await until(lambda: not machines_at_work(world))
+        world.buyer.asks = SHARE
         before = world.buyer.shares
         await until(lambda: state_of(world) == "active" and world.buyer.shares > before)
         await ended(world)

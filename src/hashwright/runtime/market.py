@@ -97,9 +97,10 @@ class MarketService:
             self._app.kernel.handle(MarketSet(terms))
             if self.state.terms.get(settings.algorithm) != terms:
                 raise OperatorError(
-                    "Pool, coin and unit of a market stay while orders stand. Nothing was changed.",
+                    "Pool, coin and unit of a market stay while orders stand, pool and coin while buyers have funds."
+                    " Nothing was changed.",
                     code="HW-876",
-                    hint="Cancel the orders first, or set the other values only.",
+                    hint="Cancel the orders and let buyers withdraw first, or set the other values only.",
                 )
         self.settings[settings.algorithm] = settings
         return terms

@@ -18,6 +18,7 @@ from hashwright.runtime.market_settings import (
     amount_text,
     check_account,
     check_reference,
+    document_of_looks,
     document_of_terms,
     is_order_id,
     parse_amount,
@@ -131,7 +132,12 @@ async def change_settings(app: "Hashwright", algorithm: str, changes: Mapping[st
         app.market.take(raw)
         await asyncio.wrap_future(app.writer.put_setting(KIND, algorithm, raw, now=app.clock.now()))
     terms = app.market.terms_of(algorithm)
-    return {"settings": msgspec.to_builtins(app.market.settings[terms.algorithm]), **document_of_terms(terms)}
+    settings = app.market.settings[terms.algorithm]
+    return {
+        "settings": msgspec.to_builtins(settings),
+        **document_of_terms(terms),
+        **document_of_looks(settings),
+    }
 
 
 async def place_order(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -98,14 +98,14 @@ class DepositDesk:
     async def _address(self, terms: Terms, account: str) -> str:
         name = f"{terms.algorithm}/{account}"
         known = self._app.store.settings(ADDRESS_KIND).get(name)
-        if known is not None:
+        if known is not None and known.get("books", terms.books) == terms.books:
             return str(known["address"])
         wallet = await service_of(self._app, terms.books).open()
         try:
             address = await wallet.new_address(f"market {account}")
         finally:
             await wallet.aclose()
-        value = {"account": account, "address": address, "algorithm": terms.algorithm}
+        value = {"account": account, "address": address, "algorithm": terms.algorithm, "books": terms.books}
         await asyncio.wrap_future(self._app.writer.put_setting(ADDRESS_KIND, name, value, now=self._app.clock.now()))
         return address
 
@@ -116,7 +116,11 @@ class DepositDesk:
 
     def _owners(self, terms: Terms) -> dict[str, str]:
         stored = self._app.store.settings(ADDRESS_KIND).values()
-        return {str(it["address"]): str(it["account"]) for it in stored if it["algorithm"] == terms.algorithm}
+        return {
+            str(it["address"]): str(it["account"])
+            for it in stored
+            if it["algorithm"] == terms.algorithm and it.get("books", terms.books) == terms.books
+        }
 
 
 def changes(

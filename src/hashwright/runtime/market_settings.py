@@ -19,6 +19,8 @@ from hashwright.runtime.route_settings import parse_rate
 from hashwright.signals import ORDER_PREFIX
 
 KIND: Final = "market"
+EXTRANONCE_MIN: Final = 4
+"""Bytes that a buyer's pool must leave us. NiceHash asks the same: less leaves no room to tell machines apart."""
 _PRICE = re.compile(r"([+-]?[0-9.]{1,40}) ?(?:([A-Za-z]{2,12}))?(?:/([A-Za-z]?)H(?:/s)?/(?:d|day))?", re.ASCII)
 _ORDER = re.compile(rf"{ORDER_PREFIX}[0-9]{{1,15}}", re.ASCII)
 _ACCOUNT = re.compile(r"[-a-zA-Z0-9_@+:]{1,64}", re.ASCII)
@@ -226,6 +228,26 @@ def document_of_terms(terms: Terms) -> dict[str, Any]:
         "floor": price_text(terms.floor, terms),
         "currency": terms.currency,
         "exponent": terms.exponent,
+        "cooldown_s": terms.cooldown_ms // 1000,
+        "lock_hours_max": terms.lock_max_ms / 3_600_000,
+        "days_max": terms.life_max_ms / 86_400_000,
+        "closing_s": terms.closing_ms // 1000,
+        "window_s": terms.window_ms // 1000,
+        "reject_percent_max": terms.reject_part_max * 100,
+        "reject_percent_expected": terms.reject_part_expected * 100,
+        "silent_s": terms.silent_ms // 1000,
+    }
+
+
+def document_of_looks(settings: MarketSettings) -> dict[str, Any]:
+    """Return what a market asks of buyers' pools and deposits, as it is published."""
+    return {
+        "pool_difficulty_min": settings.pool_difficulty_min,
+        "pool_difficulty_max": settings.pool_difficulty_max,
+        "pool_latency_ms_max": settings.pool_latency_ms_max,
+        "pool_extranonce_min": EXTRANONCE_MIN,
+        "verify_s": settings.verify_s,
+        "confirmations": settings.confirmations,
     }
 
 
