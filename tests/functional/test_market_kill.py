@@ -28,7 +28,7 @@ from functional.test_market import (
 from functional.test_route import booked
 from hashwright.errors import HashwrightError
 
-pytestmark = [pytest.mark.functional, pytest.mark.soak]
+pytestmark = [pytest.mark.functional, pytest.mark.soak, pytest.mark.timeout(900)]
 LATE_S = 0.05
 
 

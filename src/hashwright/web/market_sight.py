@@ -21,6 +21,20 @@ TERMS: Final = (
     "floor",
     "currency",
     "exponent",
+    "cooldown_s",
+    "lock_hours_max",
+    "days_max",
+    "closing_s",
+    "window_s",
+    "reject_percent_max",
+    "reject_percent_expected",
+    "silent_s",
+    "pool_difficulty_min",
+    "pool_difficulty_max",
+    "pool_latency_ms_max",
+    "pool_extranonce_min",
+    "verify_s",
+    "confirmations",
 )
 
 
@@ -47,6 +61,9 @@ def order_for(caller: Caller, account: str, order: Mapping[str, Any]) -> dict[st
         shown = picked(order, (*OPEN, *WORK))
     else:
         shown = picked(order, OPEN)
+        sold = [it for it in order.get("sellers", ()) if account and it["seller"] == account]
+        if sold:  # a seller sees of his contract the numbers that its buyer sees
+            shown |= {"order": order["order"], "sellers": sold}
     return {**shown, "is_mine": is_mine}
 
 

@@ -19,6 +19,7 @@ class Asked:
     def __init__(self):
         self.state = MarketState(terms={"sha256d": TERMS})
         self.asked = []
+        self.memory = self
 
     def terms_of(self, algorithm):
         return TERMS
@@ -26,6 +27,11 @@ class Asked:
     async def ask(self, event):
         self.asked.append(event)
         return SimpleNamespace(order="order-1", text="yes", code="")
+
+    place = ask
+
+    async def recall_order(self, order):
+        assert self.state.memory_moves == 0
 
 
 def place(**changes):
@@ -56,7 +62,8 @@ def test_no_secret_of_ours_is_sent_to_a_buyers_pool(password):
         ({"price": "0"}, "HW-861"), ({"price": "-1"}, "HW-861"), ({"price": "0.5BTC/EH/day"}, "HW-862"),
         ({"limit": "5"}, "HW-863"), ({"budget": "0"}, "HW-866"), ({"budget": "nan"}, "HW-866"),
         ({"account": "kim.rig"}, "HW-875"), ({"pool": "http://pool.example"}, "HW-104"),
-        ({"pool": "stratum+tcp://pool.example:99999"}, "HW-104"),
+        ({"pool": "stratum+tcp://pool.example:99999"}, "HW-104"), ({"reference": "x" * 129}, "HW-967"),
+        ({"reference": ""}, "HW-967"), ({"reference": "a\x00"}, "HW-967"), ({"reference": "a\nb"}, "HW-967"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_refused_with_its_code(changes, code):
@@ -115,4 +122,14 @@ def test_an_order_that_never_was_is_named_so():
     app = SimpleNamespace(market=Asked())
     with pytest.raises(OperatorError, match="There is no order order-9"):
         asyncio.run(market_commands.change_order(app, {"order": "order-9", "what": "cancel", "reference": "r"}))
+    assert app.market.asked == []
+
+
+@pytest.mark.parametrize("name", ["", "order-", "order-1'; --", "x" * 500, "order-1\x00", "home"])
+def test_only_what_can_be_an_order_is_looked_for(name):
+    app = SimpleNamespace(market=Asked())
+    with pytest.raises(OperatorError, match="There is no order"):
+        asyncio.run(
+            market_commands.change_order(app, {"order": name, "what": "cancel", "reference": "r", "account": "kim"})
+        )
     assert app.market.asked == []

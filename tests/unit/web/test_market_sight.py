@@ -62,6 +62,9 @@ def test_a_member_sees_his_sale_and_no_orders_money():
     assert found["sellers"][0]["account"] == "kai"
     assert all("budget" not in order and "pool" not in order for order in found["orders"])
     assert found["funds"] == {}
+    bought = book_for(caller("buyer"), "kim", BOOK)["orders"][0]["sellers"][0]
+    assert found["orders"][0]["sellers"] == [bought | {"seller": "kai"}], "both sides see the same numbers"
+    assert all("sellers" not in it for it in book_for(caller("member", "leo"), "leo", BOOK)["orders"])
 
 
 @pytest.mark.parametrize("role", ["operator", "reader"])
