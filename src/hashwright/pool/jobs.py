@@ -186,12 +186,19 @@ def clamp_difficulty(state: PoolState, session: Session, difficulty: float) -> f
 
 def network_difficulty(seen: TemplateSeen, algorithm: str) -> float:
     """Return the difficulty of a block."""
+    if seen.blob is not None:
+        return _difficulty_of_blob(seen.blob.network_target_be, algorithm)  # asked twice a login: a number costs more
     return _difficulty_of(seen.network_target, algorithm)
 
 
 @functools.lru_cache(maxsize=64)
 def _difficulty_of(network_target: int, algorithm: str) -> float:
     return target.difficulty_of_target(network_target, ALGORITHMS[algorithm].diff1_target)
+
+
+@functools.lru_cache(maxsize=64)
+def _difficulty_of_blob(network_target_be: bytes, algorithm: str) -> float:
+    return _difficulty_of(int.from_bytes(network_target_be, "big"), algorithm)
 
 
 @functools.lru_cache(maxsize=4096)
