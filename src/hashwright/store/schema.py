@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     event,
+    text,
 )
 
 from hashwright.store import decision_schema, dialect, fleet, hold, ledger_schema, market_schema, power_schema
@@ -130,6 +131,17 @@ asked = Table(
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )
+
+WORK_REFUSED = "outcome NOT IN ('accepted', 'block')"
+DELIVERY_REFUSED = "state IN ('rejected', 'stale', 'lost')"
+for _name, _table, _part in (("work_refused", work, WORK_REFUSED), ("delivery_refused", delivery, DELIVERY_REFUSED)):
+    Index(
+        _name,
+        *(_table.c[it] for it in ("minute", "destination", "worker")),
+        sqlite_where=text(_part),
+        postgresql_where=text(_part),
+    )
+    """Of shares that were refused alone: they are few, and are asked for among millions of good ones."""
 
 block = Table(
     "block",

@@ -15,7 +15,7 @@ from hashwright.runtime import autopilot_settings, payouts
 from hashwright.store import ledger
 from hashwright.store.connection import Connection
 from hashwright.store.prices import read_prices
-from hashwright.store.share_log import ShareRow, read_shares
+from hashwright.store.share_log import Place, ShareRow, Wish, read_page, read_worker
 from hashwright.web.api_books import Currency, read_books
 from hashwright.web.api_mine import ASKING, AnsweredRows
 from hashwright.web.api_view import Cursor, Limit
@@ -35,10 +35,6 @@ MINUTE_MS: Final = 60_000
 DAY: Final = 1_440
 KEPT_MS: Final = 10_000
 """So long everybody gets the same answer about money and about what comes next; its age is shown."""
-STEP_MAX: Final = 60
-"""Minutes that are read at once, where few of them had any share that is wanted."""
-IN_A_MINUTE: Final = 1_000_000
-"""More rows than a minute can have."""
 Worker = Annotated[str, QueryParameter(name="worker", max_length=200)]
 
 
@@ -171,17 +167,20 @@ class NowController(Controller):
         """List what became of shares, newest minutes first, as far back as a day; `refused` leaves out good ones."""
         live = site_of(request).live
         now = live.clock.now() // MINUTE_MS
-        place = min(number_of(cursor, start=now * IN_A_MINUTE), (now + 1) * IN_A_MINUTE)
+        place = Place.of(min(number_of(cursor, start=Place(minute=now).number), Place(minute=now + 1).number))
         store = await asyncio.to_thread(live.store)
         if store is None:
             return SharePage(next_cursor=None, shares=())
+        wish = Wish(oldest=now - DAY, limit=limit, refused_only=refused)
 
-        def look(connection: Connection) -> tuple[list[ShareRow], int | None]:
-            return shares_before(connection, place, now=now, limit=limit, refused_only=refused, worker=worker)
+        def look(connection: Connection) -> tuple[list[ShareRow], Place | None]:
+            if worker:
+                return read_worker(connection, place, wish, worker=worker, destinations=live.destinations())
+            return read_page(connection, place, wish)
 
         rows, following = await asyncio.to_thread(store.read_tables, look)
         return SharePage(
-            next_cursor=None if following is None else cursor_of(str(following)),
+            next_cursor=None if following is None else cursor_of(str(following.number)),
             shares=tuple(share_of(row) for row in rows),
         )
 
@@ -255,29 +254,6 @@ async def asked(live: Live, verb: str) -> list[dict[str, Any]]:
         return list(await live.ask(verb))
     except HashwrightError:
         return []
-
-
-def shares_before(
-    connection: Connection, place: int, *, now: int, limit: int, refused_only: bool, worker: str
-) -> tuple[list[ShareRow], int | None]:
-    """Read rows from a place on, newest minutes first; return them, and the place to go on from, if there is one.
-
-    A place is a minute, and how many of its rows were given already: of a farm a single minute fills many pages.
-    """
-    newest, skip = divmod(place, IN_A_MINUTE)
-    oldest, end, step = now - DAY, newest + 1, 1
-    rows: list[ShareRow] = []
-    while end > oldest and len(rows) <= limit:
-        begin = max(end - step, oldest)
-        found = read_shares(connection, begin=begin, end=end, refused_only=refused_only)
-        found = [row for row in found if not worker or row.worker == worker]
-        rows += found[skip:] if end == newest + 1 else found
-        end, step = begin, min(2 * step, STEP_MAX)
-    if len(rows) <= limit:
-        return rows, None
-    last = rows[limit - 1].minute
-    given = sum(row.minute == last for row in rows[:limit]) + (skip if last == newest else 0)
-    return rows[:limit], last * IN_A_MINUTE + given
 
 
 def share_of(row: ShareRow) -> ShareDocument:

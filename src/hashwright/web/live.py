@@ -166,6 +166,13 @@ class Live:
                     raise
         return self._store
 
+    def destinations(self) -> frozenset[str]:
+        """Return the names of all that was worked for within a day, and of what is set now."""
+        names = {name for point in tuple(self.book.history.values()) for name in tuple(point)}
+        names |= {done.destination for done in self.book.open_rows}
+        names |= {it["destination"] for it in self.picture.status["destinations"]} if self.picture.status else set()
+        return frozenset(names)
+
     # ------------------------------------------------------------ the task
 
     async def run(self) -> None:
