@@ -5,7 +5,6 @@ machines. An operator sees the book without money, and may end an order, for tha
 """
 
 import asyncio
-import hashlib
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
@@ -16,7 +15,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from hashwright.errors import HashwrightError, OperatorError, Unavailable
 from hashwright.runtime.market_settings import KIND, check_account
 from hashwright.web import market_sight
-from hashwright.web.api_mine import ACTING, ASKING, Answered, command
+from hashwright.web.acting import ACTING, ASKING, Answered, Command, reference_of, send
 from hashwright.web.context import AnyRequest, IdempotencyKey, caller_of, needs, needs_any, site_of
 from hashwright.web.documents import Document
 from hashwright.web.roles import Caller
@@ -162,7 +161,7 @@ class MarketController(Controller):
         wish = {name: value for name, value in msgspec.to_builtins(data).items() if value}
         wish |= {"account": acting_account(caller, data.account), "reference": reference_of(caller, key)}
         target = f"{wish['account']}: {data.limit} at {data.price}, {data.budget}, {data.pool}"
-        return await command(request, key, "market-order", target, wish)
+        return await send(request, key, Command(verb="market-order", target=target, arguments=wish))
 
     @post(
         "/orders/{order:str}/changes",
@@ -187,7 +186,9 @@ class MarketController(Controller):
             "account": "" if is_free else own_account(caller),
             "reference": reference_of(caller, key),
         }
-        return await command(request, key, "market-change", f"{order} {data.what} {data.value}", arguments)
+        return await send(
+            request, key, Command(verb="market-change", target=f"{order} {data.what} {data.value}", arguments=arguments)
+        )
 
     @put(
         "/sales/{account:str}",
@@ -243,7 +244,11 @@ class MarketController(Controller):
             "algorithm": data.algorithm,
             "reference": reference_of(caller, key),
         }
-        return await command(request, key, "market-withdraw", f"{own_account(caller)} {data.amount}", arguments)
+        return await send(
+            request,
+            key,
+            Command(verb="market-withdraw", target=f"{own_account(caller)} {data.amount}", arguments=arguments),
+        )
 
     @post(
         "/funds/{account:str}",
@@ -263,7 +268,9 @@ class MarketController(Controller):
             "algorithm": data.algorithm,
             "reference": reference_of(caller_of(request), key),
         }
-        return await command(request, key, "market-fund", f"{account} {data.amount}", arguments)
+        return await send(
+            request, key, Command(verb="market-fund", target=f"{account} {data.amount}", arguments=arguments)
+        )
 
     @put(
         "/settings/{algorithm:str}",
@@ -278,7 +285,9 @@ class MarketController(Controller):
         """Open the market of an algorithm, or change its settings."""
         words = ", ".join(f"{name}={value}" for name, value in data.changes.items())
         arguments = {"algorithm": algorithm, "changes": data.changes}
-        return await command(request, key, "market-settings", f"{algorithm}: {words}", arguments)
+        return await send(
+            request, key, Command(verb="market-settings", target=f"{algorithm}: {words}", arguments=arguments)
+        )
 
 
 async def sell(request: AnyRequest, key: str, account: str, data: SaleWish) -> Response[Any]:
@@ -290,7 +299,7 @@ async def sell(request: AnyRequest, key: str, account: str, data: SaleWish) -> R
         "algorithm": data.algorithm,
     }
     words = "stops" if data.stop else f"from {data.floor or 'the floor'}"
-    return await command(request, key, "market-sell", f"{account} {words}", arguments)
+    return await send(request, key, Command(verb="market-sell", target=f"{account} {words}", arguments=arguments))
 
 
 def account_of(caller: Caller) -> str:
@@ -326,8 +335,3 @@ def acting_account(caller: Caller, wanted: str) -> str:
     if wanted not in ("", own_account(caller)):
         raise OperatorError("You may buy for your own account only.", code="HW-741")
     return own_account(caller)
-
-
-def reference_of(caller: Caller, key: str) -> str:
-    """Return the id of a request for the engine: the same caller and key give the same one, also after a restart."""
-    return f"web-{hashlib.sha256(f'{caller.who} {key}'.encode()).hexdigest()[:28]}"

@@ -16,8 +16,8 @@ from hashwright.store import ledger
 from hashwright.store.connection import Connection
 from hashwright.store.prices import read_prices
 from hashwright.store.share_log import ShareRow, read_shares
+from hashwright.web.acting import ASKING, AnsweredRows
 from hashwright.web.api_books import Currency, read_books
-from hashwright.web.api_mine import ASKING, AnsweredRows
 from hashwright.web.api_view import Cursor, Limit
 from hashwright.web.books import DayBook
 from hashwright.web.context import AnyRequest, needs, problems, site_of
