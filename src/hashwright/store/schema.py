@@ -18,7 +18,16 @@ from sqlalchemy import (
     event,
 )
 
-from hashwright.store import decision_schema, dialect, fleet, hold, ledger_schema, market_schema, power_schema
+from hashwright.store import (
+    decision_schema,
+    dialect,
+    fleet,
+    hold,
+    ledger_schema,
+    machine_history,
+    market_schema,
+    power_schema,
+)
 from hashwright.store.dialect import Trigger
 from hashwright.store.reasons import REASON_CHARACTERS
 
@@ -239,4 +248,5 @@ decision_schema.add_decisions(metadata)
 power_schema.add_power(metadata)
 hold.add_hold_rules(metadata)
 decision_schema.add_outcomes(metadata)
+machine_history.add_tables(metadata)
 event.listen(metadata, "after_create", _create_triggers)
