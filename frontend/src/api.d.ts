@@ -714,8 +714,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Where one's own funds come in */
+        /** Where funds come in */
         get: operations["readDeposit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/market/depth": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Depth of a book */
+        get: operations["readDepth"];
         put?: never;
         post?: never;
         delete?: never;
@@ -817,8 +834,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Delivered against ordered */
-        get: operations["readDelivery"];
+        /** Ordered against delivered */
+        get: operations["readOrderDelivery"];
         put?: never;
         post?: never;
         delete?: never;
@@ -878,6 +895,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/market/sellers/{account}/delivery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a seller delivered */
+        get: operations["readSellerDelivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/market/settings/{algorithm}": {
         parameters: {
             query?: never;
@@ -904,7 +938,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Take one's own free funds out */
+        /** Take free funds out */
         post: operations["withdrawFunds"];
         delete?: never;
         options?: never;
@@ -1565,6 +1599,13 @@ export interface components {
                 [key: string]: unknown;
             }[];
         };
+        /** AskLevel */
+        AskLevel: {
+            floor: string;
+            machines: number;
+            rate_hs: number;
+            sold_hs: number;
+        };
         /** AuditDocument */
         AuditDocument: {
             action: string;
@@ -1662,6 +1703,14 @@ export interface components {
             capacity_kwh: number;
             level: number | null;
             reserve_percent: number;
+        };
+        /** BidLevel */
+        BidLevel: {
+            is_locked: boolean;
+            limit_hs: number;
+            matched_hs: number;
+            orders: number;
+            price: string;
         };
         /** Blink */
         Blink: {
@@ -1815,14 +1864,17 @@ export interface components {
             decisions: components["schemas"]["Decision"][];
             next_cursor: string | null;
         };
-        /** Delivery */
-        Delivery: {
+        /** Depth */
+        Depth: {
+            algorithm: string;
+            asks: components["schemas"]["AskLevel"][];
             at_ms: number;
-            delivered_hs: (number | null)[];
-            order: string;
-            ordered_hs: number;
-            state: string;
-            times_s: number[];
+            bids: components["schemas"]["BidLevel"][];
+            currency: string;
+            matched_hs: number;
+            offered_hs: number;
+            unit: string;
+            wanted_hs: number;
         };
         /** Destination */
         Destination: {
@@ -2695,6 +2747,14 @@ export interface components {
         UpcomingList: {
             at_ms: number;
             upcoming: components["schemas"]["Upcoming"][];
+        };
+        /** WithdrawalWish */
+        WithdrawalWish: {
+            /** @default  */
+            account: string;
+            /** @default  */
+            algorithm: string;
+            amount: string;
         };
         /** Word */
         Word: {
@@ -7484,6 +7544,7 @@ export interface operations {
         parameters: {
             query?: {
                 algorithm?: string;
+                account?: string;
             };
             header?: never;
             path?: never;
@@ -7498,6 +7559,127 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Answered"];
+                };
+            };
+            /** @description The request was not understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server is not known by this name. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not usable. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The running program is of another version. */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No program runs, or it does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readDepth: {
+        parameters: {
+            query?: {
+                algorithm?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Depth"];
                 };
             };
             /** @description The request was not understood. */
@@ -8348,9 +8530,12 @@ export interface operations {
             };
         };
     };
-    readDelivery: {
+    readOrderDelivery: {
         parameters: {
-            query?: never;
+            query?: {
+                hours?: number;
+                points?: number;
+            };
             header?: never;
             path: {
                 order: string;
@@ -8365,7 +8550,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Delivery"];
+                    "application/json": components["schemas"]["Answered"];
                 };
             };
             /** @description The request was not understood. */
@@ -8846,6 +9031,130 @@ export interface operations {
             };
         };
     };
+    readSellerDelivery: {
+        parameters: {
+            query?: {
+                hours?: number;
+                points?: number;
+            };
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answered"];
+                };
+            };
+            /** @description The request was not understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server is not known by this name. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not usable. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The running program is of another version. */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No program runs, or it does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     setMarket: {
         parameters: {
             query?: never;
@@ -8986,7 +9295,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["FundWish"];
+                "application/json": components["schemas"]["WithdrawalWish"];
             };
         };
         responses: {

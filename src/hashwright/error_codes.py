@@ -440,6 +440,8 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-963": _code("Job failed", "It ended without an answer: its bounds, or a fault.", "Ask less; else report it."),
     "HW-964": _code("Not in the Lab", "A job asks nobody, and writes nothing.", "Use `hw` in a terminal."),
     "HW-965": _code("No report", "The job has no answer, or not yet.", "Wait for it, or start it again."),
+    # 966-969: the market over time
+    "HW-966": _code("Series out of bounds", "It asks for too long or too fine.", "Ask for 24 hours in 96 points."),
     # 97x: copies of the dashboard, and what its pages ask
     "HW-970": _code("Copy of web.sqlite is damaged", "It does not hold what such a copy must.", "Use another backup."),
     "HW-971": _code("The web runs", "Its database is in use and cannot be replaced.", "Stop hw web first."),

@@ -33,6 +33,15 @@ def practice(folder, name, **options):
         yield item
 
 
+def flags_of(engine, folder):
+    """The options that put the market's books on this database."""
+    if engine.name == "sqlite":
+        return []
+    address = folder / "address"
+    address.write_text(engine.url(folder / "market" / "data") + "\n")
+    return ["--postgres-url-from", f"file:{address}"]
+
+
 @pytest.fixture(scope="module")
 def pools(tmp_path_factory):
     """Two buyers' pools, each a process with books of its own."""
@@ -193,10 +202,9 @@ def is_close(counted, order):
 def test_a_dead_pool_pauses_its_order_and_a_kill_loses_nothing(pools, tmp_path, postgres_server):
     """The market keeps its books on PostgreSQL here: an order's whole life, with the pool killed, and the market."""
     a, _ = pools
-    engine, address = PostgresEngine(postgres_server), tmp_path / "address"
-    address.write_text(engine.url(tmp_path / "market" / "data") + "\n")
+    engine = PostgresEngine(postgres_server)
     with (
-        practice(tmp_path, "market", flags=["--postgres-url-from", f"file:{address}"]) as market,
+        practice(tmp_path, "market", flags=flags_of(engine, tmp_path)) as market,
         sellers(market, SELLERS[:2]),
     ):  # fmt: skip
         open_market(market)

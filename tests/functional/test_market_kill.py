@@ -16,6 +16,7 @@ from functional.test_market import (
     SCALE,
     assert_sound,
     ended,
+    flags_of,
     grows,
     minor,
     open_market,
@@ -61,7 +62,7 @@ def killed_at(market, crew, moment, verb, **arguments):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_killed_at_every_step_of_an_orders_life(tmp_path, seed):
+def test_killed_at_every_step_of_an_orders_life(tmp_path, seed, engine):
     chance = random.Random(seed)
 
     def kill(market, verb, **arguments):
@@ -74,7 +75,8 @@ def test_killed_at_every_step_of_an_orders_life(tmp_path, seed):
         }  # fmt: skip
 
     with (
-        practice(tmp_path, "a") as a, practice(tmp_path, "b") as b, practice(tmp_path, "market") as market,
+        practice(tmp_path, "a") as a, practice(tmp_path, "b") as b,
+        practice(tmp_path, "market", flags=flags_of(engine, tmp_path)) as market,
         contextlib.closing(Crew(market)) as crew,
     ):  # fmt: skip
         crew.come()

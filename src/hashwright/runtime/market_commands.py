@@ -11,7 +11,7 @@ from hashwright.errors import LimitRefused, OperatorError
 from hashwright.market.events import ChangeAsked, FundsAsked, FundsMoved, OrderAsked, SaleSet
 from hashwright.market.records import Pool, Terms
 from hashwright.market.steering import sale_key
-from hashwright.runtime import market_views, positions
+from hashwright.runtime import market_series, market_views, positions
 from hashwright.runtime.control import Command
 from hashwright.runtime.market_settings import (
     KIND,
@@ -42,6 +42,8 @@ def table(app: "Hashwright") -> dict[str, Command]:
         "market-change": change_order,
         "market-sell": _sell,
         "market-history": _history,
+        "market-depth": _depth,
+        "market-delivery": market_series.delivery,
         "market-fund": _fund,
         "market-deposit": _deposit,
         "market-withdraw": withdraw_funds,
@@ -64,6 +66,10 @@ async def _settings(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str
 
 async def _book(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
     return market_views.book(app, str(arguments.get("algorithm", "")))
+
+
+async def _depth(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return market_series.depth(app, str(arguments.get("algorithm", "")))
 
 
 async def _quote(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:

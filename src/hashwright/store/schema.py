@@ -236,7 +236,7 @@ TRIGGERS = (
 def _create_triggers(_target: MetaData, connection: Connection, **_options: object) -> None:
     books = (*ledger_schema.TRIGGERS, *ledger_schema.PRICE_TRIGGERS, *ledger_schema.READING_TRIGGERS, *hold.TRIGGERS)
     dialect.create_triggers(connection, (*TRIGGERS, *books, *market_schema.TRIGGERS, *decision_schema.TRIGGERS))
-    dialect.create_triggers(connection, power_schema.TRIGGERS)
+    dialect.create_triggers(connection, (*power_schema.TRIGGERS, *market_schema.MEMORY_TRIGGERS))
 
 
 ledger_schema.add_tables(metadata)
@@ -248,5 +248,7 @@ decision_schema.add_decisions(metadata)
 power_schema.add_power(metadata)
 hold.add_hold_rules(metadata)
 decision_schema.add_outcomes(metadata)
+market_schema.add_memory(metadata)
+market_schema.add_memory_index(metadata)
 machine_history.add_tables(metadata)
 event.listen(metadata, "after_create", _create_triggers)

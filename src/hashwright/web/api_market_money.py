@@ -1,7 +1,6 @@
-"""Money that comes to a market, and what orders got of it: addresses with their pictures, delivered against ordered.
+"""Money that comes to a market: the address of an account as a picture too, and what came there.
 
-Who trades sees the address of his own account; an owner that of each, to hand it on. The plot of an order is measured:
-work that our judge accepted for it, five minutes by five minutes, as long as the day that the web remembers.
+Who trades sees the address of his own account; an owner that of each, to hand it on.
 """
 
 from collections.abc import Mapping
@@ -10,13 +9,10 @@ from typing import Annotated, Any, Final
 from litestar import Controller, get
 from litestar.params import FromPath, QueryParameter
 
-from hashwright.errors import EXIT_NOTHING, OperatorError
 from hashwright.web.acting import ASKING
 from hashwright.web.api_market import own_account
-from hashwright.web.context import AnyRequest, caller_of, needs, needs_any, site_of
+from hashwright.web.context import AnyRequest, caller_of, needs, site_of
 from hashwright.web.documents import Document
-from hashwright.web.live import history_of
-from hashwright.web.rates import RateBook
 
 ADDRESS_MAX: Final = 500
 """No address of a coin is as long; more than that is no picture for a phone."""
@@ -43,23 +39,8 @@ class Picture(Document, frozen=True, kw_only=True):
     path: str
 
 
-class Delivery(Document, frozen=True, kw_only=True):
-    """What an order got against what it asked for, over a day [H/s].
-
-    `delivered_hs` is measured by accepted work, null before the order and after its end; `ordered_hs` is the limit as
-    it stands now.
-    """
-
-    at_ms: int
-    order: str
-    state: str
-    times_s: tuple[int, ...]
-    delivered_hs: tuple[float | None, ...]
-    ordered_hs: float
-
-
 class MarketMoneyController(Controller):
-    """Funds that come in, and what they bought."""
+    """Funds that come in."""
 
     path = "/api/v1/market"
     tags = ("market",)
@@ -85,24 +66,6 @@ class MarketMoneyController(Controller):
     async def funding_of(self, request: AnyRequest, account: FromPath[str], algorithm: Algorithm = "") -> Funding:
         """Show the address of an account, for its owner to hand on."""
         return await funding(request, account[:200], algorithm)
-
-    @get(
-        "/orders/{order:str}/delivery",
-        guards=[needs_any("money", "trade")],
-        responses=ASKING,
-        operation_id="readDelivery",
-        summary="Delivered against ordered",
-    )
-    async def delivery(self, request: AnyRequest, order: FromPath[str]) -> Delivery:
-        """Show what an order got over the last day; of one's own orders, where one is not the owner."""
-        live, caller = site_of(request).live, caller_of(request)
-        account = "" if caller.may("money") else own_account(caller)
-        found = await live.ask("market-history", account=account)
-        row = next((it for it in found["orders"] if it["order"] == order), None)
-        if row is None:
-            raise missing(order)
-        await live.fresh()
-        return delivery_of(live.book, row, now_ms=site_of(request).clock.now())
 
 
 async def funding(request: AnyRequest, account: str, algorithm: str) -> Funding:
@@ -144,29 +107,3 @@ def _dark(row: bytes) -> list[tuple[int, int]]:
         else:
             found.append((place, 1))
     return found
-
-
-def delivery_of(book: RateBook, row: Mapping[str, Any], *, now_ms: int) -> Delivery:
-    """Return the plot of an order by the rates that the web remembers."""
-    plot = history_of(book, now_ms)
-    times: list[int] = plot["times_s"]
-    got = plot["destinations"].get(row["order"]) or [0.0] * len(times)
-    is_open = row["state"] in ("active", "paused", "closing")
-    begins, ends = row["created_ms"] / 1000, now_ms / 1000 if is_open else row["changed_ms"] / 1000
-    return Delivery(
-        at_ms=now_ms,
-        order=row["order"],
-        state=row["state"],
-        times_s=tuple(times),
-        delivered_hs=tuple(
-            rate if begins < at + 300 and at <= ends else None for at, rate in zip(times, got, strict=True)
-        ),
-        ordered_hs=float(row["limit_hs"]),
-    )
-
-
-def missing(order: str) -> OperatorError:
-    """Make the error of an order that is not there, or not the caller's: nobody is told which."""
-    error = OperatorError(f"There is no order {order[:40]}.", code="HW-867", hint="hw market history lists them.")
-    error.exit_code = EXIT_NOTHING
-    return error

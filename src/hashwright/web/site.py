@@ -24,6 +24,7 @@ from hashwright.web.api_energy import EnergyController, PowerSteerController
 from hashwright.web.api_fleet import FleetController
 from hashwright.web.api_lab import LabController
 from hashwright.web.api_market import MarketController
+from hashwright.web.api_market_data import MarketDataController
 from hashwright.web.api_market_money import MarketMoneyController
 from hashwright.web.api_mine import OwnController, PoolController, RouteController
 from hashwright.web.api_now import NowController
@@ -56,6 +57,7 @@ CONTROLLERS: Final = (
     FleetController,
     NowController,
     MarketController,
+    MarketDataController,
     MarketMoneyController,
     NotifyController,
     CareController,

@@ -2,7 +2,8 @@
 
 import pytest
 
-from hashwright.web.market_sight import book_for, history_for
+from hashwright.errors import OperatorError
+from hashwright.web.market_sight import book_for, delivery_for, history_for
 from hashwright.web.roles import OF_ROLE, Caller
 
 BOOK = {
@@ -83,3 +84,17 @@ def test_a_history_is_ones_own():
     assert buyer == {"orders": found["orders"][:1], "trades": [{"order": "order-0", "seller": ""}], "findings": []}
     seller = history_for(caller("member", "kai"), "kai", found)
     assert (len(seller["orders"]), len(seller["trades"])) == (0, 2)
+
+
+def test_the_series_of_an_order_is_its_buyers_and_others_see_rates_at_most():
+    found = {
+        "order": "order-1", "account": "kim", "ordered_hs": [1.0], "delivered_hs": [0.5], "paid": ["0.1"],
+        "sellers": [{"seller": "kai", "paid": "0.1"}], "changes": [], "committed": "0.1",
+    }  # fmt: skip
+    assert delivery_for(caller("owner"), "", found) == found
+    assert delivery_for(caller("buyer"), "kim", found)["sellers"] == [{"seller": "", "paid": "0.1"}]
+    assert delivery_for(caller("operator"), "", found) == {
+        "order": "order-1", "ordered_hs": [1.0], "delivered_hs": [0.5]
+    }  # fmt: skip
+    with pytest.raises(OperatorError, match="There is no order order-1"):
+        delivery_for(caller("buyer", "lee"), "lee", found)

@@ -6,7 +6,7 @@ from alembic import op
 from hashwright.store import machine_history
 
 revision = "0023"
-down_revision = "0017"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 
