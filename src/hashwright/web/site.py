@@ -21,8 +21,10 @@ from hashwright.errors import HashwrightError
 from hashwright.web.api_books import BooksController
 from hashwright.web.api_care import CareController, NotifyController
 from hashwright.web.api_energy import EnergyController, PowerSteerController
+from hashwright.web.api_find import FindController
 from hashwright.web.api_fleet import FleetController
 from hashwright.web.api_lab import LabController
+from hashwright.web.api_machine import MachineController
 from hashwright.web.api_market import MarketController
 from hashwright.web.api_market_data import MarketDataController
 from hashwright.web.api_market_money import MarketMoneyController
@@ -41,6 +43,7 @@ from hashwright.web.energy import FleetWatch
 from hashwright.web.lab import Lab
 from hashwright.web.metrics import MetricsController
 from hashwright.web.problems import MEDIA_TYPE, Place, Problem, encoded, problem, problem_of
+from hashwright.web.scans import Scanner
 from hashwright.web.shield import BODY_MAX, Shield
 from hashwright.web.steering import Helm
 from hashwright.web.stream import Deltas, StreamController
@@ -55,6 +58,8 @@ CONTROLLERS: Final = (
     SessionController,
     ViewController,
     FleetController,
+    FindController,
+    MachineController,
     NowController,
     MarketController,
     MarketDataController,
@@ -115,6 +120,7 @@ def build(site: Site) -> Litestar:
                 "helm": Helm(site.live),
                 "fleet_watch": FleetWatch(site.live),
                 "kept": Kept(),
+                "scanner": Scanner(clock=site.clock),
             }
         ),
         debug=False,
