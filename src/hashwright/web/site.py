@@ -23,6 +23,7 @@ from hashwright.web.api_care import CareController, NotifyController
 from hashwright.web.api_energy import EnergyController, PowerSteerController
 from hashwright.web.api_find import FindController
 from hashwright.web.api_fleet import FleetController
+from hashwright.web.api_hold import HoldController
 from hashwright.web.api_lab import LabController
 from hashwright.web.api_machine import MachineController
 from hashwright.web.api_market import MarketController
@@ -71,6 +72,7 @@ CONTROLLERS: Final = (
     PoolController,
     OwnController,
     BooksController,
+    HoldController,
     LabController,
     PlanController,
     SteerController,
@@ -120,6 +122,7 @@ def build(site: Site) -> Litestar:
                 "helm": Helm(site.live),
                 "fleet_watch": FleetWatch(site.live),
                 "kept": Kept(),
+                "preferences": site.preferences,
                 "scanner": Scanner(clock=site.clock),
             }
         ),
