@@ -49,6 +49,7 @@ from hashwright.runtime.engines import EngineEvent
 from hashwright.runtime.fleet import FleetService
 from hashwright.runtime.kernel import Kernel
 from hashwright.runtime.live import LiveShell
+from hashwright.runtime.machine_history import MachineHistory
 from hashwright.runtime.market import MarketService
 from hashwright.runtime.node_link import NodeLink, StoredBlock
 from hashwright.runtime.opening import open_store
@@ -306,6 +307,7 @@ class Hashwright:
         self.market.start()
         self.fleet = FleetService(self)
         self.fleet.start()
+        self.supervisor.start("history of machines", MachineHistory(self).run)
         self.power.start_all()
 
     # ---------------------------------------------------------------- run and stop

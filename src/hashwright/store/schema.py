@@ -19,7 +19,16 @@ from sqlalchemy import (
     text,
 )
 
-from hashwright.store import decision_schema, dialect, fleet, hold, ledger_schema, market_schema, power_schema
+from hashwright.store import (
+    decision_schema,
+    dialect,
+    fleet,
+    hold,
+    ledger_schema,
+    machine_history,
+    market_schema,
+    power_schema,
+)
 from hashwright.store.dialect import Trigger
 from hashwright.store.reasons import REASON_CHARACTERS
 
@@ -253,4 +262,5 @@ hold.add_hold_rules(metadata)
 decision_schema.add_outcomes(metadata)
 market_schema.add_memory(metadata)
 market_schema.add_memory_index(metadata)
+machine_history.add_tables(metadata)
 event.listen(metadata, "after_create", _create_triggers)

@@ -6,9 +6,9 @@ import msgspec
 from litestar import Controller, Response, get, post, put
 from litestar.params import FromPath, JSONBody
 
-from hashwright.web.api_mine import ACTING, Answered
+from hashwright.web.acting import ACTING, Answered, Command
 from hashwright.web.api_plan import helm_of, sees_money
-from hashwright.web.api_steer import acted
+from hashwright.web.api_steer import steer
 from hashwright.web.context import AnyRequest, IdempotencyKey, needs, problems, site_of
 from hashwright.web.documents import Document
 from hashwright.web.energy import EnergySite, FleetPower, FleetWatch, site_of_state
@@ -94,11 +94,8 @@ class PowerSteerController(Controller):
         return await _do(request, key, "power-apply", str(number)[:20], number=number)
 
 
-async def _do(request: AnyRequest, key: str, command: str, target: str, **arguments: Any) -> Response[Answered]:  # noqa: ANN401
-    async def work() -> Answered:
-        return Answered(result=await site_of(request).live.ask(command, timeout_s=180.0, **arguments))
-
-    return await acted(request, key, command, target, work)
+async def _do(request: AnyRequest, key: str, verb: str, target: str, **arguments: Any) -> Response[Answered]:  # noqa: ANN401
+    return await steer(request, key, Command(verb=verb, target=target, arguments=arguments, timeout_s=180.0))
 
 
 def _missing(*, is_running: bool, has_fleet: bool, has_site: bool) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from litestar.params import JSONBody
 
 from hashwright.errors import EXIT_NOTHING, OperatorError
 from hashwright.runtime.device_settings import KIND, TAGS_MAX
-from hashwright.web.api_mine import ACTING, ASKING, Answered, command
+from hashwright.web.acting import ACTING, ASKING, Answered, Command, send
 from hashwright.web.context import AnyRequest, IdempotencyKey, act, caller_of, needs, problems, site_of
 from hashwright.web.documents import Document
 from hashwright.web.encoded import Kept, respond
@@ -229,9 +229,8 @@ class FleetController(Controller):
     async def _tell(
         self, request: AnyRequest, key: str, verb: str, target: str, arguments: Mapping[str, Any]
     ) -> Response[Any]:
-        answer = await command(request, key, verb, target, arguments, timeout_s=FLEET_S)
-        site_of(request).live.fleet_is_old()
-        return answer
+        wanted = Command(verb=verb, target=target, arguments=arguments, timeout_s=FLEET_S)
+        return await send(request, key, wanted, after=site_of(request).live.fleet_is_old)
 
 
 def table_of(picture: Picture) -> Table:

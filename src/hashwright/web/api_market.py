@@ -5,7 +5,6 @@ machines. An operator sees the book without money, and may end an order, for tha
 """
 
 import asyncio
-import hashlib
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
@@ -16,7 +15,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from hashwright.errors import HashwrightError, OperatorError, Unavailable
 from hashwright.runtime.market_settings import KIND, check_account
 from hashwright.web import market_sight
-from hashwright.web.api_mine import ASKING, Answered, command
+from hashwright.web.acting import ASKING, Answered, Command, reference_of, send
 from hashwright.web.context import AnyRequest, IdempotencyKey, caller_of, needs_any, site_of
 from hashwright.web.documents import Document
 from hashwright.web.operations import acting, asking
@@ -150,7 +149,7 @@ class MarketController(Controller):
         wish = {name: value for name, value in msgspec.to_builtins(data).items() if value}
         wish |= {"account": acting_account(caller, data.account), "reference": reference_of(caller, key)}
         target = f"{wish['account']}: {data.limit} at {data.price}, {data.budget}, {data.pool}"
-        return await command(request, key, "market-order", target, wish)
+        return await send(request, key, Command(verb="market-order", target=target, arguments=wish))
 
     @acting(
         "post /orders/{order:str}/changes",
@@ -175,7 +174,9 @@ class MarketController(Controller):
             "account": "" if is_free else own_account(caller),
             "reference": reference_of(caller, key),
         }
-        return await command(request, key, "market-change", f"{order} {data.what} {data.value}", arguments)
+        return await send(
+            request, key, Command(verb="market-change", target=f"{order} {data.what} {data.value}", arguments=arguments)
+        )
 
     @acting("put /sales/{account:str}", "pay", name="setSale", summary="Sell an account's machines")
     async def sale(
@@ -219,7 +220,9 @@ class MarketController(Controller):
         """Open the market of an algorithm, or change its settings."""
         words = ", ".join(f"{name}={value}" for name, value in data.changes.items())
         arguments = {"algorithm": algorithm, "changes": data.changes}
-        return await command(request, key, "market-settings", f"{algorithm}: {words}", arguments)
+        return await send(
+            request, key, Command(verb="market-settings", target=f"{algorithm}: {words}", arguments=arguments)
+        )
 
 
 async def sell(request: AnyRequest, key: str, account: str, data: SaleWish) -> Response[Any]:
@@ -231,7 +234,7 @@ async def sell(request: AnyRequest, key: str, account: str, data: SaleWish) -> R
         "algorithm": data.algorithm,
     }
     words = "stops" if data.stop else f"from {data.floor or 'the floor'}"
-    return await command(request, key, "market-sell", f"{account} {words}", arguments)
+    return await send(request, key, Command(verb="market-sell", target=f"{account} {words}", arguments=arguments))
 
 
 async def move(
@@ -244,7 +247,7 @@ async def move(
         "algorithm": data.algorithm,
         "reference": reference_of(caller_of(request), key),
     }
-    return await command(request, key, verb, f"{account} {data.amount}", arguments)
+    return await send(request, key, Command(verb=verb, target=f"{account} {data.amount}", arguments=arguments))
 
 
 def account_of(caller: Caller) -> str:
@@ -280,8 +283,3 @@ def acting_account(caller: Caller, wanted: str) -> str:
     if wanted not in ("", own_account(caller)):
         raise OperatorError("You may buy for your own account only.", code="HW-741")
     return own_account(caller)
-
-
-def reference_of(caller: Caller, key: str) -> str:
-    """Return the id of a request for the engine: the same caller and key give the same one, also after a restart."""
-    return f"web-{hashlib.sha256(f'{caller.who} {key}'.encode()).hexdigest()[:28]}"

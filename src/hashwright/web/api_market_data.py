@@ -6,8 +6,8 @@ from litestar.params import FromPath, FromQuery
 from hashwright.errors import OperatorError
 from hashwright.runtime.market_settings import check_account
 from hashwright.web import market_sight
+from hashwright.web.acting import Answered
 from hashwright.web.api_market import account_of, own_account
-from hashwright.web.api_mine import Answered
 from hashwright.web.context import AnyRequest, caller_of, site_of
 from hashwright.web.documents import Document
 from hashwright.web.operations import asking

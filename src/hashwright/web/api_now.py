@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from litestar import Controller, Response, get
 from litestar.params import FromQuery, QueryParameter
 
-from hashwright.errors import HashwrightError, OperatorError
+from hashwright.errors import OperatorError
 from hashwright.ledger.lots import first_in_first_out
 from hashwright.ledger.prices import Valuer
 from hashwright.money import Amount
@@ -16,8 +16,10 @@ from hashwright.store import ledger
 from hashwright.store.connection import Connection
 from hashwright.store.prices import read_prices
 from hashwright.store.share_log import Place, ShareRow, Wish, read_page, read_worker
+from hashwright.web.acting import ASKING, AnsweredRows
 from hashwright.web.api_books import Currency, read_books
-from hashwright.web.api_mine import ASKING, AnsweredRows
+from hashwright.web.api_plan import helm_of
+from hashwright.web.api_prices import preferences_of
 from hashwright.web.api_view import Cursor, Limit
 from hashwright.web.books import DayBook
 from hashwright.web.context import AnyRequest, needs, problems, site_of
@@ -25,7 +27,16 @@ from hashwright.web.cursor import cursor_of, number_of
 from hashwright.web.documents import Document
 from hashwright.web.encoded import Kept, encode, respond
 from hashwright.web.live import Live, Picture
-from hashwright.web.net import NetSpan, day_of, power_price_of, spans_of, start_of
+from hashwright.web.net import (
+    NetSpan,
+    NetToday,
+    day_of,
+    power_price_of,
+    priced_in,
+    spans_of,
+    start_of,
+    today_of,
+)
 from hashwright.web.upcoming import Upcoming, last_payouts, upcoming
 
 if TYPE_CHECKING:
@@ -52,12 +63,17 @@ class PowerToday(Document, frozen=True, kw_only=True):
 
 
 class Net(Document, frozen=True, kw_only=True):
-    """What mining left, and what power draws now. `currency` is the money that worths are in."""
+    """What mining left, and what power draws now. `currency` is the money that worths are in.
+
+    `wanted` is the owner's money; where it differs from `currency`, no measured price in it is stored.
+    """
 
     at_ms: int
     currency: str
+    wanted: str
     spans: tuple[NetSpan, ...]
     power: PowerToday | None
+    today: NetToday
 
 
 class UpcomingList(Document, frozen=True, kw_only=True):
@@ -130,7 +146,9 @@ class NowController(Controller):
             raise OperatorError("There is no database yet.", code="HW-612")
 
         def make() -> Net:
-            return net_of(site.live, store, book, now=now, quote=currency.upper())
+            told = currency.upper()
+            wanted = told or preferences_of(request).currency
+            return net_of(site.live, store, book, now=now, quote=told, wanted=wanted)
 
         if currency:  # a person's own choice is made for him alone
             return respond(request, await asyncio.to_thread(encode, make))
@@ -151,8 +169,11 @@ class NowController(Controller):
         key = (picture.at_ms // KEPT_MS, picture.status is None)
         found = kept.known("next", key)
         if found is None:
-            pilots = await asked(live, "autopilot-status") if picture.status is not None else []
-            found = await kept.of("next", key, lambda: next_of(live, picture, pilots))
+            helm = helm_of(request)
+            if picture.status is not None:
+                await helm.look()
+            states = helm.states if picture.status is not None else {}
+            found = await kept.of("next", key, lambda: next_of(live, picture, states))
         return respond(request, found)
 
     @get("/shares", guards=[needs("view")], responses=problems(401, 403), operation_id="listShares", summary="Shares")
@@ -217,19 +238,31 @@ def kept_of(request: AnyRequest) -> Kept:
     return kept
 
 
-def net_of(live: Live, store: "Store", book: DayBook, *, now: int, quote: str) -> Net:
-    """Read the books, and say what was left (on a thread)."""
-    currency, spans = store.read_books(lambda connection: spans_of(connection, book, now=now, quote=quote))
+def net_of(live: Live, store: "Store", book: DayBook, *, now: int, quote: str, wanted: str) -> Net:
+    """Read the books, and say what was left (on a thread); `wanted` is taken where prices in it are stored."""
+    currency, spans = store.read_books(
+        lambda connection: spans_of(connection, book, now=now, quote=quote or priced_in(connection, wanted, now=now))
+    )
     told = store.settings(autopilot_settings.KIND)
-    return Net(at_ms=now, currency=currency, spans=tuple(spans), power=power_today(live, now, told))
+    power = power_today(live, now, told)
+    cost = None if power is None else power.cost_usd
+    return Net(
+        at_ms=now,
+        currency=currency,
+        wanted=wanted,
+        spans=tuple(spans),
+        power=power,
+        today=today_of(spans[0], power_cost_usd=cost),
+    )
 
 
-def next_of(live: Live, picture: Picture, pilots: list[dict[str, Any]]) -> UpcomingList:
+def next_of(live: Live, picture: Picture, states: Mapping[str, list[dict[str, Any]]]) -> UpcomingList:
     """Read what is set, and say what comes (on a thread)."""
     store = live.store()
     settings = {} if store is None else store.settings(payouts.KIND)
     last = {} if store is None else store.read_tables(last_payouts)
-    found = upcoming(picture, payouts=settings, last_payouts=last, autopilots=pilots)
+    pilots = {"autopilots": states.get("route", ()), "powers": states.get("power", ())}
+    found = upcoming(picture, payouts=settings, last_payouts=last, **pilots)
     return UpcomingList(at_ms=picture.at_ms, upcoming=tuple(found))
 
 
@@ -246,14 +279,6 @@ def power_today(live: Live, now: int, told: Mapping[str, Mapping[str, object]]) 
         price_usd_kwh=price,
         cost_usd=None if price is None else drawn.kwh * price,
     )
-
-
-async def asked(live: Live, verb: str) -> list[dict[str, Any]]:
-    """Ask the program for rows that are nice to have; none where it does not say."""
-    try:
-        return list(await live.ask(verb))
-    except HashwrightError:
-        return []
 
 
 def share_of(row: ShareRow) -> ShareDocument:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from litestar import delete, get, post, put
 
-from hashwright.web.api_mine import ACTING, ASKING
+from hashwright.web.acting import ACTING, ASKING
 from hashwright.web.context import needs_any
 from hashwright.web.roles import Permission
 

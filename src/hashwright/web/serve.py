@@ -23,6 +23,7 @@ from hashwright.web.context import Site
 from hashwright.web.database import AccessDatabase
 from hashwright.web.keys import Audit, Keys
 from hashwright.web.live import Live
+from hashwright.web.preferences import Preferences
 from hashwright.web.site import shielded
 
 log = structlog.get_logger()
@@ -96,6 +97,7 @@ def site_on(config: Config, database: AccessDatabase, *, clock: SystemClock, add
         keys=Keys(database),
         audit=Audit(database),
         answers=Answers(database),
+        preferences=Preferences(database),
         clock=clock,
         origins=origins_of(config, address),
         cookie="__Host-hw" if is_https else "hw_session",

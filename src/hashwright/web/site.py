@@ -21,11 +21,15 @@ from hashwright.errors import HashwrightError
 from hashwright.web.api_books import BooksController
 from hashwright.web.api_care import CareController, NotifyController
 from hashwright.web.api_energy import EnergyController, PowerSteerController
+from hashwright.web.api_find import FindController
 from hashwright.web.api_fleet import FleetController
 from hashwright.web.api_grid import GridController, PinController
+from hashwright.web.api_hold import HoldController
 from hashwright.web.api_lab import LabController
+from hashwright.web.api_machine import MachineController
 from hashwright.web.api_market import MarketController
 from hashwright.web.api_market_data import MarketDataController
+from hashwright.web.api_market_money import MarketMoneyController
 from hashwright.web.api_mine import OwnController, PoolController, RouteController
 from hashwright.web.api_now import NowController
 from hashwright.web.api_people import PeopleController
@@ -42,6 +46,7 @@ from hashwright.web.grid import GridDesk
 from hashwright.web.lab import Lab
 from hashwright.web.metrics import MetricsController
 from hashwright.web.problems import MEDIA_TYPE, Place, Problem, encoded, problem, problem_of
+from hashwright.web.scans import Scanner
 from hashwright.web.shield import BODY_MAX, Shield
 from hashwright.web.steering import Helm
 from hashwright.web.stream import Deltas, StreamController
@@ -56,9 +61,12 @@ CONTROLLERS: Final = (
     SessionController,
     ViewController,
     FleetController,
+    FindController,
+    MachineController,
     NowController,
     MarketController,
     MarketDataController,
+    MarketMoneyController,
     NotifyController,
     CareController,
     StreamController,
@@ -66,6 +74,7 @@ CONTROLLERS: Final = (
     PoolController,
     OwnController,
     BooksController,
+    HoldController,
     LabController,
     PlanController,
     GridController,
@@ -118,6 +127,8 @@ def build(site: Site) -> Litestar:
                 "fleet_watch": FleetWatch(site.live),
                 "grids": GridDesk(),
                 "kept": Kept(),
+                "preferences": site.preferences,
+                "scanner": Scanner(clock=site.clock),
             }
         ),
         debug=False,

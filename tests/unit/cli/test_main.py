@@ -61,8 +61,9 @@ def test_the_commands_of_the_issues_are_there():
         pool address, pool payouts, pool payout, pool account, pool accounts, pool luck, pool scheme, pool reserve,
         pool release, route status, route set, route move, route test, ledger balance, ledger day, ledger explain,
         ledger check, ledger export, ledger prices, ledger reconcile, ledger cost, ledger workers, fleet ls, fleet top,
-        fleet pause, fleet resume, fleet power, fleet pools, fleet tag, fleet blink, fleet profile, market book,
-        market quote, market order, market cancel, market refill, market reprice, market sell, market history,
+        fleet history, fleet pause, fleet resume, fleet power, fleet pools, fleet tag, fleet blink, fleet profile,
+        market book, market quote, market order, market cancel, market refill, market reprice, market sell,
+        market history,
         market settings, market rent plan, market rent run, autopilot set, autopilot status, autopilot pause,
         admin backup, admin restore, admin replay, admin config show, admin config export, admin config apply,
         admin data fetch, admin data show, admin data import

@@ -18,11 +18,11 @@ def destination(**changes):
     return {"destination": "home", "coin": "litecoin", "network": "main", "height": 2016 * 1000 - 100} | changes
 
 
-def look(*destinations, blocks=(), fleet=None, payouts=None, last=None, autopilots=()):
+def look(*destinations, blocks=(), fleet=None, payouts=None, last=None, autopilots=(), powers=()):
     picture = Picture(
         number=1, at_ms=NOW, status={"destinations": list(destinations)}, blocks=tuple(blocks), fleet=fleet or Fleet()
     )
-    return upcoming(picture, payouts=payouts or {}, last_payouts=last or {}, autopilots=autopilots)
+    return upcoming(picture, payouts=payouts or {}, last_payouts=last or {}, autopilots=autopilots, powers=powers)
 
 
 def test_the_next_retarget_is_a_height_and_an_estimate_of_when():
@@ -145,3 +145,30 @@ def test_refused_shares_are_found_without_reading_the_good_ones(store):
         if not statement.startswith("SELECT destination, worker, "):  # those are bounded by a minute and its names
             assert any("COVERING INDEX work_refused" in line for line in plan), plan
             assert any("INDEX delivery_refused" in line for line in plan), plan
+
+
+def switching(mode="live", is_paused=False, groups=None):
+    later = [
+        {"group": "garage", "from_ms": NOW - HOUR, "machines": 2},
+        {"group": "garage", "from_ms": NOW + 2 * HOUR, "machines": 0},
+        {"group": "cellar", "from_ms": NOW + 3 * HOUR, "machines": 1},
+    ]
+    thought = {"groups": later if groups is None else groups}
+    return {"name": "home", "settings": {"mode": mode, "is_paused": is_paused}, "plan": {"thought": thought}}
+
+
+def test_the_next_change_of_power_is_named_with_its_time_and_a_rehearsal_says_so():
+    (found,) = look(powers=[switching()])
+    assert (found.kind, found.at_ms, found.text) == ("switch", NOW + 2 * HOUR, "garage sleeps at home")
+    (found,) = look(powers=[switching("dry-run")])
+    assert found.text.endswith("(DRY RUN: nothing is switched)")
+    (found,) = look(powers=[switching(groups=[{"group": "", "from_ms": NOW + 1, "machines": 3}])])
+    assert found.text == "The fleet runs 3 of its machines at home"
+
+
+@pytest.mark.parametrize("state", [
+    switching(is_paused=True), switching(groups=[]), {"name": "home", "settings": {}, "plan": None},
+    {"name": "home", "settings": {}, "plan": {"thought": None}},
+])  # fmt: skip
+def test_where_no_change_of_power_is_planned_none_is_named(state):
+    assert look(powers=[state]) == []
