@@ -536,6 +536,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/lab/energy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Plan a site's hours */
+        post: operations["startEnergy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/lab/jobs": {
         parameters: {
             query?: never;
@@ -582,6 +599,40 @@ export interface paths {
         get: operations["readReport"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lab/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Plan the next weeks */
+        post: operations["startPlan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lab/what-if": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Move one calculation's levers */
+        post: operations["whatIf"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1819,6 +1870,19 @@ export interface components {
             alerts: components["schemas"]["AlertDocument"][];
             next_cursor: string | null;
         };
+        /** AnswerDocument */
+        AnswerDocument: {
+            bought_coins: number;
+            break_even_power_usd_kwh: number;
+            left_usd: number;
+            mined_coins: number;
+            mined_usd: number;
+            power_usd_day: number;
+            profit_usd_day: number;
+            revenue_usd_day: number;
+            running_days: number;
+            spent_usd: number;
+        };
         /** Answered */
         Answered: {
             result: {
@@ -1889,6 +1953,10 @@ export interface components {
             check_lookahead: boolean;
             /** @default  */
             coins: string;
+            /** @default  */
+            days: string;
+            /** @default false */
+            example: boolean;
             /** @default  */
             first: string;
             /** @default  */
@@ -2214,10 +2282,25 @@ export interface components {
             plan: components["schemas"]["EnergyPlan"] | null;
             title: string;
         };
+        /** EnergyWish */
+        EnergyWish: {
+            /** @default  */
+            at: string;
+            hours?: number | null;
+            level?: number | null;
+            site: string;
+        };
         /** EntryPage */
         EntryPage: {
             entries: components["schemas"]["BookEntry"][];
             next_cursor: string | null;
+        };
+        /** FactDocument */
+        FactDocument: {
+            at_ms: number;
+            name: string;
+            sources: string[];
+            value: number;
         };
         /** FleetPower */
         FleetPower: {
@@ -2364,7 +2447,7 @@ export interface components {
             state: "running" | "done" | "failed" | "cancelled";
             title: string;
             /** @enum {string} */
-            verb: "calc" | "compare" | "audit" | "backtest";
+            verb: "calc" | "compare" | "audit" | "backtest" | "plan" | "energy";
         };
         /** JobList */
         JobList: {
@@ -2374,6 +2457,8 @@ export interface components {
         /** JobProblem */
         JobProblem: {
             code: string;
+            /** @default [] */
+            findings: string[];
             hint: string;
             message: string;
         };
@@ -2422,6 +2507,14 @@ export interface components {
             credited: number;
             credited_days: number;
             destination: string;
+        };
+        /** LeverDocument */
+        LeverDocument: {
+            base: number;
+            /** @enum {string} */
+            lever: "power_price" | "price" | "growth" | "efficiency" | "pool_fee";
+            unit: string;
+            value: number;
         };
         /** Limit */
         Limit: {
@@ -2792,6 +2885,30 @@ export interface components {
             promises: components["schemas"]["Promise"][];
             stored: components["schemas"]["StoredPlan"] | null;
         };
+        /** PlanWish */
+        PlanWish: {
+            /** @default  */
+            difficulty: string;
+            /** @default  */
+            growth: string;
+            /** @default  */
+            hardware: string;
+            /** @default  */
+            hold: string;
+            /** @default  */
+            horizon: string;
+            /** @default  */
+            power: string;
+            /** @default  */
+            power_price: string;
+            /** @default  */
+            price: string;
+            /** @default  */
+            price_drift: string;
+            /** @default  */
+            risk: string;
+            scenarios?: number | null;
+        };
         /** PoolLook */
         PoolLook: {
             /** @default sha256d */
@@ -3068,6 +3185,16 @@ export interface components {
             reason: string;
             to_ms: number;
         };
+        /** SwingDocument */
+        SwingDocument: {
+            high: number;
+            high_left_usd: number;
+            lever: string;
+            low: number;
+            low_left_usd: number;
+            now: number;
+            unit: string;
+        };
         /** Table */
         Table: {
             asked_ms: number;
@@ -3166,6 +3293,32 @@ export interface components {
         UpcomingList: {
             at_ms: number;
             upcoming: components["schemas"]["Upcoming"][];
+        };
+        /** WhatIfDocument */
+        WhatIfDocument: {
+            after: components["schemas"]["AnswerDocument"];
+            before: components["schemas"]["AnswerDocument"];
+            coin: string;
+            command: string;
+            days: number;
+            facts: components["schemas"]["FactDocument"][];
+            levers: components["schemas"]["LeverDocument"][];
+            machine: string;
+            ticker: string;
+            tornado: components["schemas"]["SwingDocument"][];
+        };
+        /** WhatIfWish */
+        WhatIfWish: {
+            /** @default  */
+            coin: string;
+            /** @default 365 */
+            days: number;
+            efficiency?: number | null;
+            growth?: number | null;
+            machine: string;
+            pool_fee?: number | null;
+            power_price?: number | null;
+            price?: number | null;
         };
         /** WithdrawalWish */
         WithdrawalWish: {
@@ -7129,6 +7282,102 @@ export interface operations {
             };
         };
     };
+    startEnergy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EnergyWish"];
+            };
+        };
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDocument"];
+                };
+            };
+            /** @description The request was not understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server is not known by this name. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not usable. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listJobs: {
         parameters: {
             query?: never;
@@ -7449,6 +7698,198 @@ export interface operations {
             };
             /** @description The server is not known by this name. */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    startPlan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanWish"];
+            };
+        };
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDocument"];
+                };
+            };
+            /** @description The request was not understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server is not known by this name. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not usable. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    whatIf: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhatIfWish"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhatIfDocument"];
+                };
+            };
+            /** @description The request was not understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things forbids it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server is not known by this name. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not usable. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

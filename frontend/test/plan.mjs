@@ -101,10 +101,30 @@ try {
   told.steps.energy = await page.locator("main").innerText();
   // the lab: audit an offer whose seller calls himself a piece of markup
   await page.goto(`${asked.address}/#/lab`);
+  await page.getByTestId("tornado").waitFor();
+  await judge("desk what-if");
+  const power = page.getByLabel("Price of power");
+  await power.fill("900");
+  await page.getByText("Mining loses").waitFor();
+  told.steps.whatif = await page.getByTestId("whatif").innerText();
+  told.steps.tornado = await page.getByTestId("tornado").innerText();
+  await page.getByRole("button", { name: "Backtest", exact: true }).click();
+  await page.getByLabel("Walk an invented example").check();
+  await page.getByLabel("best_hashprice").check();
+  await page.getByLabel("Last day").fill("2023-04-30");
+  await page.getByRole("button", { name: "Ask", exact: true }).click();
+  await page.getByTestId("answer").waitFor();
+  told.steps.backtest = await page.getByTestId("answer").innerText();
+  await judge("desk backtest");
+  await page.getByRole("button", { name: "Plan hours" }).click();
+  await page.getByRole("button", { name: "An example" }).click();
+  await page.getByRole("button", { name: "Ask", exact: true }).click();
+  await page.getByRole("heading", { name: /^energy/ }).waitFor();
+  told.steps.hours = await page.getByTestId("answer").innerText();
   await page.getByRole("button", { name: "Audit" }).click();
   await page.getByLabel("The offer (TOML): paste it, or choose a file", { exact: true }).fill(OFFER);
   await page.getByRole("button", { name: "Ask", exact: true }).click();
-  await page.getByTestId("answer").waitFor();
+  await page.getByRole("heading", { name: /^audit/ }).waitFor();
   told.steps.answer = await page.getByTestId("answer").innerText();
   await judge("desk lab");
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download the report" }).click()]);
@@ -134,6 +154,10 @@ try {
   await page.emulateMedia({ colorScheme: "dark" });
   for (const path of ["plan", "energy", "lab"]) {
     await visit("phone", path);
+    if (path === "lab") {
+      await page.getByTestId("tornado").waitFor();
+      await judge("phone what-if");
+    }
     if (path !== "plan") continue;
     await page.getByTestId("list").last().getByRole("button").first().click();
     const until = page.getByLabel("Until");

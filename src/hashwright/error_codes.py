@@ -396,6 +396,8 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-834": _code("Too many pins", "A site keeps two hundred at most.", "Let the plan have hours again."),
     "HW-835": _code("Change not taken back", "Pins were changed again since.", "Look at them and set them anew."),
     "HW-836": _code("Pin not kept", "A limit or a minimum time stands above it.", "Read which machines, and when."),
+    "HW-837": _code("Nothing to reckon with", "A lever was moved to where nothing is.", "Take one in the range."),
+    "HW-838": _code("Not asked in the Lab", "A site there names no file and no service.", "Use `hw plan energy`."),
     # 840-859: energy
     "HW-840": _code("Site not usable", "A value of the site's file is wrong or missing.", "Each names its place."),
     "HW-841": _code("Tariff with a hole", "No price is known for some slots.", "Plan a shorter time, or fill it."),

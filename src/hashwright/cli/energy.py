@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from hashwright.cli.command import Command, pass_terminal, run_async
+from hashwright.cli.plan_parts import is_lab
 from hashwright.cli.terminal import Table, Terminal, clean
 from hashwright.errors import OperatorError
 from hashwright.units import duration_text
@@ -124,7 +125,7 @@ def planned(given: dict[str, Any], data_dir: Path) -> Drawn:
         metered=metered,
         month_bill=month_bill(setup, metered.month, known.price.values[0]),
     )  # fmt: skip
-    if given["at"] is None:
+    if given["at"] is None and not is_lab():
         _remember(file, memory, drawn, now_ms)
     return drawn
 

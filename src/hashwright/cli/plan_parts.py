@@ -27,6 +27,11 @@ STORED: Final = "plans"
 KEPT: Final = 200
 
 
+def is_lab() -> bool:
+    """Tell whether the Lab of the web asks: then nothing is kept, for somebody only wants to know."""
+    return LISTENER.get() is not None
+
+
 def horizon_days(text: str) -> int:
     """Read `30`, `30d`, `12w`, `6 months`, `1y` as days.
 
