@@ -74,7 +74,8 @@ class PowerSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     `site` is the site's file without plug-ins, as read. Series have a value a slot from `start_ms` on: `price` and
     `export` [currency/kWh], `sun_w` and `wind_w` [W], `per_th_day` (what a TH/s earns a day, gross), None where not
-    known. `factor` and `spread` are what the meter taught of forecasts over `days` days.
+    known. `factor` and `spread` are what the meter taught of forecasts over `days` days. `is_battery_out`: it does not
+    obey, or nobody hears it, and the plan is made without it; `battery_w` is what it takes all the same [W].
     """
 
     at_ms: int
@@ -99,6 +100,8 @@ class PowerSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     last: KeptPlan | None = None
     solver_s: float = 20.0
     has_solver: bool = True
+    is_battery_out: bool = False
+    battery_w: int = 0
 
 
 class PowerSlot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -39,6 +39,7 @@ from hashwright.planner.site_problem import Known, problem_of
 TH: Final = 1e12
 PART_SLACK: Final = 0.005
 """A level this little below what machines can do is one that they can do."""
+WITHOUT_BATTERY: Final = "the battery: it does not obey, does not answer, or is not believed"
 
 
 def think_power(seen: PowerSeen) -> PowerThought:
@@ -48,9 +49,12 @@ def think_power(seen: PowerSeen) -> PowerThought:
         OperatorError: no price of the next hour is known (HW-841), or no group of the fleet is in the site's file.
     """
     site, left_out = planned_site(seen)
+    if seen.is_battery_out and site.battery is not None:
+        site = msgspec.structs.replace(site, battery=None)
+        left_out = (*left_out, WITHOUT_BATTERY)
     problem, odd = problem_of(site, _known(seen, site))
     lost = round(sum(it.lost_w for it in seen.machines))
-    problem = replace(problem, load_w=problem.load_w + lost)
+    problem = replace(problem, load_w=problem.load_w + lost + seen.battery_w)
     limits = SolverLimits(time_s=seen.solver_s)
     settings = Settings(limits=limits, has_solver=seen.has_solver)
     plan = plan_dispatch(problem, settings=settings, last=plan_of(seen.last, problem))

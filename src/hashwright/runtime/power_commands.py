@@ -61,6 +61,11 @@ class PowerDesk:
         self._app.supervisor.start(f"power {settings.name}", service.run)
         return service
 
+    async def release(self, why: str) -> None:
+        """Give every battery back to itself, all at once, and wait a little for their answers."""
+        batteries = (service.battery.release(why, is_final=True) for service in self.services.values())
+        await asyncio.gather(*batteries, return_exceptions=True)
+
     def close(self) -> None:
         """End the process that thinks."""
         self.worker.close()
@@ -72,6 +77,7 @@ class PowerDesk:
             service.settings = parse_power(document)
             if is_paused:
                 service.let_go()
+                await service.battery.release("autopilots are paused")
             else:
                 service.wake()
             await self._store(name, document)
@@ -89,6 +95,9 @@ class PowerDesk:
         settings = parse_power(document)
         await self._require_alone(settings, looked)
         await self._store(name, document)
+        before = self.services.get(name)
+        if before is not None and before.settings.site_file != settings.site_file:
+            await before.battery.release("its site has another file")
         return self.state_of(self.start(settings))
 
     async def _look(self, raw: Mapping[str, Any]) -> Looked:
@@ -123,6 +132,7 @@ class PowerDesk:
         service = self.service(name)
         self._app.supervisor.stop_service(f"power {name}")
         service.let_go()
+        await service.battery.release("its power autopilot is taken away")
         del self.services[name]
         await asyncio.wrap_future(self._app.writer.delete_setting(KIND, name))
         return {"removed": name}
@@ -171,6 +181,7 @@ class PowerDesk:
             else {"plan": driven.plan, "author": driven.author, "valid_until_ms": driven.valid_until},
             "last": None if last is None else summary_of(last.row),
             "plan": None if planned is None else document_of(planned.row),
+            "battery": service.battery.document(),
         }
 
 

@@ -18,7 +18,10 @@ GATHER_S: Final = 40.0
 
 
 class PowerAsk(msgspec.Struct, frozen=True, kw_only=True):
-    """A question to the worker. `worth` is what a TH/s of each coin earns a day [USD] with its source; `told` [W]."""
+    """A question to the worker. `worth` is what a TH/s of each coin earns a day [USD] with its source; `told` [W].
+
+    `level` is what a commanded battery reports [percent]; it stands above the meter's.
+    """
 
     name: str
     now_ms: int
@@ -31,6 +34,9 @@ class PowerAsk(msgspec.Struct, frozen=True, kw_only=True):
     worth: dict[str, tuple[float, str]]
     told: tuple[tuple[int, int], ...]
     last: KeptPlan | None
+    level: float | None = None
+    is_battery_out: bool = False
+    battery_w: int = 0
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,7 +135,7 @@ async def _observe(ask: PowerAsk) -> PowerSeen:
         gathered = await gather(setup, grid, now_ms=ask.now_ms, worth=worth)
     meter, odd = load_meter(Path(ask.meter)) if ask.meter else (Meter(), ())
     told = {at: float(watts) for at, watts in ask.told}
-    metered = with_meter(setup, gathered, meter, told, now_ms=ask.now_ms)
+    metered = with_meter(setup, gathered, meter, told, now_ms=ask.now_ms, level=ask.level)
     known = metered.gathered.known
     source = "the site's file" if revenue.per_th_day is not None else ask.worth.get(revenue.coin, (0, "recorded"))[1]
     mine = tuple(it for it in ask.machines if it.group in own)
@@ -156,6 +162,8 @@ async def _observe(ask: PowerAsk) -> PowerSeen:
         last=ask.last,
         solver_s=ask.solver_s,
         has_solver=ask.solver_s > 0,
+        is_battery_out=ask.is_battery_out,
+        battery_w=ask.battery_w,
     )
 
 
