@@ -9,7 +9,7 @@ import pytest
 
 from hashwright.energy import battery_control
 from hashwright.planner.power import PowerSeen
-from hashwright.runtime import autopilot_power, battery, power_commands
+from hashwright.runtime import autopilot_power, battery, power_commands, power_outcome
 from hashwright.runtime.battery import KeptOrder
 from hashwright.store import power_battery as rows
 from hashwright.store.sqlite import SqliteStore
@@ -76,6 +76,7 @@ def quick(monkeypatch):
     """Look ten times a second, and judge as soon."""
     monkeypatch.setattr(autopilot_power, "LOOK_S", 600)  # no early turn but those that the battery asks for
     monkeypatch.setattr(battery, "LOOK_S", 0.1)
+    monkeypatch.setattr(power_outcome, "SAMPLE_S", 0.2)
     monkeypatch.setattr(battery_control, "SETTLE_MS", 100)
     monkeypatch.setattr(battery_control, "RETRY_MS", 200)
 
@@ -106,6 +107,11 @@ def test_a_plan_commands_the_battery_and_one_that_does_not_obey_is_planned_witho
             live = await verbs["power-turn"](HALL)
             assert live["battery"]["order"]["answer"] == "ok"
             assert live["battery"]["order"]["turn"] == live["plan"]["number"] - 1, "told by the turn before"
+
+            outcome = next(it["outcome"] for it in live["turns"] if it["outcome"] is not None)
+            assert (outcome["source"], outcome["earned"], outcome["is_driven"]) == ("machines", 0.0, True)
+            assert (outcome["expected_cost"], outcome["cost"] > 0) == (0.0, True), "it ran until it was told to sleep"
+            assert live["battery_orders"][0]["words"] == "to give 3,000 W"
 
             # it says yes and does nothing: plans are made without it
             service = app.power.services["hall"]

@@ -218,7 +218,15 @@ def _thought(
         battery_wh=() if problem.site.battery is None else _means(problem, flows.energy_wh),
         told=told,
         left_out=left_out,
+        earn=_earn(problem, plan),
     )
+
+
+def _earn(problem: Problem, plan: Plan) -> tuple[float, ...]:
+    total = np.zeros(plan.grid.count)
+    for group, chosen in zip(problem.groups, plan.counts, strict=True):
+        total += problem.probability @ np.einsum("kst,kt->st", group.money(), chosen.astype(np.float64))
+    return tuple(round(float(it), 6) for it in total)
 
 
 def _means(problem: Problem, values: FloatArray | IntArray) -> tuple[int, ...]:

@@ -29,6 +29,7 @@ from hashwright.runtime.battery import BatteryService, Driving
 from hashwright.runtime.market_data import load_market
 from hashwright.runtime.payouts import LiveBooks
 from hashwright.runtime.power_observe import Failure, PowerAsk
+from hashwright.runtime.power_outcome import Drawn, OutcomeKeeper
 from hashwright.runtime.power_settings import PowerSettings
 from hashwright.runtime.power_sight import Signature, machines_of, signature_of, worths
 from hashwright.signals import Alert
@@ -77,6 +78,7 @@ class PowerService:
         self.driving: Driving | None = None
         """The plan that drives the fleet now."""
         self.battery = BatteryService(app, self)
+        self.outcomes = OutcomeKeeper(app, self)
         self._app = app
         self._kept: KeptPlan | None = None
         """The last plan of a solver: what holds when no new one comes."""
@@ -98,6 +100,7 @@ class PowerService:
             group.create_task(self._watch())
             group.create_task(self._watch_prices())
             group.create_task(self.battery.run())
+            group.create_task(self.outcomes.run())
             while True:
                 self._wake.clear()
                 try:
@@ -184,8 +187,10 @@ class PowerService:
             if self.settings.is_paused:
                 return None
             self._signature = await signature_of(self._app, self.settings)
+            drawn = await self.outcomes.cut()
             ask = await self._ask()
             seen = await self._observe(ask)
+            await self._close_span(ask.now_ms, drawn, None if isinstance(seen, Failure) else seen)
             if isinstance(seen, Failure):
                 return await self._go_blind(None, seen)
             thought = await self._think(seen)
@@ -199,6 +204,13 @@ class PowerService:
             self.planned = turn
             await self._remember_told(seen)
             return turn
+
+    async def _close_span(self, until_ms: int, drawn: Drawn, seen: PowerSeen | None) -> None:
+        """Keep what became of the last plan's time; a plan that goes on holding is judged once, over its first span."""
+        turn = self.planned
+        if turn is not None:
+            is_driven = self.driving is not None and self.driving[0] == turn.row.id
+            await self.outcomes.close(turn, drawn, until_ms=until_ms, is_driven=is_driven, seen=seen)
 
     async def _ask(self) -> PowerAsk:
         app, settings = self._app, self.settings

@@ -1,7 +1,7 @@
 """Power autopilots as a whole: start, set, pause, and what they are asked over the control socket.
 
-`power-status` is what pages and `hw autopilot power status` show; `stored_plans` reads the same from the database when
-nothing runs. Both give each site's settings, the rule that holds, and the last turn that made a plan, with what it saw.
+`power-status` is what pages and `hw autopilot power status` show; `power_state.stored_states` reads the same from the
+database when nothing runs. Both give each site's settings, the rule that holds, and the last turn that made a plan.
 """
 
 import asyncio
@@ -19,11 +19,10 @@ from hashwright.runtime.autopilot_power import OBSERVE_S, PowerService, PowerTur
 from hashwright.runtime.payouts import LiveBooks
 from hashwright.runtime.power_observe import Failure, Looked
 from hashwright.runtime.power_settings import KIND, PowerSettings, overlap, parse_power, word_of
+from hashwright.runtime.power_state import document_of, history_of, settings_document, summary_of
 from hashwright.runtime.worker import Worker
 from hashwright.signals import Alert
 from hashwright.store import power as rows
-from hashwright.store.connection import Connection
-from hashwright.store.power import PowerTurnRow
 
 if TYPE_CHECKING:
     from hashwright.runtime.wiring import Hashwright
@@ -98,7 +97,7 @@ class PowerDesk:
         before = self.services.get(name)
         if before is not None and before.settings.site_file != settings.site_file:
             await before.battery.release("its site has another file")
-        return self.state_of(self.start(settings))
+        return await self.whole_state(self.start(settings))
 
     async def _look(self, raw: Mapping[str, Any]) -> Looked:
         known = self._app.store.settings(KIND).get(str(raw.get("name", "")), {})
@@ -165,8 +164,14 @@ class PowerDesk:
             )
         return self.services[name]
 
+    async def whole_state(self, service: PowerService) -> dict[str, Any]:
+        """Return a site's autopilot as pages and commands show it, with what is kept of its past."""
+        name, now = service.settings.name, self._app.clock.now()
+        past = await LiveBooks(self._app).read(lambda connection: history_of(connection, name, now=now))
+        return self.state_of(service) | past
+
     def state_of(self, service: PowerService) -> dict[str, Any]:
-        """Return a site's autopilot as pages and commands show it."""
+        """Return a site's autopilot as it is now."""
         state = self._app.kernel.fleet
         driven = state.plans.get(service.settings.name)
         planned, last = service.planned, service.last
@@ -182,48 +187,13 @@ class PowerDesk:
             "last": None if last is None else summary_of(last.row),
             "plan": None if planned is None else document_of(planned.row),
             "battery": service.battery.document(),
+            "is_stored": False,
+            "stored_ms": None,
         }
 
 
 def _drives(settings: PowerSettings) -> bool:
     return settings.mode != "dry-run" and not settings.is_paused
-
-
-def settings_document(settings: PowerSettings) -> dict[str, Any]:
-    """Return settings with every value named."""
-    return {name: getattr(settings, name) for name in settings.__struct_fields__}
-
-
-def summary_of(row: PowerTurnRow) -> dict[str, Any]:
-    """Return a kept turn without what it saw and thought."""
-    return {
-        "number": row.id,
-        "at_ms": row.at_ms,
-        "name": row.name,
-        "mode": row.mode,
-        "state": row.state,
-        "note": row.note,
-    }
-
-
-def document_of(row: PowerTurnRow) -> dict[str, Any]:
-    """Return a kept turn as a document; money in it is estimated, in the site's currency."""
-    thought = msgspec.json.decode(row.thought)
-    return summary_of(row) | {
-        "seen": msgspec.json.decode(row.seen),
-        "thought": thought,
-        "gain": None if thought is None else thought["value"] - thought["value_always"],
-    }
-
-
-def stored_plans(connection: Connection) -> list[dict[str, Any]]:
-    """Read each site's last turn that made a plan, for who looks when nothing runs; empty where there is none."""
-    found = []
-    for name in rows.names(connection):
-        row = rows.last_thought(connection, name)
-        if row is not None:
-            found.append(document_of(row))
-    return found
 
 
 def commands(desk: PowerDesk) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
@@ -238,13 +208,13 @@ def commands(desk: PowerDesk) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
     async def turn(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         service = desk.service(str(arguments["name"]))
         await service.turn()
-        return desk.state_of(service)
+        return await desk.whole_state(service)
 
     async def apply(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         return await desk.apply(int(arguments["number"]))
 
     async def status(_: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        return [desk.state_of(service) for _, service in sorted(desk.services.items())]
+        return [await desk.whole_state(service) for _, service in sorted(desk.services.items())]
 
     return {
         "power-set": setup,

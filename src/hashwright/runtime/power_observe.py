@@ -6,7 +6,7 @@ machine. Questions and answers are plain records; an error comes back as words, 
 
 import asyncio
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -14,7 +14,12 @@ from hashwright.error_codes import CODES
 from hashwright.errors import Finding, HashwrightError, StaleInput
 from hashwright.planner.power import KeptPlan, PowerSeen, PowerThought, SeenMachines, Told
 
+if TYPE_CHECKING:
+    from hashwright.energy.meter import Meter
+
 GATHER_S: Final = 40.0
+METERED_MS: Final = 7 * 3_600_000
+"""What became of a turn is asked over at most six hours."""
 
 
 class PowerAsk(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,7 +169,15 @@ async def _observe(ask: PowerAsk) -> PowerSeen:
         has_solver=ask.solver_s > 0,
         is_battery_out=ask.is_battery_out,
         battery_w=ask.battery_w,
+        metered=_lately(meter, ask.now_ms),
     )
+
+
+def _lately(meter: "Meter", now_ms: int) -> tuple[tuple[int, float, float], ...]:
+    """Return the slots of the last hours that the meter saw import of; it need not know of export."""
+    bought, sold = meter.slots.get("import_w", {}), meter.slots.get("export_w", {})
+    known = sorted(at for at in bought if now_ms - METERED_MS <= at <= now_ms)
+    return tuple((at, bought[at], sold.get(at, 0.0)) for at in known)
 
 
 def _watts(values: list[float]) -> tuple[float | None, ...]:
