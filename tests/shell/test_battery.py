@@ -149,6 +149,10 @@ def test_a_battery_left_under_orders_by_a_crash_is_given_back_by_the_next_start(
             site = write_site(tmp_path, CHEAP, address)
             async with running(tmp_path / "data", ScriptedNode()) as app:
                 await power_commands.commands(app.power)["power-set"]({"settings": HALL | {"site_file": site}})
+                verbs, whole = power_commands.commands(app.power), {"name": "hall", "site_file": site, "hours": 24.0}
+                await verbs["power-set"]({"settings": {"name": "hall", "hours": 12.0, "blind": "sleep"}})
+                await verbs["power-set"]({"settings": whole, "is_whole": True})
+                assert app.store.settings("power") == {"hall": whole}, "what a file does not name has its default"
                 service = app.power.services["hall"]
                 await until(lambda: service.battery.level is not None)
                 service.battery._is_over = True  # it ends without a word

@@ -82,15 +82,16 @@ class PowerDesk:
             await self._store(name, document)
         return sorted(self.services)
 
-    async def setup(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        """Set what is named; the rest stays as it was. The site's file is read first.
+    async def setup(self, raw: Mapping[str, Any], *, is_whole: bool = False) -> dict[str, Any]:
+        """Set what is named; the rest stays as it was, or `is_whole`: has its defaults. The site's file is read first.
 
         Raises:
             ConfigError: a value or the site's file is not usable, or another autopilot has its machines (HW-950).
         """
         looked = await self._look(raw)
         name = str(raw.get("name") or word_of(looked.title))
-        document = {**self._app.store.settings(KIND).get(name, {}), **raw, "name": name}
+        before_it = {} if is_whole else self._app.store.settings(KIND).get(name, {})
+        document = {**before_it, **raw, "name": name}
         settings = parse_power(document)
         await self._require_alone(settings, looked)
         await self._store(name, document)
@@ -128,11 +129,12 @@ class PowerDesk:
 
     async def remove(self, name: str) -> dict[str, Any]:
         """Take a site's autopilot away; its turns are kept, machines stay as they are."""
-        service = self.service(name)
-        self._app.supervisor.stop_service(f"power {name}")
-        service.let_go()
-        await service.battery.release("its power autopilot is taken away")
-        del self.services[name]
+        if name not in self._app.store.settings(KIND) or name in self.services:
+            service = self.service(name)
+            self._app.supervisor.stop_service(f"power {name}")
+            service.let_go()
+            await service.battery.release("its power autopilot is taken away")
+            del self.services[name]
         await asyncio.wrap_future(self._app.writer.delete_setting(KIND, name))
         return {"removed": name}
 
@@ -200,7 +202,7 @@ def commands(desk: PowerDesk) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
     """Return the commands of power autopilots for the control socket."""
 
     async def setup(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        return await desk.setup(arguments["settings"])
+        return await desk.setup(arguments["settings"], is_whole=bool(arguments.get("is_whole")))
 
     async def remove(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         return await desk.remove(str(arguments["name"]))
