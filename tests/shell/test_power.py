@@ -19,6 +19,7 @@ from hashwright.runtime import (
     fleet_commands,
     power_commands,
     power_limits,
+    power_state,
     replay,
 )
 from hashwright.runtime.engines import Engines
@@ -181,11 +182,13 @@ def test_a_dry_run_touches_no_machine_and_a_live_plan_puts_them_to_sleep_and_wak
         assert [it.is_paused for it in running_now] == [True] + [False] * 6
         store = SqliteStore.open(tmp_path / "data", readonly=True)
         try:
-            (stored,) = store.read_books(power_commands.stored_plans)
+            (stored,) = store.read_books(lambda connection: power_state.stored_states(connection, now=0))
             assert replay.verify(list(store.read_batches(0)), state=Engines()).findings == ()
         finally:
             store.close()
-        assert (stored["name"], stored["state"], stored["thought"]["machines"]) == ("hall", "applied", 20)
+        plan = stored["plan"]
+        assert (plan["name"], plan["state"], plan["thought"]["machines"]) == ("hall", "applied", 20)
+        assert (stored["is_stored"], stored["turns"][0]["number"] >= plan["number"]) == (True, True)
 
     asyncio.run(scenario())
 

@@ -110,9 +110,11 @@ async def _do(request: AnyRequest, key: str, command: str, target: str, **argume
 
 def _kept(connection: Connection) -> list[dict[str, Any]]:
     """Read the last plan of each site, where no program runs."""
-    from hashwright.runtime.power_commands import stored_plans
+    from hashwright.runtime.power_state import stored_states
 
-    return [{"name": it["name"], "settings": {}, "plan": it} for it in stored_plans(connection)]
+    return [
+        it | {"settings": it["settings"] or {}} for it in stored_states(connection, now=0) if it["plan"] is not None
+    ]
 
 
 def _routes(states: list[dict[str, Any]]) -> dict[str, DecisionDetail]:
