@@ -19,6 +19,7 @@ from hashwright.runtime.autopilot_learning import document_of, machines_of
 from hashwright.runtime.autopilot_settings import KIND, parse_autopilot
 from hashwright.runtime.autopilot_sight import destinations_of
 from hashwright.runtime.payouts import LiveBooks
+from hashwright.runtime.rent_commands import kept
 from hashwright.store.rates import read_done
 
 if TYPE_CHECKING:
@@ -45,15 +46,19 @@ def _acting(app: "Hashwright") -> dict[str, Callable[[Mapping[str, Any]], Any]]:
             service.settings = parse_autopilot(document)
             await _store(app, name, document)
         power = await app.power.pause(is_paused=is_paused)
-        return {"is_paused": is_paused, "algorithms": sorted(app.autopilots), "power": power}
+        rentals: dict[str, str] = {}
+        for service in list(app.autopilots.values()) if is_paused else ():
+            rentals |= await service.buyer.sweep("the autopilot is paused")
+        return {"is_paused": is_paused, "algorithms": sorted(app.autopilots), "power": power, "rentals": rentals}
 
     async def remove(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         name = str(arguments["algorithm"])
-        _service(app, name).let_go()
+        service = _service(app, name)
+        service.let_go()
         app.supervisor.stop_service(f"autopilot {name}")
         del app.autopilots[name]
         await asyncio.wrap_future(app.writer.delete_setting(KIND, name))
-        return {"removed": name}
+        return {"removed": name, "rentals": await service.buyer.end("the autopilot was removed", service.settings.buy)}
 
     async def turn(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         service = _service(app, str(arguments["algorithm"]))
@@ -63,8 +68,8 @@ def _acting(app: "Hashwright") -> dict[str, Callable[[Mapping[str, Any]], Any]]:
     async def apply(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         number = int(arguments["number"])
         row = await LiveBooks(app).read(lambda connection: autopilot_views.found_row(connection, number, algorithm=""))
-        await _service(app, row.algorithm).apply(row)
-        return {"applied": number, "algorithm": row.algorithm}
+        words = await _service(app, row.algorithm).apply(row)
+        return {"applied": number, "algorithm": row.algorithm, "rentals": words}
 
     return {
         "autopilot-set": setup,
@@ -147,8 +152,11 @@ async def _setup(app: "Hashwright", raw: Mapping[str, Any]) -> dict[str, Any]:
     before = app.store.settings(KIND).get(str(raw.get("algorithm")), {})
     document = {**before, **raw}
     settings = parse_autopilot(document)
+    for name in settings.buy:
+        kept(app, name)
     await _store(app, settings.algorithm, document)
-    return state_of(autopilot.start(app, settings))
+    service = autopilot.start(app, settings)
+    return state_of(service) | {"rentals": await service.buyer.sweep("it is not bought by any more")}
 
 
 async def _store(app: "Hashwright", name: str, document: Mapping[str, Any]) -> None:

@@ -36,6 +36,7 @@ from hashwright.runtime import (
     power_commands,
     receivables,
     reconcile,
+    rent_commands,
     replay,
     route_commands,
     schemes,
@@ -96,6 +97,7 @@ class Hashwright:
         self.autopilots: dict[str, autopilot.AutopilotService] = {}
         self.thinker = autopilot.Thinker()
         self.power = power_commands.PowerDesk(self)
+        self.renting: dict[tuple[str, str], asyncio.Lock] = {}
         self.market = MarketService(self)
         self.setups: dict[str, setups.Setup] = {}
         """What runs, as it was set: to see at a reload what changed."""
@@ -292,7 +294,7 @@ class Hashwright:
                 url=listener.url,
             )
         verbs = commands.table(self) | route_commands.table(self) | payouts.commands(self)
-        verbs |= market_commands.table(self)
+        verbs |= market_commands.table(self) | rent_commands.table(self)
         verbs |= reconcile.commands(self) | receivables.commands(self) | schemes.commands(self)
         verbs |= autopilot_commands.table(self) | fleet_commands.commands(self)
         verbs |= power_commands.commands(self.power)
