@@ -54,6 +54,7 @@ from hashwright.runtime.market import MarketService
 from hashwright.runtime.node_link import NodeLink, StoredBlock
 from hashwright.runtime.opening import open_store
 from hashwright.runtime.randomx import RandomXDesk
+from hashwright.runtime.rented import read_proof
 from hashwright.runtime.supervisor import Supervisor
 from hashwright.runtime.system import SteadyClock, system_rng
 from hashwright.runtime.tcp import Limits, StratumListener, tls_context
@@ -152,6 +153,7 @@ class Hashwright:
         self.shell = LiveShell(
             clock=self.clock, executor=self._executor, rng=self.rng, first_session=first, randomx=self._randomx
         )
+        self.shell.rented = read_proof(self.config.rented_proof_from)
         self.shell.breather = Breather(call_soon=loop.call_soon, monotonic=self.clock.monotonic)
         self.kernel = self.shell.kernel = Kernel(
             self.recovered.state,
