@@ -455,4 +455,5 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-978": _code(
         "Rental needs a look", "Its market refuses, or an order may stand.", "hw market rent history NAME."
     ),
+    "HW-979": _code("Offer not accepted", "Its audit speaks against it, or it pays nothing.", "Read the audit; --yes."),
 }

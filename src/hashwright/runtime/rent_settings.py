@@ -21,6 +21,7 @@ SETTING: Final = "rental"
 OWN: Final = "own"
 """The market that runs here."""
 SOLO: Final = "solo"
+NEEDED: Final = {"market": "--market", "pool_url": "--pool", "pool_user": "--user", "limit": "--limit"}
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
 
 
@@ -91,16 +92,14 @@ def parse_rent(raw: Mapping[str, Any]) -> RentSettings:
     findings = [_finding(name, words) for name, words in _problems(settings)]
     if findings:
         text = "; ".join(f"{it.place}: {it.message}" for it in findings)
-        raise ConfigError(f"This cannot be rented: {text}.", code="HW-701", findings=tuple(findings))
+        raise ConfigError(
+            f"This cannot be rented: {text}.", code="HW-701", hint="hw market rent --help", findings=tuple(findings)
+        )
     return settings
 
 
 def _problems(settings: RentSettings) -> list[tuple[str, str]]:
-    found = [
-        (name, "is missing")
-        for name in ("market", "pool_url", "pool_user", "limit")
-        if not str(getattr(settings, name)).strip()
-    ]
+    found = [(option, "is missing") for name, option in NEEDED.items() if not str(getattr(settings, name)).strip()]
     known = (OWN, *registry.names("markets"))
     if settings.market and settings.market not in known:
         found.append(("market", f"there is no {settings.market[:40]!r}; known are {', '.join(known)}"))
