@@ -485,4 +485,15 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-971": _code("The web runs", "Its database is in use and cannot be replaced.", "Stop hw web first."),
     "HW-972": _code("Buyer without account", "His name is no account of the market.", "Make an account without a dot."),
     "HW-973": _code("Address of notices missing", "A new target needs one.", "Give its Apprise address."),
+    # 974 to 979: buying hash power by a bot
+    "HW-974": _code(
+        "Worth of rented work unknown", "No destination that fits says it.", "--like DEST or --books POOL."
+    ),
+    "HW-975": _code("Not done any more", "Something changed since it was decided.", "None: the next turn looks anew."),
+    "HW-976": _code("No such rental", "None is kept under that name.", "hw market rent list."),
+    "HW-977": _code("Rental in use", "An order stands, or an autopilot buys by it.", "End that first."),
+    "HW-978": _code(
+        "Rental needs a look", "Its market refuses, or an order may stand.", "hw market rent history NAME."
+    ),
+    "HW-979": _code("Offer not accepted", "Its audit speaks against it, or it pays nothing.", "Read the audit; --yes."),
 }

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from hashwright.cli.autopilot_purchases import show_bought, show_purchases
 from hashwright.cli.terminal import Table, Terminal
 
 DAY_S: Final = 86_400
@@ -44,6 +45,7 @@ def show_decision(terminal: Terminal, document: dict[str, Any]) -> None:
     terminal.table(
         Table(heads=heads, rows=rows, right=frozenset(heads[2:5]), empty="There is no destination of this algorithm.")
     )
+    show_purchases(terminal, seen, thought)
     terminal.line(f"Decision {document['number']}: {WORDS[document['state']]}. {document['note']}")
     for line in _reasons(seen, thought):
         terminal.note(line)
@@ -162,6 +164,7 @@ def show_learned(terminal: Terminal, found: list[dict[str, Any]]) -> None:
         _show_pools(terminal, it["pools"])
         _show_forecasts(terminal, it["forecasts"])
         _show_machines(terminal, it["machines"])
+        show_bought(terminal, it.get("purchases", []))
         _show_days(terminal, it["days"])
 
 

@@ -19,12 +19,14 @@ so that a dry run of a month is the backtest of that month.
 numpy is loaded by whoever thinks, not by whoever asks: the running program only knows the records.
 """
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
 from hashwright import registry
 from hashwright.economics.exchange import Exchange
+from hashwright.planner.purchases import BuyRules, Promise, Purchase, SeenPurchase, buy
 
 if TYPE_CHECKING:
     from hashwright.planner.decide import Decision, FloatArray, Layout, Snapshot
@@ -100,8 +102,9 @@ class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     `history` is what each destination was worth on days before, oldest first [USD/(PH/s)/day]; None is unknown.
     `paper` is the route of a dry run, with `idle`. `hashrate_hs` counts machines that the autopilot put to sleep;
     `asleep` is their part of it. `changed_ms` is when the route was last changed, `spent_usd` what the moves of the
-    last 24 hours cost. `cause` is why this turn came now, `hottest_c` the hottest machine.
-    `power_exchange` is the rate that power's price was converted by; `power_problem` says why it could not be.
+    last 24 hours cost. `cause` is why this turn came now, `hottest_c` the hottest machine. `power_exchange` is the rate
+    that power's price was converted by; `power_problem` says why it could not be. `purchases` are rentals that could be
+    bought, `bought_usd` what was committed for them in 24 hours, by market.
     """
 
     at_ms: int
@@ -122,6 +125,9 @@ class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     power_source: str = ""
     power_exchange: Exchange | None = None
     power_problem: str = ""
+    purchases: tuple[SeenPurchase, ...] = ()
+    buying: BuyRules = BuyRules()
+    bought_usd: dict[str, float] = {}
 
     @property
     def power_usd_day(self) -> float:
@@ -136,7 +142,7 @@ class Thought(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     `worth` is what each way would earn if it had all work [USD/day, before power]; `idle` the part that should rest.
     `weights` are the exact parts, of the market and of rest too. `verdict` says whether anything moves; `second` is the
     best of the ways not chosen, and `second_usd_day` how much less it gives a day. `bound` are limits that bind,
-    `drift` is what the learned drift multiplied the worth of ways with.
+    `drift` is what the learned drift multiplied the worth of ways with. `purchases` say what to do about each rental.
     """
 
     parts: dict[str, int]
@@ -155,6 +161,7 @@ class Thought(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     moved_usd: float = 0.0
     bound: tuple[str, ...] = ()
     drift: dict[str, float] = {}
+    purchases: tuple[Purchase, ...] = ()
 
     @property
     def gain_usd_day(self) -> float:
@@ -208,6 +215,7 @@ def think(seen: Seen) -> Thought:
         moved_usd=float((decided - snapshot.held).clip(0) @ layout.moves),
         bound=bound,
         drift=_drifts(snapshot),
+        purchases=bought(seen),
     )
 
 
@@ -360,7 +368,44 @@ def _stay(seen: Seen, why: str, left_out: tuple[str, ...]) -> Thought:
         reasons=(),
         left_out=left_out,
         is_loss=False,
+        purchases=bought(seen),
     )
+
+
+# ---------------------------------------------------------------- hash power of others
+
+
+def bought(seen: Seen) -> tuple[Purchase, ...]:
+    """Return what should be done about each rental that the owner named."""
+    ways = {way.destination: way for way in seen.ways}
+    promises = {it.name: _promise(it, ways.get(it.destination), seen) for it in seen.purchases}
+    left_out = {it.name: _coin_problem(it, seen) for it in seen.purchases}
+    return buy(seen.purchases, promises, seen.buying, spent_usd=seen.bought_usd, left_out=left_out)
+
+
+def _promise(it: SeenPurchase, way: SeenWay | None, seen: Seen) -> Promise:
+    """Return what the pool of a rental promises, in the market's coin."""
+    if way is None:
+        return Promise(why_not=f"there is no destination {it.destination!r} here that says so")
+    priced = msgspec.structs.replace(way, price_usd=1.0, price_at_ms=seen.at_ms) if it.is_same_coin else way
+    why_not = _problem(priced, seen) or ("" if it.is_same_coin else _coin_problem(it, seen))
+    if why_not or way.coins_per_hash is None:
+        return Promise(why_not=why_not)
+    if not it.is_same_coin and not it.coin_price_usd:
+        return Promise(why_not=f"coins of a test network ({it.coin}) cannot be compared with others")
+    ratio = 1.0 if it.is_same_coin else (way.price_usd or 0.0) / (it.coin_price_usd or 1.0)
+    kept = (1 - Decimal(it.pool_fee_part)) * Decimal(str(round(way.net * it.delivered, 9)))
+    return Promise(hashprice=Decimal(repr(way.coins_per_hash * 1e18 * DAY_S * ratio)), kept=kept)
+
+
+def _coin_problem(it: SeenPurchase, seen: Seen) -> str:
+    """Say why the price of a market's coin cannot be gone by; nothing new is bought without one."""
+    if it.coin_price_usd is None:
+        return f"no price of {it.coin or 'its coin'} is known"
+    minutes = (seen.at_ms - it.coin_price_at_ms) // 60_000
+    if minutes * 60_000 > seen.limits.price_age_max_ms:
+        return f"HW-401 the price of {it.coin} is {minutes:,} min old"
+    return "" if it.coin_price_at_ms - seen.at_ms <= AHEAD_MAX_MS else f"the price of {it.coin} is from a time to come"
 
 
 # ---------------------------------------------------------------- what becomes of it

@@ -184,7 +184,7 @@ def _way(app: "Hashwright", name: str, settings: AutopilotSettings, market: Mark
     net = 1.0
     for factor in factors.values():
         net *= factor
-    coins, source, why_not = _coins_per_hash(app, name, destination, market)
+    coins, source, why_not = coins_per_hash(app, name, destination, market)
     return SeenWay(
         destination=name,
         coin=coin,
@@ -204,7 +204,7 @@ def _words(price: Any, now: int) -> str:  # noqa: ANN401 (a fact, or None)
     return "" if price is None else str(price.words(now))
 
 
-def _coins_per_hash(
+def coins_per_hash(
     app: "Hashwright", name: str, destination: Destination, market: Market
 ) -> tuple[float | None, str, str]:
     """Return what a hash promises [coins], who says so, and why it is not known.

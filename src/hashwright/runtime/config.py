@@ -80,6 +80,7 @@ class Config:
     tls_certificate: str = ""
     tls_key: str = ""
     postgres_url_from: str = ""
+    rented_proof_from: str = ""
     randomx_mode: str = "light"
     randomx_threads: int = 0
     fail_safe: str = "no"
@@ -224,6 +225,14 @@ SETTINGS = (
         default_text="not set: SQLite in the data folder",
         title="Where the address of a PostgreSQL database is found: file:PATH, env:NAME or credential:NAME."
         " The data folder remembers it.",
+    ),
+    Setting(
+        key="rented_proof_from",
+        read=read_reference,
+        default=str,
+        default_text="not set: a market's connection is known by its name",
+        title="Where KEY:SECRET is found that you agreed with NiceHash: file:PATH, env:NAME or credential:NAME."
+        " Then only connections that prove it are treated as its own.",
     ),
     Setting(
         key="randomx_mode",

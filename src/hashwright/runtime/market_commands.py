@@ -50,7 +50,6 @@ def table(app: "Hashwright") -> dict[str, Command]:
         "market-fund": _fund,
         "market-deposit": _deposit,
         "market-withdraw": withdraw_funds,
-        "market-rent": _rent,
         "market-position": positions.change,
     }
 
@@ -107,13 +106,6 @@ async def _deposit(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str,
     found = await app.market.deposits.describe(terms, account)
     free = app.market.state.funds.get(terms.algorithm, {}).get(account, 0)
     return {**found, "free": amount_text(free, terms)}
-
-
-async def _rent(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
-    from hashwright.runtime.rent import Renter, parse_rent
-
-    renter = Renter(app, parse_rent(dict(arguments["rent"])))
-    return await (renter.plan() if arguments.get("plan") else renter.run(is_live=bool(arguments.get("live"))))
 
 
 async def change_settings(app: "Hashwright", algorithm: str, changes: Mapping[str, Any]) -> dict[str, Any]:

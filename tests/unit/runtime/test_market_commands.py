@@ -3,11 +3,15 @@
 import asyncio
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from hashwright.cli.audit import position_of
 from hashwright.clock import ManualClock
+from hashwright.economics.contract import Offer, Today
 from hashwright.errors import LimitRefused, OperatorError
 from hashwright.market.records import MarketState, Terms
+from hashwright.planner.audit import Audit, accepted
 from hashwright.runtime import market_commands, positions
 
 TERMS = Terms(algorithm="sha256d", books="home", currency="BTC", exponent=8, unit=15)
@@ -116,6 +120,34 @@ def test_a_position_is_kept_and_a_payment_counts_once():
     ):
         with pytest.raises(OperatorError):
             asyncio.run(positions.change(app, wrong))
+
+
+def audited(*, coins, verdict="warning", maintenance=0.0):
+    """An audit of 365 days of a hash power that mines 0.0002 coins on the first day, at 50,000 USD a coin."""
+    offer = Offer(coin="btc", price_usd=2_500.0, hashrate="10TH/s", days=365, seller="gizmo",
+                  maintenance_usd_th_day=maintenance)  # fmt: skip
+    today = Today(hashrate_hs=1e13, work_hashes=1e13 * 86_400 / 0.0002, reward_coins=1.0, price_usd=50_000.0)
+    return Audit(offer=offer, today=today, verdict=verdict, checks=(), paths=SimpleNamespace(coins=np.array([coins])))
+
+
+def test_an_offer_that_was_audited_and_accepted_is_tracked_by_what_the_audit_expects():
+    store, told = Kept(), []
+    app = SimpleNamespace(store=store, writer=store, clock=ManualClock(10**12), warn=told.append)
+    add = position_of("gizmo", audited(coins=0.05), pays_every_days=1)
+    (found,) = asyncio.run(positions.change(app, {"add": add}))
+    assert (found["cost"], found["verdict"], found["currency"]) == ("0.05000000", "warning", "BTC")
+    assert float(found["expected_whole"]) == pytest.approx(0.05, rel=1e-3), "the median of its scenarios"
+    app.clock.advance(30 * 86_400_000)
+    (found,) = asyncio.run(positions.change(app, {}))
+    assert 29 * 0.0002 * 0.9 < float(found["expected"]) < 30 * 0.0002
+    positions.PositionWatch(app).look()
+    assert {it.code for it in told} == {"HW-884"}
+
+
+def test_an_offer_whose_fees_eat_all_of_it_is_no_position():
+    with pytest.raises(OperatorError, match="leave nothing"):
+        position_of("gizmo", audited(coins=0.0, maintenance=1.0), pays_every_days=1)
+    assert accepted(audited(coins=1.0)).decay_day == 0.0, "more than today's income for ever is no growth"
 
 
 def test_an_order_that_never_was_is_named_so():

@@ -133,7 +133,8 @@ class PublicMarket(Protocol):
 class Plugin:
     """What a file of this folder defines. `seen` says what stands behind it.
 
-    `sells_at` are the Stratum addresses where sellers connect, by algorithm; it is empty where there are none.
+    `sells_at` are the Stratum addresses where sellers connect, by algorithm; it is empty where there are none. `coin`
+    and `network` say in what it is paid.
     """
 
     title: str
@@ -142,6 +143,8 @@ class Plugin:
     algorithms: Mapping[str, str]
     open: Any
     sells_at: Mapping[str, str] = field(default_factory=dict)
+    coin: str = "bitcoin"
+    network: str = "main"
 
 
 class Caller:
