@@ -16,6 +16,7 @@ from hashwright.cli.fleet_views import (
     trouble_text,
 )
 from hashwright.cli.fleet_work import has_failed, why_of
+from hashwright.cli.terminal import width_of
 
 HOT = {"mode": "sleep", "part": 1.0, "author": "heat"}
 
@@ -97,6 +98,7 @@ def test_machines_are_summed_by_what_a_person_asks_for():
 def test_no_screen_folds_a_machine(columns, name, long):
     table = machines_table([row(name, wish={"mode": "run", "part": 1, "author": "p" * long})], width=columns)
     assert width(table) <= columns
+    assert width_of(table) <= columns, "else it is drawn folded"
 
 
 def test_a_hot_machine_did_not_do_what_a_person_ordered():
