@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from hashwright.cli.command import run_async
-from hashwright.cli.fleet_views import SORTS, chosen, groups_table, guard_text, machines_table, totals_text
+from hashwright.cli.fleet_views import SORTS, chosen, groups_table, guard_text, limit_text, machines_table, totals_text
 from hashwright.cli.terminal import Table, Terminal, clean
 from hashwright.errors import EXIT_NOTHING, EXIT_PARTLY, OperatorError, Unavailable
 
@@ -149,6 +149,7 @@ def mode_lines(view: View) -> list[str]:
     lines = [] if not view.page.get("fault") else [f"Power control has failed: {view.page['fault']} (HW-901)"]
     guard = guard_text(view.page.get("guard") or {"state": "off"})
     lines += [guard] if guard else []
+    lines += [limit_text(it) for it in view.page.get("limits") or ()]
     if plan is None:
         return lines
     mode = "LIVE: plans act." if view.page["is_live"] else "DRY RUN: plans are only rehearsed (hw fleet rules --live)."

@@ -8,7 +8,9 @@ from hashwright.cli.fleet_views import (
     HEADS,
     grouped,
     groups_table,
+    guard_text,
     joules_per_th,
+    limit_text,
     machines_table,
     should_text,
     sums_of,
@@ -80,6 +82,15 @@ def test_groups_lose_columns_before_they_fold():
     assert width(narrow) <= 72
     assert [cells[0] for cells in narrow.rows] == ["demo-antminer", "demo-whatsminer"]
     assert totals_text(rows).startswith("2 machines: 1 hashing, 1 asleep on purpose.")
+
+
+def test_guard_and_limits_are_said_in_a_line():
+    assert guard_text({"state": "on", "watches": 1}) == "Guard: 1 machine sleeps if Hashwright dies."
+    assert guard_text({"state": "missing", "detail": "It was killed."}) == "NO GUARD: It was killed. (HW-886)"
+    assert guard_text({"state": "off"}) == ""
+    limit = {"key": "hall", "import_w": 11_000.0, "measured_w": 11_500.0, "asleep": 2}
+    assert limit_text(limit) == "Import limit of hall: 11.0 kW, 11.5 kW measured; 2 machines asleep for it."
+    assert "no meter speaks." in limit_text(limit | {"measured_w": None, "asleep": 0})
 
 
 def test_machines_are_summed_by_what_a_person_asks_for():
