@@ -223,3 +223,16 @@ def test_a_limit_that_goes_lets_everybody_run(has_meter):
     house.story.tell(SiteLimitEnded("home"))
     run(house, 30, now)
     assert running(house) == ["m000", "m001"]
+
+
+def test_a_large_fleet_is_counted_less_often():
+    story = Story(machines=3000, rules=RULES)
+    story.say(power_w=1000.0)
+    story.tell(SiteLimitSet("home", "home", 4e6))
+    story.tick()
+    assert story.state.limits["home"].counted_at == story.now
+    story.tell(SiteLimitSet("home", "home", 2.9999e6))
+    story.tick(2)
+    assert story.state.limits["home"].shed == []
+    story.tick()
+    assert story.state.limits["home"].shed == ["m000"]

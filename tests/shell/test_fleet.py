@@ -237,6 +237,8 @@ def test_fans_and_pools_are_read_back_and_who_does_otherwise_is_named(tmp_path):
             done = await verbs["fleet-pools"]({"devices": names((good, bad, maker)), "pools": pools})
             assert [it["answer"] for it in done["outcomes"]] == ["ok", "not obeyed", "ok"]
             assert maker.pools[0].user == f"kai.{maker.name}"
+            lines = {f"{bad.name}: told to {it}, took it, and does otherwise." for it in ("set its fans", "take pools")}
+            await until(lambda: lines == {it.text for it in app.store.alerts(20) if it.code == "HW-503"})
             assert await verbs["fleet-fans"]({"devices": [good.name], "percent": None})
             assert good.fan_percent is None
             with pytest.raises(OperatorError, match="20%"):

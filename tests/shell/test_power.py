@@ -88,7 +88,8 @@ async def the_oven_goes_on(app, meter):
     service = app.power.services["hall"]
     service.settings = msgspec.structs.replace(service.settings, meter=str(meter))
     await until(lambda: states(app) == (13, 7))
-    assert app.kernel.fleet.limits["hall"].meter_w == 40_000
+    (limit,) = fleet_commands.page_of(app, offset=0)["limits"]
+    assert limit == {"key": "hall", "import_w": 33_000.0, "measured_w": 40_000.0, "asleep": 3}
     assert any(it.code == "HW-887" and "measured): 3 machines put" in it.text for it in app.store.alerts(50))
 
 

@@ -43,6 +43,13 @@ def demo(terminal: Terminal, seconds: float | None, machines: int | None, faults
     from hashwright.cli.demonstration import run_demo
     from hashwright.cli.practice import silence_logs
 
+    if faults:
+        from hashwright.testing.machines.park import read_fault
+
+        for text in faults:
+            read_fault(text)
+        if not machines:
+            raise click.UsageError("--fault goes with --machines.")
     silence_logs()
     folder = Path(tempfile.mkdtemp(prefix="hw-demo-"))
     try:

@@ -169,6 +169,14 @@ def guard_text(guard: Mapping[str, Any]) -> str:
             return ""
 
 
+def limit_text(limit: Mapping[str, Any]) -> str:
+    """Say in one line what a site may draw, what it draws, and who sleeps for that."""
+    drawn, count = limit["measured_w"], limit["asleep"]
+    how = "machines are counted, no meter speaks" if drawn is None else f"{power_text(drawn)} measured"
+    rest = f"; {count} machine{'s' * (count != 1)} asleep for it" if count else ""
+    return f"Import limit of {clean(limit['key'])}: {power_text(limit['import_w'])}, {how}{rest}."
+
+
 def grouped(rows: Sequence[Row], by: str) -> dict[str, list[Row]]:
     """Sort machines into their groups, sites, tags, models, kinds or states; one with two tags is in both."""
     groups: dict[str, list[Row]] = {}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from hashwright.cli.command import run_async
-from hashwright.cli.fleet_views import SORTS, chosen, groups_table, guard_text, machines_table, totals_text
+from hashwright.cli.fleet_views import SORTS, chosen, groups_table, guard_text, limit_text, machines_table, totals_text
 from hashwright.cli.terminal import Table, Terminal, clean
 from hashwright.errors import EXIT_NOTHING, EXIT_PARTLY, OperatorError, Unavailable
 
@@ -109,6 +109,7 @@ def stored_rows(folder: "Path") -> "list[Row]":
         return []
     try:
         settings, readings = store.settings("device"), store.read_books(read_readings)
+        rules = store.settings("fleet").get("rules", {})
     finally:
         store.close()
     now = SystemClock().now()
@@ -117,6 +118,7 @@ def stored_rows(folder: "Path") -> "list[Row]":
         reading = json.loads(readings.get(name, "{}"))
         age = None if not reading else now - reading["at"]
         fields = {key: raw.get(key, "") for key in ("kind", "group", "site")}
+        fields["fail_safe"] = raw.get("fail_safe") or rules.get("fail_safe", "keep")
         rows.append({**reading, **fields, "device": name, "state": "not running", "tags": raw.get("tags", []),
                      "host": raw.get("settings", {}).get("host", ""), "age_ms": age})  # fmt: skip
     return rows
@@ -147,6 +149,7 @@ def mode_lines(view: View) -> list[str]:
     lines = [] if not view.page.get("fault") else [f"Power control has failed: {view.page['fault']} (HW-901)"]
     guard = guard_text(view.page.get("guard") or {"state": "off"})
     lines += [guard] if guard else []
+    lines += [limit_text(it) for it in view.page.get("limits") or ()]
     if plan is None:
         return lines
     mode = "LIVE: plans act." if view.page["is_live"] else "DRY RUN: plans are only rehearsed (hw fleet rules --live)."
@@ -469,7 +472,14 @@ def change_rules(terminal: Terminal, *, live: bool | None, changes: Sequence[str
             raise OperatorError(f"{text!r} is not RULE=VALUE.", code="HW-701", hint="--set dwell_s=900") from None
     if live and not yes:
         confirm("Plans will switch machines from now on. Go on?")
-    answer = run_async(ask(terminal.load_config().data_dir, "fleet-rules", changes=wanted))
+    folder = terminal.load_config().data_dir
+    try:
+        answer = run_async(ask(folder, "fleet-rules", changes=wanted))
+    except Unavailable as error:
+        if wanted or error.code != "HW-704":
+            raise
+        terminal.note(f"No Hashwright runs on {folder}: the rules as they are stored.")
+        answer = stored_rules(folder)
     if terminal.is_json:
         terminal.document(answer)
         return
@@ -478,3 +488,18 @@ def change_rules(terminal: Terminal, *, live: bool | None, changes: Sequence[str
         (key, str(value), str(before[key]) if before[key] != value else "") for key, value in answer["rules"].items()
     )
     terminal.table(Table(heads=("rule", "value", "before"), rows=rows))
+
+
+def stored_rules(folder: "Path") -> dict[str, Any]:
+    """Read the rules from the database; those of a new one where there is none yet."""
+    import msgspec
+
+    from hashwright.cli.overview import open_readonly
+    from hashwright.runtime.device_settings import RULES_KIND, RULES_NAME, parse_rules
+
+    store = open_readonly(folder)
+    raw = {} if store is None else store.settings(RULES_KIND).get(RULES_NAME, {})
+    if store is not None:
+        store.close()
+    rules = msgspec.to_builtins(parse_rules(raw))
+    return {"rules": rules, "before": rules}

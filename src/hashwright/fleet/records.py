@@ -101,7 +101,7 @@ class SiteLimit(msgspec.Struct, array_like=True):
     """A site's limit: its meter's last word, and who sleeps for it, the last one last.
 
     `shed_at` is when the last was put to sleep, `calm_since` since when there is room for the next to come back.
-    `room_w` is what it had left at the moment `room_at` [W].
+    `room_w` is what it had left at the moment `room_at` [W], `counted_at` when machines were counted last.
     """
 
     settings: SiteLimitSet
@@ -113,6 +113,7 @@ class SiteLimit(msgspec.Struct, array_like=True):
     told: list[str] = msgspec.field(default_factory=list)
     room_at: int = -1
     room_w: float = 0.0
+    counted_at: int = -1
 
 
 class FleetState(msgspec.Struct, array_like=True):

@@ -69,6 +69,7 @@ LOST_FACTOR = 4
 """A machine that does not answer is asked this much less often."""
 LOST_MISSES = 5
 COMMANDS_MAX = 50_000
+NAMED_MAX = 5
 FAIL_SAFE_LOOK_S = 0.02
 FAIL_SAFE_S = 2.5
 """An orderly end waits this long for machines that are put to sleep: it is promised to take less than five seconds."""
@@ -337,6 +338,13 @@ class FleetService:
             error = unsupported(effect.device, action)
             return Outcome(answer="unsupported", detail=str(error))
         return await attempt(work, deadline_s=COMMAND_DEADLINE_S)
+
+    def tell_not_obeyed(self, names: list[str], what: str) -> None:
+        """Tell a person who took a command and does otherwise: many at once are one alert."""
+        if names:
+            more = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
+            text = f"{', '.join(names[:NAMED_MAX])}{more}: told to {what}, took it, and does otherwise."
+            self._app.warn(Alert(level="warning", code="HW-503", text=text))
 
     async def fall_asleep(self) -> None:
         """Tell machines whose fail-safe is sleep to sleep, and wait for their answers, but not for long."""

@@ -13,10 +13,10 @@ import msgspec
 
 from hashwright.adapters.devices.base import CanBlink, CanRead, CanSetFans, CanSetPools, PoolEntry
 from hashwright.errors import EXIT_NOTHING, ConfigError, Finding, OperatorError, Unavailable
-from hashwright.fleet import curve, health
+from hashwright.fleet import curve, health, limits
 from hashwright.fleet import plan as planning
 from hashwright.fleet.events import OverrideEnded, OverrideSet
-from hashwright.fleet.records import Device
+from hashwright.fleet.records import Device, SiteLimit
 from hashwright.fleet.wish import left_by, wish_of
 from hashwright.runtime import fleet_profile
 from hashwright.runtime.control import Command
@@ -133,7 +133,19 @@ def page_of(app: "Hashwright", *, offset: int, only: set[str] | None = None) -> 
         "plans": plans,
         "polls": service.polls,
         "guard": service.guard.document(),
+        "limits": [limit_of(it, now) for it in state.limits.values()],
         "devices": [row_of(app, name, now) for name in page],
+    }
+
+
+def limit_of(limit: SiteLimit, now: int) -> dict[str, Any]:
+    """Return a site's import limit: what its meter says, None where it is silent, and who sleeps for it."""
+    measured = limits.is_measured(limit, now=now)
+    return {
+        "key": limit.settings.key,
+        "import_w": limit.settings.import_w,
+        "measured_w": limit.meter_w if measured else None,
+        "asleep": len(limit.shed),
     }
 
 

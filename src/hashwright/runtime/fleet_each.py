@@ -43,7 +43,9 @@ async def each(
             failed += answer in ("refused", "unreachable", NOT_OBEYED)
         return {"device": name, "answer": answer, "detail": detail}
 
-    return {"outcomes": list(await asyncio.gather(*(one(name) for name in chosen)))}
+    outcomes = await asyncio.gather(*(one(name) for name in chosen))
+    service.tell_not_obeyed([it["device"] for it in outcomes if it["answer"] == NOT_OBEYED], what)
+    return {"outcomes": list(outcomes)}
 
 
 async def _one(service: "fleet.FleetService", name: str, work: Work, check: Check | None, what: str) -> tuple[str, str]:

@@ -8,7 +8,9 @@ from hashwright.cli.fleet_views import (
     HEADS,
     grouped,
     groups_table,
+    guard_text,
     joules_per_th,
+    limit_text,
     machines_table,
     should_text,
     sums_of,
@@ -16,6 +18,7 @@ from hashwright.cli.fleet_views import (
     trouble_text,
 )
 from hashwright.cli.fleet_work import has_failed, why_of
+from hashwright.cli.terminal import width_of
 
 HOT = {"mode": "sleep", "part": 1.0, "author": "heat"}
 
@@ -81,6 +84,15 @@ def test_groups_lose_columns_before_they_fold():
     assert totals_text(rows).startswith("2 machines: 1 hashing, 1 asleep on purpose.")
 
 
+def test_guard_and_limits_are_said_in_a_line():
+    assert guard_text({"state": "on", "watches": 1}) == "Guard: 1 machine sleeps if Hashwright dies."
+    assert guard_text({"state": "missing", "detail": "It was killed."}) == "NO GUARD: It was killed. (HW-886)"
+    assert guard_text({"state": "off"}) == ""
+    limit = {"key": "hall", "import_w": 11_000.0, "measured_w": 11_500.0, "asleep": 2}
+    assert limit_text(limit) == "Import limit of hall: 11.0 kW, 11.5 kW measured; 2 machines asleep for it."
+    assert "no meter speaks." in limit_text(limit | {"measured_w": None, "asleep": 0})
+
+
 def test_machines_are_summed_by_what_a_person_asks_for():
     rows = [row("a", tags=["x", "y"]), row("b", tags=["y"], state="asleep", power_w=None), row("c", tags=[], site="s")]
     assert {key: len(found) for key, found in grouped(rows, "tag").items()} == {"-": 1, "x": 1, "y": 2}
@@ -97,6 +109,7 @@ def test_machines_are_summed_by_what_a_person_asks_for():
 def test_no_screen_folds_a_machine(columns, name, long):
     table = machines_table([row(name, wish={"mode": "run", "part": 1, "author": "p" * long})], width=columns)
     assert width(table) <= columns
+    assert width_of(table) <= columns, "else it is drawn folded"
 
 
 def test_a_hot_machine_did_not_do_what_a_person_ordered():

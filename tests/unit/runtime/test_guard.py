@@ -1,15 +1,20 @@
 """The guard: when it counts, when it acts, and that it never acts beside anybody else."""
 
 import asyncio
+import concurrent.futures
 import fcntl
 import os
+import time
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
 from hashwright.adapters.devices.base import unreachable
+from hashwright.errors import Unavailable
 from hashwright.fleet.events import Reading
-from hashwright.runtime import guard_files, guard_process
+from hashwright.runtime import guard, guard_files, guard_process
+from hashwright.runtime.guard import GuardKeeper
 from hashwright.runtime.guard_files import Charge, Orders, Report
 from hashwright.runtime.guard_process import Guard, Silence, put_to_sleep
 
@@ -218,3 +223,75 @@ def test_it_listens_to_a_pipe_answers_each_word_and_ends_with_it(data):
         return said, driver.told
 
     assert asyncio.run(story()) == ([guard_files.HEARD], ["pause"])
+
+
+class House:
+    """The program, as far as the keeper of the guard knows it."""
+
+    def __init__(self, folder):
+        self.config = SimpleNamespace(data_dir=folder)
+        self.clock = SimpleNamespace(monotonic=time.monotonic)
+        self.alerts, self.events, self.can_write = [], [], True
+        self.warn = self.alerts.append
+        self.kernel = SimpleNamespace(handle=self.events.append, commit_now=lambda: None)
+        self.writer = SimpleNamespace(transact=self._transact)
+        self.write_state = "ok"
+        self.settings, self.asked = {}, []
+        self.rules = SimpleNamespace(guard_s=60.0)
+        self.ask_soon = self.asked.append
+        self.keeper = GuardKeeper(self, self)
+
+    def _transact(self, _):
+        done = concurrent.futures.Future()
+        if self.can_write:
+            done.set_result(None)
+        else:
+            done.set_exception(Unavailable("full", code="HW-605"))
+        return done
+
+    def run(self, condition):
+        async def story():
+            async with asyncio.TaskGroup() as group, asyncio.timeout(20):
+                task = group.create_task(self.keeper.run())
+                while not condition():
+                    await asyncio.sleep(0.01)
+                task.cancel()
+
+        asyncio.run(story())
+
+
+def test_a_start_takes_the_reports_in_order_and_removes_each_when_it_is_in_the_journal(data):
+    for number in (2, 1):
+        outcomes = ((f"m{number}", "slept"),)
+        guard_files.write_report(data, Report(name=str(number), cause="gone", since=0, at=number, outcomes=outcomes))
+    (data / "guard" / "report-3.json").write_text("{")
+    house = House(data)
+    house.can_write = False
+    house.run(lambda: len(house.events) == 2)
+    assert ([it.report for it in house.events], house.asked) == (["1", "2"], ["m1", "m2"])
+    assert len(reports(data)) == 2, "the disk is full: they are read again, and count once"
+    assert "cannot be read: report-3.json" in house.alerts[0].text
+    assert (data / "guard" / "report-3.unreadable").exists()
+    assert guard_files.announced(data) == os.getpid()
+    again = House(data)
+    again.run(lambda: reports(data) == [] and again.keeper.state == "off")
+    assert again.keeper.document() == {"state": "off", "watches": 0, "process": None, "detail": ""}
+
+
+def test_an_older_guard_that_does_not_let_go_is_told_and_waited_for(data, monkeypatch):
+    monkeypatch.setattr(guard, "LET_GO_S", 0.0)
+    monkeypatch.setattr(guard, "LOCK_S", 0.01)
+    older = guard_files.take_lock(data)
+    house = House(data)
+    house.run(lambda: house.keeper.state == "missing")
+    assert [(it.level, it.code) for it in house.alerts] == [("critical", "HW-886")]
+    os.close(older)
+    house.run(lambda: house.keeper.state == "off")
+
+
+def test_a_folder_that_cannot_be_written_is_no_guard_and_is_told(tmp_path):
+    (tmp_path / "guard").write_text("")
+    house = House(tmp_path)
+    with pytest.raises(ExceptionGroup):
+        house.run(lambda: False)
+    assert "no guard of the fleet" in house.alerts[0].text

@@ -174,14 +174,29 @@ def break_some(machines: Sequence[Machine], faults: Sequence[str]) -> None:
     """Give machines faults: `dead=30%` or `lies=2`, from the front of those that are sound."""
     sound = [machine for machine in machines if not machine.faults]
     for item in faults:
-        word, _, amount = item.partition("=")
-        known: dict[str, Fault] = {name: name for name in FAULTS}
-        if word not in known:
-            raise OperatorError(f"{item!r} is no fault: {', '.join(FAULTS)}.", code="HW-701")
-        count = int(len(machines) * float(amount[:-1]) / 100) if amount.endswith("%") else int(amount or 1)
+        fault, part, number = read_fault(item)
+        count = int(len(machines) * part) if part else number
         for machine in sound[:count]:
-            machine.faults.add(known[word])
+            machine.faults.add(fault)
         sound = sound[count:]
+
+
+def read_fault(text: str) -> tuple[Fault, float, int]:
+    """Read `dead=30%`, `lies=2` or `hangs`: the fault, and the part of the machines or their number (the other is 0).
+
+    Raises:
+        OperatorError: it is none of these (HW-701).
+    """
+    word, _, amount = text.partition("=")
+    known: dict[str, Fault] = {name: name for name in FAULTS}
+    digits = amount.removesuffix("%") or "1"
+    if word not in known or not digits.isdecimal() or not digits.isascii() or len(digits) > 5:
+        raise OperatorError(
+            f"{text[:40]!r} is no fault with a number such as {FAULTS[0]}=2 or {FAULTS[0]}=30%.",
+            code="HW-701",
+            hint=f"There are: {', '.join(FAULTS)}.",
+        )
+    return (known[word], int(digits) / 100, 0) if amount.endswith("%") else (known[word], 0.0, int(digits))
 
 
 async def _run(options: argparse.Namespace) -> None:
