@@ -14,6 +14,7 @@ import pytest
 from functional.program import until
 from functional.test_market import (
     SCALE,
+    SHARE,
     assert_sound,
     ended,
     flags_of,
@@ -71,7 +72,7 @@ def test_killed_at_every_step_of_an_orders_life(tmp_path, seed, engine):
     def order(account, pool, price):
         return {
             "account": account, "price": price, "limit": "900MH/s", "budget": "50", "user": f"{account}.w",
-            "pool": f"stratum+tcp://127.0.0.1:{pool.port}", "password": "d=0.00001,md=0.00001", "reference": "buy",
+            "pool": f"stratum+tcp://127.0.0.1:{pool.port}", "password": f"d={SHARE},md={SHARE}", "reference": "buy",
         }  # fmt: skip
 
     with (

@@ -271,7 +271,7 @@ def test_an_address_that_the_gate_refuses_holds_nothing_and_stays_refused(tmp_pa
             places = [f"127.0.0.1:{own}", f"0x7f000001:{own}", f"localhost:{own}", f"[::1]:{own}", "8.8.8.8:5432"]
             for number, place in enumerate([*places, "8.8.8.8:22"]):
                 for _ in range(2):
-                    with pytest.raises(LimitRefused) as refusal:
+                    with pytest.raises(LimitRefused, match="Nothing was held") as refusal:
                         await buy(f"stratum+tcp://{place}", f"a{number}")
                     assert refusal.value.code in ("HW-871", "HW-106"), place
             with pytest.raises(OperatorError, match="another request"):

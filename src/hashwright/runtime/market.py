@@ -142,7 +142,8 @@ class MarketService:
             async with asyncio.timeout(RESOLVE_S):
                 await check_outgoing(address.host, address.port, for_others=self.guard(event.algorithm))
         except LimitRefused as refusal:
-            return await self.ask(OrderBarred(event, refusal.code, refusal.message))
+            words = refusal.message.removesuffix("Nothing was sent.") + "Nothing was held."
+            return await self.ask(OrderBarred(event, refusal.code, words))
         except TimeoutError as error:
             raise Disconnected(f"{address.host} was not resolved in {RESOLVE_S:g} s.", code="HW-105") from error
         return await self.ask(event)
