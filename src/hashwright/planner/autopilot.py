@@ -54,6 +54,7 @@ class SeenWay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     `coins_per_hash` is what its newest job or template promises a hash [coins], or what orders would pay for one;
     `price_at_ms` is when the price was true. `net` is what is left after its fee, times what part of promises it was
     seen to keep; `factors` are the numbers that it is made of. `width` is the largest part of all work that it takes.
+    `move_s` is how much of its work a move to it loses [s], learned from the moves of `move_spans` spans.
     """
 
     destination: str
@@ -70,6 +71,8 @@ class SeenWay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     worth_source: str = ""
     factors: dict[str, float] = {}
     why_not: str = ""
+    move_s: float = 0.0
+    move_spans: int = 0
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -299,6 +302,11 @@ def _snapshot(seen: Seen, usable: tuple[SeenWay, ...]) -> "Snapshot":
     )
 
 
+def lost_usd(way: SeenWay, seen: Seen) -> float:
+    """Return what a move of all work to a way loses [USD]: what it would have earned while nothing came."""
+    return (usd_ph_day(way) or 0.0) * seen.hashrate_hs / PH * way.move_s / DAY_S
+
+
 def _layout(seen: Seen, usable: tuple[SeenWay, ...]) -> "Layout":
     from hashwright.planner.decide import Layout, Way
 
@@ -312,7 +320,7 @@ def _layout(seen: Seen, usable: tuple[SeenWay, ...]) -> "Layout":
             coin=it.coin,
             venue=it.destination,
             cost_usd_day=power,
-            move_usd=move_usd,
+            move_usd=move_usd + lost_usd(it, seen),
             width=it.width,
         )
         for it in usable

@@ -18,8 +18,13 @@ import msgspec
 from hashwright.economics.claims import Claim, Proof, merged
 from hashwright.economics.realised import Evidence, ForecastError, Learned, forecast_error, learned, machine_factor
 from hashwright.economics.receivables import Realisation
+<<<<<<< HEAD
 from hashwright.planner.autopilot import IDLE, MARKET, Seen, SeenWay, Thought, is_change, paper_after
 from hashwright.planner.purchases_paper import PurchaseOutcome, PurchaseSum, became_of, summed
+=======
+from hashwright.planner.autopilot import IDLE, MARKET, Seen, SeenWay, Thought, paper_after
+from hashwright.runtime.autopilot_moves import Losses, Moved, Span, documents_of, losses_of, moves_between
+>>>>>>> xmr
 from hashwright.runtime.receivables import realisations
 from hashwright.signals import is_order
 from hashwright.store import outcomes
@@ -56,7 +61,7 @@ class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """What became of a decision in its span [s]. Money is estimated USD after fees; `earned` is before `power`.
 
     `paper_*` are those of a dry run's paper route, None where there was none. `claimed_work` is what machines said they
-    hashed, `claimants_work` what shares of the same machines proved.
+    hashed, `claimants_work` what shares of the same machines proved. `moved` is what it moved where, as it began.
     """
 
     seconds: int
@@ -69,7 +74,11 @@ class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     claimants_work: float = 0.0
     power_usd: float = 0.0
     paper_power_usd: float | None = None
+<<<<<<< HEAD
     bought: tuple[PurchaseOutcome, ...] = ()
+=======
+    moved: tuple[Moved, ...] = ()
+>>>>>>> xmr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +120,7 @@ class Learning:
     delivered: Mapping[str, Learned] = field(default_factory=dict)
     purchases: tuple[PurchaseSum, ...] = ()
     spans: Mapping[int, DaySum] = field(default_factory=dict)
+    moves: Losses = field(default_factory=dict)
 
     def factors_of(self, destination: str, *, fee: float) -> dict[str, float]:
         """Return what a promise of a destination is multiplied by: fee, accepted, credited."""
@@ -198,6 +208,7 @@ def outcome_of(  # noqa: PLR0913 (the parts of one record)
         claimants_work=shown,
         power_usd=power * awake,
         paper_power_usd=None if paper is None else power * (1.0 - paper.get(IDLE, 0.0)),
+<<<<<<< HEAD
         bought=_bought(seen, thought, now_seen),
     )  # fmt: skip
 
@@ -220,6 +231,18 @@ def _bought(seen: Seen, thought: Thought | None, now_seen: Seen) -> tuple[Purcha
         )
         found += [] if outcome is None else [outcome]
     return tuple(found)
+=======
+        moved=_moved(row, seen, parts),
+    )  # fmt: skip
+
+
+def _moved(row: DecisionRow, seen: Seen, parts: Mapping[str, float]) -> tuple[Moved, ...]:
+    """Return what a decision that acted moved between destinations; who falls asleep or wakes up does not move."""
+    if row.state != "applied":
+        return ()
+    before = {name: part * (1.0 - seen.asleep) for name, part in seen.held.items()}
+    return moves_between(before, {name: part for name, part in parts.items() if name != IDLE})
+>>>>>>> xmr
 
 
 def _in_effect(row: DecisionRow, seen: Seen, thought: Thought | None) -> dict[str, float]:
@@ -299,6 +322,17 @@ def learn(
         delivered=_delivered(spans, now),
         purchases=summed(it for _, outcome in spans for it in outcome.bought),
         spans=_by_day(spans),
+        moves=losses_of([_span(row, it, now) for row, it in spans]),
+    )
+
+
+def _span(row: OutcomeRow, outcome: Outcome, now: int) -> Span:
+    return Span(
+        age_days=(now - row.until_ms) / DAY_MS,
+        seconds=outcome.seconds,
+        expected=sum(it.expected_work for it in outcome.ways),
+        proven=sum(it.proven_work for it in outcome.ways),
+        moved=outcome.moved,
     )
 
 
@@ -397,7 +431,11 @@ def document_of(algorithm: str, learning: Learning, *, hold_days: float = 1.0) -
             "proven_work": 0.0 if learning.machines is None else learning.machines.realised,
             "days": 0.0 if learning.machines is None else round(learning.machines.days, 3),
         },
+<<<<<<< HEAD
         "purchases": [_purchase(it, learning.delivered.get(it.name)) for it in learning.purchases],
+=======
+        "moves": documents_of(learning.moves),
+>>>>>>> xmr
         "days": [
             {
                 "day": day,

@@ -19,6 +19,7 @@ from hashwright.pool.records import Destination
 from hashwright.routing.plan import shares_of
 from hashwright.runtime.autopilot_learning import NOTHING_LEARNED, Learning, learn
 from hashwright.runtime.autopilot_market import account_rate, lent_rate, market_way
+from hashwright.runtime.autopilot_moves import loss_to
 from hashwright.runtime.autopilot_settings import AutopilotSettings
 from hashwright.runtime.autopilot_tariff import power_price
 from hashwright.runtime.market_data import load_market
@@ -83,7 +84,7 @@ async def look(app: "Hashwright", settings: AutopilotSettings, memory: Memory, *
         hashrate_hs=capacity,
         efficiency_j_th=settings.efficiency_j_th,
         power_price_usd_kwh=power.usd_kwh,
-        ways=(*ways, *([] if own is None else [own])),
+        ways=tuple(_with_move(it, memory.learning, held) for it in (*ways, *([] if own is None else [own]))),
         held=held,
         limits=settings.limits,
         history=history_of(memory, now=now),
@@ -198,6 +199,12 @@ def _way(app: "Hashwright", name: str, settings: AutopilotSettings, market: Mark
         factors=factors,
         why_not=why_not if destination.state == "ready" else "",
     )
+
+
+def _with_move(way: SeenWay, learning: Learning, held: dict[str, float]) -> SeenWay:
+    """Add what a move to a way was seen to lose."""
+    loss = loss_to(learning.moves, held, way.destination)
+    return way if loss is None else msgspec.structs.replace(way, move_s=loss.seconds, move_spans=loss.spans)
 
 
 def _words(price: Any, now: int) -> str:  # noqa: ANN401 (a fact, or None)
