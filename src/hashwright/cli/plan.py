@@ -16,7 +16,7 @@ from hashwright.cli.terminal import Table, Terminal
 if TYPE_CHECKING:
     from hashwright.cli.documents_plan import HistogramDocument, OutcomeDocument, PlanDocument
     from hashwright.economics.market import Market as Facts
-    from hashwright.planner.plan import Outcome, Plan, Wish
+    from hashwright.planner.plan import Market, Outcome, Plan, Wish
     from hashwright.planner.plan_stress import Stress
     from hashwright.planner.series import FloatArray
     from hashwright.planner.worlds import Prepared
@@ -36,6 +36,7 @@ PARTS = {"energy": "energy:energy"}
 @click.option(
     "--market", "markets", multiple=True, metavar="BID", help="What a market pays: sha256d:bid=45 (USD/PH/d)."
 )
+@click.option("--rent", "rents", multiple=True, metavar="RENTAL", help="Quote of a rental: hw market rent set.")
 @click.option("--pool-fee", metavar="SHARE", default="1%", show_default=True, help="Fee where no venue is named.")
 @click.option("--stale", metavar="SHARE", help="Shares late or rejected.  [as measured, else 0.5%]")
 @click.option("--uptime", metavar="SHARE", default="100%", show_default=True, help="How much of a day machines run.")
@@ -134,7 +135,7 @@ class Asked:
             power_price_usd_kwh=self.price,
             terms=Terms(stale=self._stale(), uptime=share_of(given["uptime"], "an uptime")),
             venues=parts.venues_of(given["venues"], fee=fee, pass_through=through),
-            markets=parts.markets_of(given["markets"]),
+            markets=(*parts.markets_of(given["markets"]), *self._quotes()),
             horizon_days=parts.horizon_days(given["horizon"]),
             scenarios=given["scenarios"],
             risk=parts.risk_of(given["risk"]),
@@ -143,6 +144,13 @@ class Asked:
             seed=given["seed"],
             objective=given["objective"],
         )
+
+    def _quotes(self) -> "tuple[Market, ...]":
+        if not self.given["rents"]:
+            return ()
+        from hashwright.cli.plan_quotes import quotes_of
+
+        return quotes_of(self.terminal, self.given["rents"], self.facts)
 
     def _stale(self) -> float:
         from hashwright.economics.quantities import share_of
