@@ -8,7 +8,6 @@ twice is an error that names both, and a broken plug-in fails alone: whatever it
 
 import functools
 import importlib
-import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Iterable
@@ -117,6 +116,8 @@ def _files(folder: Path) -> tuple[Path, ...]:
 @functools.cache
 def _installed(kind: str) -> tuple[tuple[str, str], ...]:
     """List the entry points of installed packages: they do not change while a process runs, and looking is slow."""
+    import importlib.metadata
+
     return tuple((point.name, point.value) for point in importlib.metadata.entry_points(group=f"hashwright.{kind}"))
 
 

@@ -14,10 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Self
 
-from sqlalchemy import Engine, NullPool, create_engine, insert
-
 from hashwright.errors import ConfigError, NotSupported, OperatorError, Unavailable
-from hashwright.store import migrations, schema
+from hashwright.store import migrations
 from hashwright.store.base import Store, refuse_newer
 from hashwright.store.connection import Connection
 from hashwright.store.folder import FolderLock
@@ -103,7 +101,6 @@ class PostgresStore(Store):
         self.folder = folder
         self._url = url
         self._locks = locks
-        self._engine: Engine = create_engine("postgresql+psycopg://", creator=lambda: _connect(url), poolclass=NullPool)
 
     def __repr__(self) -> str:
         return f"<PostgresStore {where(self._url)} {'readonly' if self._locks is None else 'owner'}>"
@@ -158,7 +155,6 @@ class PostgresStore(Store):
 
     def close(self) -> None:
         """Give database and folder free."""
-        self._engine.dispose()
         if self._locks is not None:
             lock, owner = self._locks
             owner.close()
@@ -291,6 +287,10 @@ def _prepare(owner: "psycopg.Connection[Any]", url: str) -> None:
         refuse_newer(revision, where(url))
     if revision == migrations.HEAD_REVISION:
         return
+    from sqlalchemy import NullPool, create_engine, insert
+
+    from hashwright.store import schema
+
     # Not in autocommit: a migration that fails, or is killed, leaves nothing behind.
     engine = create_engine("postgresql+psycopg://", creator=lambda: _connect(url, autocommit=False), poolclass=NullPool)
     with engine.begin() as connection:

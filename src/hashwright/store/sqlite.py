@@ -11,10 +11,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import Engine, NullPool, create_engine, event, insert
-
 from hashwright.errors import Finding, InvariantBroken, OperatorError
-from hashwright.store import migrations, schema
+from hashwright.store import migrations
 from hashwright.store.base import Store, refuse_newer
 from hashwright.store.checks import database_findings
 from hashwright.store.connection import Connection, connect_durable, connect_readonly
@@ -29,9 +27,6 @@ class SqliteStore(Store):
         self.folder = folder
         self.path = folder / DATABASE_NAME
         self._lock = lock
-        self._engine: Engine = create_engine(
-            "sqlite://", creator=lambda: connect_readonly(self.path), poolclass=NullPool
-        )
 
     def __repr__(self) -> str:
         return f"<SqliteStore {self.path} {'readonly' if self._lock is None else 'owner'}>"
@@ -64,7 +59,6 @@ class SqliteStore(Store):
 
     def close(self) -> None:
         """Give the data folder free."""
-        self._engine.dispose()
         if self._lock is not None:
             self._lock.close()
 
@@ -128,6 +122,10 @@ def _prepare(path: Path) -> None:
 
 
 def _migrate(path: Path, *, is_new: bool) -> None:
+    from sqlalchemy import NullPool, create_engine, event, insert
+
+    from hashwright.store import schema
+
     engine = create_engine("sqlite://", creator=lambda: connect_durable(path), poolclass=NullPool)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     with engine.begin() as connection:

@@ -23,7 +23,7 @@ from hashwright.web.asked import Asked, Attention
 from hashwright.web.fleet import NO_FLEET, Fleet
 from hashwright.web.machines import Joined, Machine, Sessions, join_machines
 from hashwright.web.rates import DAY, RateBook
-from hashwright.web.trend import Trend
+from hashwright.web.trend import Joules, Trend
 
 if TYPE_CHECKING:
     from hashwright.store.base import AlertRecord, BlockRecord, Store
@@ -87,6 +87,7 @@ class Live:
         self.picture = Picture()
         self.book = RateBook()
         self.trend = Trend()
+        self.joules = Joules()
         self.instance = ""
         """The short name of the database."""
         self.watchers = 0
@@ -222,6 +223,7 @@ class Live:
             await asyncio.to_thread(self._join, now)  # for ten thousand it takes long enough for a request to wait
         found = self._joined
         if is_new:
+            self.joules.take(now, {it.device: it.fields["power_w"] for it in self._asked.fleet.devices.values()})
             self.trend.take(now, said_hs=found.said_hs, expected_hs=found.expected_hs, power_w=found.power_w)
         return Picture(
             number=self.picture.number + 1,

@@ -11,6 +11,7 @@ from hashwright.cli.command import LazyGroup
 from hashwright.cli.terminal import Terminal
 from hashwright.error_codes import CODES
 from hashwright.errors import ConfigError, InvariantBroken, LimitRefused, OperatorError, TimedOut
+from hashwright.store.sqlite import SqliteStore
 from unit.cli.world import hw
 
 HEAVY = (
@@ -24,6 +25,23 @@ HEAVY = (
     "rich.progress",
     "msgspec",
     "asyncio",
+)
+HEAVY_AT_START = (
+    "sqlalchemy",
+    "alembic",
+    "psycopg",
+    "Crypto",
+    "cffi",
+    "numpy",
+    "highspy",
+    "httpx",
+    "pyasic_rs",
+    "litestar",
+    "uvicorn",
+    "apprise",
+    "prometheus_client",
+    "argon2",
+    "plotext",
 )
 CPU_BUDGET_S = 0.2
 
@@ -92,6 +110,21 @@ def test_help_imports_nothing_heavy():
     code = (
         "import sys\nfrom hashwright.cli import main\ncode = main.run(['--help'])\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)\nsys.exit(code)"
+    )
+    done = start(code=code)
+    assert (done.returncode, done.stderr.strip()) == (0, "[]")
+
+
+def test_a_start_on_books_that_are_there_loads_what_it_uses_and_no_more(tmp_path):
+    """What describes tables, hashes for Monero, solves or serves pages is loaded by who needs it."""
+    SqliteStore.open(tmp_path).close()
+    code = (
+        "import pathlib, sys\nimport hashwright.cli.up, hashwright.runtime.logs, hashwright.runtime.wiring\n"
+        "from hashwright.runtime.opening import open_store\n"
+        f"store = open_store(pathlib.Path({str(tmp_path)!r}))\n"
+        "store.next_boot(), store.load_snapshot(), store.pending_outbox(), store.settings('destination')\n"
+        "store.blocks(1), store.alerts(1), store.work_totals(0), store.instance, store.connect()\n"
+        f"print([name for name in {HEAVY_AT_START!r} if name in sys.modules], file=sys.stderr)"
     )
     done = start(code=code)
     assert (done.returncode, done.stderr.strip()) == (0, "[]")
