@@ -18,13 +18,9 @@ import msgspec
 from hashwright.economics.claims import Claim, Proof, merged
 from hashwright.economics.realised import Evidence, ForecastError, Learned, forecast_error, learned, machine_factor
 from hashwright.economics.receivables import Realisation
-<<<<<<< HEAD
 from hashwright.planner.autopilot import IDLE, MARKET, Seen, SeenWay, Thought, is_change, paper_after
 from hashwright.planner.purchases_paper import PurchaseOutcome, PurchaseSum, became_of, summed
-=======
-from hashwright.planner.autopilot import IDLE, MARKET, Seen, SeenWay, Thought, paper_after
 from hashwright.runtime.autopilot_moves import Losses, Moved, Span, documents_of, losses_of, moves_between
->>>>>>> xmr
 from hashwright.runtime.receivables import realisations
 from hashwright.signals import is_order
 from hashwright.store import outcomes
@@ -74,11 +70,8 @@ class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     claimants_work: float = 0.0
     power_usd: float = 0.0
     paper_power_usd: float | None = None
-<<<<<<< HEAD
     bought: tuple[PurchaseOutcome, ...] = ()
-=======
     moved: tuple[Moved, ...] = ()
->>>>>>> xmr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,8 +201,8 @@ def outcome_of(  # noqa: PLR0913 (the parts of one record)
         claimants_work=shown,
         power_usd=power * awake,
         paper_power_usd=None if paper is None else power * (1.0 - paper.get(IDLE, 0.0)),
-<<<<<<< HEAD
         bought=_bought(seen, thought, now_seen),
+        moved=_moved(row, seen, parts),
     )  # fmt: skip
 
 
@@ -231,9 +224,6 @@ def _bought(seen: Seen, thought: Thought | None, now_seen: Seen) -> tuple[Purcha
         )
         found += [] if outcome is None else [outcome]
     return tuple(found)
-=======
-        moved=_moved(row, seen, parts),
-    )  # fmt: skip
 
 
 def _moved(row: DecisionRow, seen: Seen, parts: Mapping[str, float]) -> tuple[Moved, ...]:
@@ -242,7 +232,6 @@ def _moved(row: DecisionRow, seen: Seen, parts: Mapping[str, float]) -> tuple[Mo
         return ()
     before = {name: part * (1.0 - seen.asleep) for name, part in seen.held.items()}
     return moves_between(before, {name: part for name, part in parts.items() if name != IDLE})
->>>>>>> xmr
 
 
 def _in_effect(row: DecisionRow, seen: Seen, thought: Thought | None) -> dict[str, float]:
@@ -431,11 +420,8 @@ def document_of(algorithm: str, learning: Learning, *, hold_days: float = 1.0) -
             "proven_work": 0.0 if learning.machines is None else learning.machines.realised,
             "days": 0.0 if learning.machines is None else round(learning.machines.days, 3),
         },
-<<<<<<< HEAD
         "purchases": [_purchase(it, learning.delivered.get(it.name)) for it in learning.purchases],
-=======
         "moves": documents_of(learning.moves),
->>>>>>> xmr
         "days": [
             {
                 "day": day,
