@@ -38,6 +38,8 @@ class Program:
         if command == "market-depth":
             sums = dict.fromkeys(("wanted_hs", "matched_hs", "offered_hs"), 0.0)
             return {"at_ms": NOW, "algorithm": "sha256d", "unit": "", "currency": "", "bids": [], "asks": [], **sums}
+        if command == "market-deposit":
+            return {"account": "x", "address": "bcrt1qqq", "needed": 3, "free": "0", "deposits": []}
         if command == "backup":
             pathlib.Path(arguments["target"]).write_bytes(b"a copy")
         return {"done": command}

@@ -16,6 +16,7 @@ from hashwright.store import ledger
 from hashwright.store.connection import Connection
 from hashwright.store.prices import read_prices
 from hashwright.store.share_log import Place, ShareRow, Wish, read_page, read_worker
+from hashwright.web import present
 from hashwright.web.acting import ASKING, AnsweredRows
 from hashwright.web.api_books import Currency, read_books
 from hashwright.web.api_plan import helm_of
@@ -24,7 +25,7 @@ from hashwright.web.api_view import Cursor, Limit
 from hashwright.web.books import DayBook
 from hashwright.web.context import AnyRequest, needs, problems, site_of
 from hashwright.web.cursor import cursor_of, number_of
-from hashwright.web.documents import Document
+from hashwright.web.documents import Document, Mode
 from hashwright.web.encoded import Kept, encode, respond
 from hashwright.web.live import Live, Picture
 from hashwright.web.net import (
@@ -37,6 +38,7 @@ from hashwright.web.net import (
     start_of,
     today_of,
 )
+from hashwright.web.operations import asking
 from hashwright.web.upcoming import Upcoming, last_payouts, upcoming
 
 if TYPE_CHECKING:
@@ -74,6 +76,15 @@ class Net(Document, frozen=True, kw_only=True):
     spans: tuple[NetSpan, ...]
     power: PowerToday | None
     today: NetToday
+
+
+class ModeNow(Document, frozen=True, kw_only=True):
+    """What this instance does, in one word: for who sees his own things only, and still should know it."""
+
+    at_ms: int
+    is_running: bool
+    mode: Mode
+    mode_text: str
 
 
 class UpcomingList(Document, frozen=True, kw_only=True):
@@ -153,6 +164,13 @@ class NowController(Controller):
         if currency:  # a person's own choice is made for him alone
             return respond(request, await asyncio.to_thread(encode, make))
         return respond(request, await kept.of("net", now // KEPT_MS, make))
+
+    @asking("/mode", "view", "own", "trade", "money", name="readMode", summary="DRY RUN, LIVE, PAUSED or PRACTICE")
+    async def mode(self, request: AnyRequest) -> ModeNow:
+        """Say what this instance does; nothing else of it."""
+        picture = await site_of(request).live.fresh()
+        found = present.status_of(picture, instance="")
+        return ModeNow(at_ms=found.at_ms, is_running=found.is_running, mode=found.mode, mode_text=found.mode_text)
 
     @get(
         "/next",

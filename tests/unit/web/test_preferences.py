@@ -56,3 +56,19 @@ def test_an_owner_chooses_and_nobody_else_and_only_money_that_has_rates(tmp_path
 
     with world(tmp_path) as here:
         asyncio.run(work(here))
+
+
+def test_who_sees_only_his_own_is_told_the_mode_and_nothing_else_of_it(tmp_path):
+    async def work(here):
+        await here.owner()
+        here.site.accounts.add("kim", "buyer", PASSWORD, now=NOW)
+        browser = here.client()
+        assert (await browser.get("/api/v1/mode")).status_code == 401
+        await browser.post("/api/v1/session", json={"name": "kim", "password": PASSWORD})
+        found = (await browser.get("/api/v1/mode")).json()
+        assert set(found) == {"at_ms", "is_running", "mode", "mode_text"}
+        assert (found["mode"], found["is_running"]) == ("PAUSED", False)
+        assert (await browser.get("/api/v1/status")).status_code == 403
+
+    with world(tmp_path) as here:
+        asyncio.run(work(here))
