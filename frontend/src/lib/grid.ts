@@ -16,12 +16,15 @@ export const ends = (it: Chosen): [number, number] => [Math.min(it.from, it.to),
 export const pinAt = (grid: Grid, row: Row, cell: Cell): Pin | undefined =>
   grid.pins.find((it) => it.group === row.group && it.from_ms < cell.to_ms && it.to_ms > cell.from_ms);
 
-const hour = (ms: number): string => new Date(ms).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-export const clock = hour;
-export const day = (ms: number): string => new Date(ms).toLocaleDateString(undefined, { weekday: "short", day: "numeric", month: "short" });
-export const weekday = (ms: number): string => new Date(ms).toLocaleDateString(undefined, { weekday: "short" });
+// Formatters are made once: a week of hours writes thousands of times, and making one takes longer than using it.
+const HOUR = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const DAY = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short" });
+const WEEKDAY = new Intl.DateTimeFormat(undefined, { weekday: "short" });
+export const clock = (ms: number): string => HOUR.format(ms);
+export const day = (ms: number): string => DAY.format(ms);
+export const weekday = (ms: number): string => WEEKDAY.format(ms);
 export const span = (from: number, to: number): string =>
-  `${weekday(from)} ${hour(from)} to ${day(from) === day(to) ? "" : `${weekday(to)} `}${hour(to)}`;
+  `${weekday(from)} ${clock(from)} to ${weekday(from) === weekday(to) ? "" : `${weekday(to)} `}${clock(to)}`;
 
 /** Money of hours is small: as many digits as it needs to be more than nothing. */
 export function sum(value: number | null | undefined, currency: string, signed = false): string {

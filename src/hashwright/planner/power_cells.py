@@ -18,11 +18,19 @@ import numpy as np
 from hashwright.energy.slots import HOUR_MS, SLOT_H, SLOT_MS
 from hashwright.errors import OperatorError
 from hashwright.planner.dispatch_flows import exact_flows, scenario_values
-from hashwright.planner.dispatch_problem import KW, FloatArray, IntArray, Plan, Problem, machine_power, starts_of
+from hashwright.planner.dispatch_problem import (
+    KW,
+    FloatArray,
+    IntArray,
+    MachineGroup,
+    Plan,
+    Problem,
+    machine_power,
+    starts_of,
+)
 from hashwright.planner.dispatch_report import best_per_kwh, expected, reason_of
 from hashwright.planner.power import PowerSeen, PowerThought
 from hashwright.planner.power_pinned import slots_of
-from hashwright.planner.power_pins import Pin
 from hashwright.planner.power_think import plan_of, planned_site, seen_problem
 
 TOLERANCE: Final = "within the plan's tolerance"
@@ -85,7 +93,20 @@ def cells_of(seen: PowerSeen, thought: PowerThought) -> tuple[Cell, ...]:
     """
     problem, plan = _replayed(seen, thought)
     hours = list(_hours(plan))[: max(CELLS_MAX // max(len(problem.groups), 1), 1)]
-    return tuple(_cell(problem, plan, seen, number, hour) for number in range(len(problem.groups)) for hour in hours)
+    site = _Site(
+        problem=problem,
+        plan=plan,
+        machines_w=plan.machines_w(problem),
+        price=expected(problem, problem.price),
+        bought_w=expected(problem, plan.flows.import_w),
+        reasons=tuple(reason_of(problem, plan, hour.first) for hour in hours),
+        highest_w=plan.flows.import_w.max(axis=1),
+    )
+    return tuple(
+        _cell(site, row, hour, reason)
+        for row in (_row(site, seen, number) for number in range(len(problem.groups)))
+        for hour, reason in zip(hours, site.reasons, strict=True)
+    )
 
 
 def course_of(seen: PowerSeen, thought: PowerThought) -> CourseOfMoney:
@@ -159,12 +180,50 @@ def _hours(plan: Plan) -> Iterator[_Hour]:
 # ---------------------------------------------------------------- one cell
 
 
-def _cell(problem: Problem, plan: Plan, seen: PowerSeen, number: int, hour: _Hour) -> Cell:
-    group, chosen = problem.groups[number], plan.counts[number]
-    part = chosen[:, hour.slots]
-    start = plan.grid.start_ms
-    pinned = next((it.want for it in seen.pins if it.group == group.name and _meets(plan, hour, it)), "")
-    rivals = sorted(_rivals(problem, plan, number, hour), key=lambda it: it[1])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Site:
+    """What all cells share, reckoned once: means by slot of the machines' draw, the price, what is bought."""
+
+    problem: Problem
+    plan: Plan
+    machines_w: IntArray
+    price: FloatArray
+    bought_w: FloatArray
+    reasons: tuple[str, ...]
+    highest_w: IntArray
+    """The highest import of each scenario [W]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """What the cells of a group share: `money` is the mean of what a machine earns at each level in each slot."""
+
+    group: MachineGroup
+    chosen: IntArray
+    power_w: IntArray
+    money: FloatArray
+    earns: FloatArray
+    pins: tuple[tuple[range, str], ...]
+
+
+def _row(site: _Site, seen: PowerSeen, number: int) -> _Row:
+    problem, group = site.problem, site.problem.groups[number]
+    return _Row(
+        group=group,
+        chosen=site.plan.counts[number],
+        power_w=group.power_w(),
+        money=np.einsum("s,kst->kt", problem.probability, group.money()),
+        earns=best_per_kwh(problem, number),
+        pins=tuple((slots_of(site.plan.grid, it), it.want) for it in seen.pins if it.group == group.name),
+    )
+
+
+def _cell(site: _Site, row: _Row, hour: _Hour, reason: str) -> Cell:
+    group, part = row.group, row.chosen[:, hour.slots]
+    start = site.plan.grid.start_ms
+    met = (want for slots, want in row.pins if slots.start < hour.last and slots.stop > hour.first)
+    pinned = next(met, "")
+    rivals = sorted(_rivals(site, row, hour), key=lambda it: it[1])
     resting = next((loss for name, loss in rivals if name == "rest"), 0.0)
     second, loss = rivals[0] if rivals else ("", None)
     return Cell(
@@ -173,20 +232,15 @@ def _cell(problem: Problem, plan: Plan, seen: PowerSeen, number: int, hour: _Hou
         to_ms=start + hour.last * SLOT_MS,
         does=_does(part, group.count),
         machines=float(part.sum(axis=0).mean()),
-        power_w=float((group.power_w() @ part).mean()),
-        price=float(expected(problem, problem.price)[hour.slots].mean()),
-        earns=float(best_per_kwh(problem, number)[hour.slots].mean()),
+        power_w=float((row.power_w @ part).mean()),
+        price=float(site.price[hour.slots].mean()),
+        earns=float(row.earns[hour.slots].mean()),
         value=resting,
-        why="pinned by a person" if pinned else _why(problem, plan, number, hour),
+        why="pinned by a person" if pinned else _why(site, row, hour, reason),
         second=second,
         second_loss=loss,
         pinned=pinned,
     )
-
-
-def _meets(plan: Plan, hour: _Hour, pin: Pin) -> bool:
-    slots = slots_of(plan.grid, pin)
-    return slots.start < hour.last and slots.stop > hour.first
 
 
 def _does(part: IntArray, count: int) -> str:
@@ -195,87 +249,89 @@ def _does(part: IntArray, count: int) -> str:
     return "run" if bool((part[-1] == count).all()) else "part"
 
 
-def _why(problem: Problem, plan: Plan, number: int, hour: _Hour) -> str:
+def _why(site: _Site, row: _Row, hour: _Hour, reason: str) -> str:
     """Return why this group does so: the site's reason where the group goes with most others, else its own money."""
     slot = hour.first
-    runs = bool(plan.counts[number][:, hour.slots].any())
-    price, earns = expected(problem, problem.price)[slot], best_per_kwh(problem, number)[slot]
-    if runs and price <= earns and price >= 0 and _bought(problem, plan, slot):
+    runs = bool(row.chosen[:, hour.slots].any())
+    price, earns = site.price[slot], row.earns[slot]
+    if runs and 0 <= price <= earns and site.bought_w[slot] >= site.machines_w[slot] / 2:
         return "cheap power"
     if not runs and price > earns:
         return "too dear"
-    reason = reason_of(problem, plan, slot)
     is_off = reason in ("too dear", "better sold", "minimum rest", "waits")
     found = reason if is_off != runs else ("minimum run" if runs else "waits")
-    return TOLERANCE if found == "minimum run" and problem.groups[number].up_min <= 1 else found
+    return TOLERANCE if found == "minimum run" and row.group.up_min <= 1 else found
 
 
-def _bought(problem: Problem, plan: Plan, slot: int) -> bool:
-    machines = float(plan.machines_w(problem)[slot])
-    return float(expected(problem, plan.flows.import_w)[slot]) >= machines / 2
-
-
-def _rivals(problem: Problem, plan: Plan, number: int, hour: _Hour) -> Iterator[tuple[str, float]]:
+def _rivals(site: _Site, row: _Row, hour: _Hour) -> Iterator[tuple[str, float]]:
     """Yield what else the group could do in an hour, with what that loses beside the plan [currency]."""
-    group, chosen = problem.groups[number], plan.counts[number]
-    for level in range(-1, len(group.levels)):
-        other = chosen.copy()
-        other[:, hour.slots] = 0
+    before = row.chosen[:, hour.slots]
+    for level in range(-1, len(row.group.levels)):
+        other = np.zeros_like(before)
         if level >= 0:
-            other[level, hour.slots] = group.count
-        if (other == chosen).all():
+            other[level] = row.group.count
+        if (other == before).all():
             continue
-        loss = _loss(problem, plan, number, other, hour)
+        loss = _loss(site, row, other, hour)
         if loss is not None:
-            yield _name(problem, number, level), loss
+            yield _name(row.group, level), loss
 
 
-def _name(problem: Problem, number: int, level: int) -> str:
-    levels = problem.groups[number].levels
+def _name(group: MachineGroup, level: int) -> str:
+    levels = group.levels
     if level < 0:
         return "rest"
     return "run" if level == len(levels) - 1 else f"run at {levels[level].power_w / levels[-1].power_w:.0%}"
 
 
-def _loss(problem: Problem, plan: Plan, number: int, other: IntArray, hour: _Hour) -> float | None:
+def _loss(site: _Site, row: _Row, other: IntArray, hour: _Hour) -> float | None:
     """Return what a changed hour loses [currency]; None where a limit forbids it."""
-    group, chosen, site, at = problem.groups[number], plan.counts[number], problem.site, hour.slots
-    change = group.power_w() @ (other - chosen)[:, at]
-    machines = plan.machines_w(problem)[at] + change
-    if (machines > site.machines_w).any():
+    problem, flows, terms, at = site.problem, site.plan.flows, site.problem.site, hour.slots
+    change = row.power_w @ (other - row.chosen[:, at])
+    machines = site.machines_w[at] + change
+    if (machines > terms.machines_w).any():
         return None
-    flows, price, sold = plan.flows, problem.price[:, at], problem.export_price[:, at]
+    price, sold = problem.price[:, at], problem.export_price[:, at]
     net = flows.import_w[:, at] - flows.export_w[:, at] - flows.curtailed_w[:, at] + change[None, :]
     bought = np.maximum(net, 0)
-    if (bought > site.import_w).any():
+    if (bought > terms.import_w).any():
         return None
-    surplus = np.minimum(np.maximum(-net, 0), np.where(sold >= 0, site.export_w, 0))
+    surplus = np.minimum(np.maximum(-net, 0), np.where(sold >= 0, terms.export_w, 0))
     power = price * (bought - flows.import_w[:, at]) - sold * (surplus - flows.export_w[:, at])
     cost = float(problem.probability @ power.sum(axis=1)) * SLOT_H / KW
-    money = np.einsum("kst,kt->s", group.money()[:, :, at], (chosen - other)[:, at].astype(np.float64))
-    starts = group.start_cost * float(starts_of(group, other).sum() - starts_of(group, chosen).sum())
-    return float(problem.probability @ money) + cost + starts + _peak(problem, plan, bought, at) + _heat(
-        problem, plan, machines, at
-    )  # fmt: skip
+    money = float((row.money[:, at] * (row.chosen[:, at] - other)).sum())
+    return money + cost + _starts(row, other, hour) + _peak(site, bought, at) + _heat(site, machines, at)
 
 
-def _peak(problem: Problem, plan: Plan, bought: IntArray, at: slice) -> float:
+def _starts(row: _Row, other: IntArray, hour: _Hour) -> float:
+    """Return what more starts cost, at the edges of the hour and in it [currency]."""
+    if not row.group.start_cost:
+        return 0.0
+    before = row.chosen.sum(axis=0)
+    after = before.copy()
+    after[hour.slots] = other.sum(axis=0)
+    reach = slice(hour.first, hour.last + 1)
+    first = before[hour.first - 1] if hour.first else row.group.running
+    more = [np.maximum(np.diff(it[reach], prepend=first), 0).sum() for it in (after, before)]
+    return row.group.start_cost * float(more[0] - more[1])
+
+
+def _peak(site: _Site, bought: IntArray, at: slice) -> float:
     """Return what the demand charge rises by [currency]."""
-    site = problem.site
-    if not site.peak_price:
+    problem, terms = site.problem, site.problem.site
+    if not terms.peak_price:
         return 0.0
-    imports = plan.flows.import_w.copy()
-    before = np.maximum(imports.max(axis=1) - site.peak_w, 0)
+    imports = site.plan.flows.import_w.copy()
     imports[:, at] = bought
-    after = np.maximum(imports.max(axis=1) - site.peak_w, 0)
-    return site.peak_price * float(problem.probability @ (after - before)) / KW
+    before, after = (np.maximum(it - terms.peak_w, 0) for it in (site.highest_w, imports.max(axis=1)))
+    return terms.peak_price * float(problem.probability @ (after - before)) / KW
 
 
-def _heat(problem: Problem, plan: Plan, machines: IntArray, at: slice) -> float:
+def _heat(site: _Site, machines: IntArray, at: slice) -> float:
     """Return what heat is lost [currency]."""
-    site = problem.site
-    if not site.heat_price:
+    terms = site.problem.site
+    if not terms.heat_price:
         return 0.0
-    wanted = site.heat_w[at]
-    lost = np.minimum(plan.machines_w(problem)[at], wanted) - np.minimum(machines, wanted)
-    return site.heat_price * float(lost.sum()) * SLOT_H / KW
+    wanted = terms.heat_w[at]
+    lost = np.minimum(site.machines_w[at], wanted) - np.minimum(machines, wanted)
+    return terms.heat_price * float(lost.sum()) * SLOT_H / KW
