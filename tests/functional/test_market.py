@@ -185,6 +185,8 @@ def test_hash_power_follows_price_and_delivered_is_what_was_paid(pools, tmp_path
         grows(b)
         until(lambda: order_of(market, first)["matched_hs"] == 0, what="the first order is outbid")
         rests(a, while_grows=b)
+        levels = say(market, "market-depth")["bids"]
+        assert [(float(it["price"]), it["matched_hs"] > 0) for it in levels] == [(60, True), (40, False)]
 
         market.run("market", "reprice", first, "80")  # and back again
         grows(a)
@@ -206,6 +208,15 @@ def test_hash_power_follows_price_and_delivered_is_what_was_paid(pools, tmp_path
             assert minor(trade["fee"]) == minor(trade["gross"]) * 25_000 // 10**6
         assert sum(minor(it["gross"]) for it in trades) == minor(row["committed"]) > 0
         assert sum(int(it["work"]) for it in trades) == int(row["work"])
+        # so is what plots show, from either side
+        series = say(market, "market-delivery", order=second, hours=1, points=60)
+        assert sum(int(it["work"]) for it in series["sellers"]) == int(row["work"])
+        assert sum(minor(it) for it in series["paid"]) == minor(row["committed"])
+        assert max(series["ordered_hs"]) > max(series["delivered_hs"]) > 0
+        assert [it["state"] for it in series["changes"]][-1] == "cancelled"
+        sold = say(market, "market-delivery", seller="sam", hours=1, points=60)["markets"][0]["orders"]
+        mine_of = {it["order"]: int(it["work"]) for it in sold}
+        assert [mine_of[second]] == [int(it["work"]) for it in trades if it["seller"] == "sam"]
         # the buyer's own pool counted the same accepted work
         for pool, order in ((b, row), (a, mine)):
             until(lambda pool=pool, order=order: is_close(booked(pool) - before[pool], order), what="the pool's books")

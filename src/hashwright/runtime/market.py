@@ -161,8 +161,8 @@ class MarketService:
         if self._app.kernel.engines.market_fault:
             raise Unavailable("The market has failed and takes nothing until the next start.", code="HW-901")
         key = (request.account, request.reference)
-        future = self._waiting.setdefault(key, asyncio.get_running_loop().create_future())
         await self.memory.recall(request)
+        future = self._waiting.setdefault(key, asyncio.get_running_loop().create_future())
         self._app.kernel.handle(event)
         try:
             async with asyncio.timeout(ANSWER_S):
