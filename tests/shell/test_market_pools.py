@@ -12,7 +12,8 @@ import pytest
 from hashwright.chain.coinbase import build_coinbase
 from hashwright.runtime import market_commands, market_verify, market_views
 from hashwright.runtime.route_probe import ProbeLimits
-from hashwright.testing.miner import MinerOptions, mine
+from hashwright.testing.miner import mine
+from hashwright.testing.talk import MinerOptions
 from shell import app as shell
 from shell.app import ScriptedNode
 from shell.upstream_pool import PREV, QUICK, Pool, until
