@@ -15,7 +15,8 @@ from hashwright.errors import Disconnected, LimitRefused, OperatorError
 from hashwright.runtime import market_commands, market_verify, market_views
 from hashwright.runtime.route_probe import ProbeLimits
 from hashwright.store.market import read_orders
-from hashwright.testing.miner import MinerOptions, mine
+from hashwright.testing.miner import mine
+from hashwright.testing.talk import MinerOptions
 from shell import app as shell
 from shell.app import ScriptedNode
 from shell.upstream_pool import PREV, QUICK, Pool, until

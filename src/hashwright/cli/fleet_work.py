@@ -372,7 +372,7 @@ def tell_outcomes(terminal: Terminal, answer: Mapping[str, Any]) -> None:
 def set_pools(terminal: Terminal, choice: Choice, *, urls: Sequence[str], user: str) -> None:
     """Set pools; with {name} in the user each machine gets its own."""
     from hashwright.runtime.control import ask
-    from hashwright.testing.miner import parse_url
+    from hashwright.testing.talk import parse_url
 
     for url in urls:
         parse_url(url.replace("stratum+ssl://", "stratum+tcp://"))
