@@ -182,7 +182,7 @@ def width_of(table: Table) -> int:
     for column, head in enumerate(table.heads):
         longest = max(len(row[column]) for row in (table.heads, *table.rows))
         width += 3 + (longest if head in table.right else max(min(longest, TEXT_COLUMN_MIN), longest // 3))
-    return width
+    return width - 3  # nothing follows the last column
 
 
 def folded(table: Table, *, width: int) -> "RenderableType":
