@@ -214,7 +214,7 @@ CODES: Final[dict[str, ErrorCode]] = {
         "Check the disk before the next start.",
     ),
     "HW-617": _code("Database server silent", "PostgreSQL does not answer.", "Is it up? Try psql."),
-    "HW-618": _code("Not for a server", "The server's own tools do this.", "pg_dump, pg_restore."),
+    "HW-618": _code("Not for a server", "Books are not restored into a server.", "--data-dir of its own; pg_restore."),
     "HW-619": _code("Driver missing", "PostgreSQL's driver is not installed.", 'pip install "hashwright[postgresql]".'),
     "HW-620": _code("Entry not sound", "An entry of the books does not balance.", "Report it: a fault of ours."),
     "HW-621": _code("Books do not hold", "An invariant of the ledger is broken.", "Do not pay; hw ledger check."),
@@ -275,6 +275,9 @@ CODES: Final[dict[str, ErrorCode]] = {
         "Sale not booked", "The upstream sent less, or it stands there otherwise.", "hw ledger sale --help."
     ),
     # 7xx: settings, commands, plug-ins, this computer
+    "HW-654": _code(
+        "Copy not whole", "A copy of the books misses rows.", "Nothing was kept. Report it: a fault of ours."
+    ),
     "HW-701": _code("Settings not usable", "A value is wrong, or a key is unknown.", "Each problem names its place."),
     "HW-702": _code("Secret not found", "The file, variable or credential is missing.", "Name an existing one."),
     "HW-703": _code("Unknown command", "The running process is of another version.", "Restart it."),

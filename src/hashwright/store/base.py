@@ -20,7 +20,7 @@ from hashwright.store.checks import database_findings
 from hashwright.store.connection import Connection
 from hashwright.store.hashchain import ANCHOR, damaged, read_chain, read_link
 from hashwright.store.journal import SCHEMA_VERSION, Snapshot, StoredBatch
-from hashwright.store.projections import MINUTE_MS
+from hashwright.store.projections import CREDITED, MINUTE_MS, work_of_row
 
 T = TypeVar("T")
 LARGEST = 2**62
@@ -205,16 +205,25 @@ class Store(ABC):
 
     def work_totals(self, since_ms: Instant) -> list[WorkTotal]:
         """Sum shares and work by destination, worker and outcome, from the minute that holds `since_ms`."""
-        query = "SELECT destination, worker, outcome, shares, work FROM work WHERE minute >= ?"
+        query = (
+            "SELECT destination, worker, outcome, target, sum(shares) FROM work WHERE minute >= ?"
+            " GROUP BY destination, worker, outcome, target"
+        )  # work exceeds what a database can sum, but all shares of one target are worth the same
         sums: dict[tuple[str, str, str], tuple[int, int]] = {}
-        for destination, worker, outcome, shares, work in self._read(query, since_ms // MINUTE_MS):
+        for destination, worker, outcome, target, shares in self._read(query, since_ms // MINUTE_MS):
             key = (destination, worker, outcome)
             before = sums.get(key, (0, 0))
-            sums[key] = (before[0] + shares, before[1] + int(work))
+            work = work_of_row(bytes.fromhex(target), int(shares)) if outcome in CREDITED else 0
+            sums[key] = (before[0] + int(shares), before[1] + work)
         return [
             WorkTotal(destination=key[0], worker=key[1], outcome=key[2], shares=total[0], work=total[1])
             for key, total in sorted(sums.items())
         ]
+
+    def share_counts(self, begin_minute: int) -> list[tuple[int, str, int]]:
+        """Count shares by minute and outcome, from a minute on."""
+        query = "SELECT minute, outcome, sum(shares) FROM work WHERE minute >= ? GROUP BY minute, outcome"
+        return [(int(minute), outcome, int(shares)) for minute, outcome, shares in self._read(query, begin_minute)]
 
     def delivery_totals(self, since_ms: Instant) -> list[DeliveryTotal]:
         """Sum what became of work for upstreams by destination, state and reason, from the minute of `since_ms`."""

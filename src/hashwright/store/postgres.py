@@ -161,16 +161,17 @@ class PostgresStore(Store):
             lock.close()
 
     def backup(self, target: Path) -> None:
-        """Refuse: the server's own tools copy it.
+        """Copy the books to a SQLite file while they are in use, and prove the copy before it gets its name.
 
         Raises:
-            NotSupported: always (HW-618).
+            OperatorError: the file exists (HW-610).
+            InvariantBroken: the copy does not hold (HW-604), or is not whole (HW-654).
         """
-        raise NotSupported(
-            f"The books are in {where(self._url)}; {target} was not written.",
-            code="HW-618",
-            hint="Copy them with the server's own tools: pg_dump --format=custom, or continuous archiving.",
-        )
+        from hashwright.store.copying import copy_books
+        from hashwright.store.sqlite import draft_of
+
+        with draft_of(target) as draft, self._reading() as source:
+            copy_books(source, draft)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

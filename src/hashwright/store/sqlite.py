@@ -69,22 +69,14 @@ class SqliteStore(Store):
 
         Raise OperatorError where the file exists, InvariantBroken where the copy does not hold.
         """
-        if target.exists():
-            raise OperatorError(
-                f"{target} exists already. Nothing was written.", code="HW-610", hint="Choose another file name."
-            )
-        draft = target.with_name(target.name + ".part")
-        draft.unlink(missing_ok=True)
-        try:
-            with closing(connect_readonly(self.path)) as source, closing(sqlite3.connect(draft)) as copy:
-                source.backup(copy)
-                copy.execute("PRAGMA journal_mode = DELETE").fetchone()
-                _refuse_findings(database_findings(copy, deep=True))
-            _sync_file(draft)
-            draft.rename(target)
-            sync_folder(target.parent)
-        finally:
-            draft.unlink(missing_ok=True)
+        with (
+            draft_of(target) as draft,
+            closing(connect_readonly(self.path)) as source,
+            closing(sqlite3.connect(draft)) as copy,
+        ):
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE").fetchone()
+            refuse_findings(database_findings(copy, deep=True))
 
     # ------------------------------------------------------------ connections
 
@@ -109,6 +101,34 @@ class SqliteStore(Store):
                 code="HW-611",
                 hint="Ask the running Hashwright, or stop it first.",
             )
+
+
+@contextmanager
+def draft_of(target: Path) -> Iterator[Path]:
+    """Yield a file to write; durable and in its place at the end, gone where anything is raised.
+
+    Raises:
+        OperatorError: the target exists (HW-610).
+    """
+    if target.exists():
+        raise OperatorError(
+            f"{target} exists already. Nothing was written.", code="HW-610", hint="Choose another file name."
+        )
+    draft = target.with_name(target.name + ".part")
+    draft.unlink(missing_ok=True)
+    try:
+        yield draft
+        _sync_file(draft)
+        draft.rename(target)
+        sync_folder(target.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def create_empty(path: Path) -> None:
+    """Create a database of the newest form without a row of its own; only its owner may read it."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    _migrate(path, is_new=False)
 
 
 def _prepare(path: Path) -> None:
@@ -172,7 +192,8 @@ def _refuse_unreadable(path: Path) -> None:
     refuse_newer(revision, str(path))
 
 
-def _refuse_findings(findings: list[Finding]) -> None:
+def refuse_findings(findings: list[Finding]) -> None:
+    """Raise InvariantBroken (HW-604) where a copy does not hold."""
     if findings:
         raise InvariantBroken(
             f"The copy does not hold: {findings[0].message} ({len(findings)} findings). It was thrown away.",
