@@ -73,6 +73,39 @@ def made_group(number, rng, scenarios, slots):
     )
 
 
+def alike_problem(groups=20, *, slots=192, spread=0.001, has_battery=False):
+    """Make a site of groups that are nearly the same, on a tariff of two prices: they can change places without end."""
+    rng = np.random.default_rng(1)
+    hours = np.arange(slots) / 4 % 24
+    price = np.where((hours >= 7) & (hours < 22), 0.12, 0.07)[None, :]
+    made = []
+    for number in range(groups):
+        power, cost = int(3000 * (1 + spread * rng.normal())), 20 * (1 + spread * rng.normal())
+        levels = (
+            Level(power_w=int(power * 0.7), hashrate=power * 0.7 / cost / 0.93),
+            Level(power_w=power, hashrate=power / cost),
+        )
+        earn = np.full((1, slots), HASHPRICE_TH_DAY / 24)
+        made.append(
+            MachineGroup(name=f"g{number}", count=3, levels=levels, earn=earn, start_cost=0.02, up_min=8, down_min=4)
+        )
+    problem = made_problem(1, slots=slots)
+    full_w = sum(it.count * int(it.power_w().max()) for it in made)
+    battery = dataclasses.replace(
+        problem.site.battery, capacity_wh=full_w, charge_w=full_w // 4, discharge_w=full_w // 4, energy_wh=full_w // 2
+    )
+    nothing = np.zeros((1, slots), dtype=np.int64)
+    return dataclasses.replace(
+        problem,
+        groups=tuple(made),
+        price=price,
+        export_price=price * 0.5,
+        sun_w=nothing,
+        load_w=nothing + full_w // 50,
+        site=SiteTerms(import_w=int(full_w * 0.6), export_w=full_w // 3, battery=battery if has_battery else None),
+    )
+
+
 def relaxation(problem):
     """Solve the linear relaxation of the exact model; return its value and the CPU seconds."""
     began = time.process_time()
@@ -81,8 +114,25 @@ def relaxation(problem):
     for group in problem.groups:
         machine_block(model, problem, block, group)
     answer = solve(model, SolverLimits(time_s=300), is_relaxed=True)
-    before = problem.site.battery.end_value * problem.site.battery.energy_wh / 1000
+    battery = problem.site.battery
+    before = 0.0 if battery is None else battery.end_value * battery.energy_wh / 1000
     return -answer.cost - before, time.process_time() - began
+
+
+def report(groups, limit, problem):
+    """Plan, and print how long that took and how near to the bound it is."""
+    began = time.process_time()
+    plan = plan_dispatch(problem, settings=Settings(limits=SolverLimits(time_s=60)))
+    spent = time.process_time() - began
+    bound, lp_s = relaxation(problem)
+    gap = (bound - plan.value) / abs(plan.value)
+    stated = float("nan") if plan.gap is None else plan.gap
+    broken = len(plan_findings(problem, plan))
+    print(
+        f"{groups:6d} {limit} {plan.method:9s} {spent:6.2f}  {100 * stated:12.3f}  {100 * gap:17.3f}"
+        f"  {broken}  (LP alone {lp_s:.1f} s)  {[it.message for it in plan.notes]}",
+        flush=True,
+    )
 
 
 def main():
@@ -93,19 +143,10 @@ def main():
     print("groups limit method     CPU s   stated gap %  gap to LP bound %  findings")
     for groups in (10, 50) if arguments.quick else (10, 20, 50, 200):
         for limit in (1.2, 0.5, 0.25):
-            problem = made_problem(groups, limit=limit)
-            began = time.process_time()
-            plan = plan_dispatch(problem, settings=Settings(limits=SolverLimits(time_s=60)))
-            spent = time.process_time() - began
-            bound, lp_s = relaxation(problem)
-            gap = (bound - plan.value) / abs(plan.value)
-            stated = float("nan") if plan.gap is None else plan.gap
-            broken = len(plan_findings(problem, plan))
-            print(
-                f"{groups:6d} {limit:5.2f} {plan.method:9s} {spent:6.2f}  {100 * stated:12.3f}  {100 * gap:17.3f}"
-                f"  {broken}  (LP alone {lp_s:.1f} s)  {[it.message for it in plan.notes]}",
-                flush=True,
-            )
+            report(groups, f"{limit:5.2f}", made_problem(groups, limit=limit))
+    print("nearly alike, two prices; with a battery and without")
+    for has_battery in (True, False):
+        report(20, " 0.60", alike_problem(has_battery=has_battery))
 
 
 if __name__ == "__main__":

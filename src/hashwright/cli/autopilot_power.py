@@ -235,9 +235,13 @@ def turns(terminal: Terminal, days: int) -> None:
         for it in found
     )
     heads = ("turn", "at (UTC)", "site", "what became of it", "by", "beside always on", "expected", "left", "")
-    right = frozenset({"turn", "beside always on", "expected", "left"})
+    is_narrow = not terminal.is_text and terminal.console().width < NARROW
+    left_out = {"by", "beside always on"} if is_narrow else set()
+    kept = [number for number, head in enumerate(heads) if head not in left_out]
+    shown = tuple(tuple(row[number] for number in kept) for row in (heads, *cells))
+    right = frozenset({"turn", "beside always on", "expected", "left"} - left_out)
     empty = "No turn is kept. hw autopilot power set site.toml"
-    terminal.table(Table(heads=heads, rows=cells, empty=empty, right=right))
+    terminal.table(Table(heads=shown[0], rows=shown[1:], empty=empty, right=right))
     if found:
         terminal.note("Money is estimated; expected and left are of the time until the next turn.")
         terminal.note("See what one knew and why: hw autopilot power explain NUMBER")

@@ -17,7 +17,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hashwright.planner.dispatch_matrix import INF, Model, SiteBlock, couple, earn_by_scenario, site_block
+from hashwright.planner.dispatch_matrix import (
+    INF,
+    Model,
+    SiteBlock,
+    couple,
+    earn_by_scenario,
+    machine_block,
+    site_block,
+)
 from hashwright.planner.dispatch_problem import KW, FloatArray, IntArray, Problem
 from hashwright.planner.dispatch_schedule import Item, Terms, best_schedules, items_of, terms_of
 from hashwright.planner.dispatch_solver import SolverLimits, solve
@@ -29,6 +37,12 @@ ROUNDS_MAX: Final = 60
 SMOOTHING: Final = 0.6
 """How far prices stay at the best ones so far (Wentges, 1997)."""
 REDUCED_MIN: Final = 1e-7
+RELAXED_GROUPS_MAX: Final = 40
+"""So many groups have a relaxation that is solved in a second; above, the rounds find its prices faster."""
+PATIENCE: Final = 12
+"""After so many rounds without a visible step, bound and master are as near as they come."""
+BLENDS: Final = (0.9, 0.97, 0.995, 1.005, 1.03)
+"""Prices beside the relaxation's: schedules that begin a little earlier or end a little later."""
 CONVERGED: Final = 1e-3
 """Bound and master this close: another round is worth less than the rounding."""
 
@@ -156,11 +170,15 @@ def by_prices(problem: Problem, limits: SolverLimits) -> PriceAnswer | None:
     work = _Work(problem)
     for guess in _guesses(work):
         work.add(work.price(guess)[0])
-    best_bound, best = INF, None
+    best_bound, best = _seeded(work, limits)
+    marks: list[float] = []
     for _round in range(ROUNDS_MAX):
         master = solve(work.model, limits, is_relaxed=True)
         if master is None:
             return None
+        marks.append(best_bound + master.cost)
+        if len(marks) > PATIENCE and marks[-PATIENCE] - marks[-1] < CONVERGED * max(abs(master.cost), 1e-6) / 4:
+            break
         added = 0
         for duals in _points(master.duals, best):
             schedules, values = work.price(duals)
@@ -182,6 +200,32 @@ def _guesses(work: _Work) -> list[FloatArray]:
         duals[work.block.balance] = price
         found.append(duals)
     return found
+
+
+def _seeded(work: _Work, limits: SolverLimits) -> tuple[float, FloatArray | None]:
+    """Begin at the prices of the exact model's relaxation, where that is small: alone, rounds find them slowly.
+
+    Where machines are nearly alike and one limit binds all of them, the site's own duals swing from round to round.
+    """
+    problem = work.problem
+    if len(problem.groups) > RELAXED_GROUPS_MAX:
+        return INF, None
+    model = Model()
+    block = site_block(model, problem)
+    for group in problem.groups:
+        machine_block(model, problem, block, group)
+    answer = solve(model, limits, is_relaxed=True)
+    if answer is None:
+        return INF, None
+    duals = np.zeros(work.model.rows)
+    duals[: work.site_rows] = answer.duals[: work.site_rows]
+    schedules, values = work.price(duals)
+    work.add(schedules)
+    for factor in BLENDS:
+        near = duals.copy()
+        near[work.block.balance] *= factor
+        work.add(work.price(near)[0])
+    return work.bound(duals, values), duals
 
 
 def _points(duals: FloatArray, best: FloatArray | None) -> list[FloatArray]:

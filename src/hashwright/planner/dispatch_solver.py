@@ -41,10 +41,11 @@ def solve(
     *,
     is_relaxed: bool = False,
     upper: FloatArray | None = None,
+    start: FloatArray | None = None,
 ) -> Answer | None:
     """Minimise a model's cost; None where no answer was found within the limits, or there is none.
 
-    `upper` takes the place of the columns' upper bounds.
+    `upper` takes the place of the columns' upper bounds; `start` is a known answer to begin with.
     """
     import highspy
 
@@ -57,6 +58,10 @@ def solve(
     if upper is not None:
         program.col_upper_ = upper
     solver.passModel(program)
+    if start is not None:
+        known = highspy.HighsSolution()
+        known.col_value = start.tolist()
+        solver.setSolution(known)
     solver.run()
     info = solver.getInfo()
     if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:

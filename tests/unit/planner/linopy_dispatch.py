@@ -13,13 +13,13 @@ import xarray
 MARGIN_KW = 0.003
 
 
-def best_value(problem):
-    """Return the best value of a problem [currency], solved by linopy with a gap of zero."""
+def best_value(problem, *, gap=0.0):
+    """Return the best value of a problem [currency], solved by linopy, within a gap."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = Textbook(problem)
         model.build()
-        model.model.solve("highs", io_api="direct", mip_rel_gap=0, mip_abs_gap=1e-9, output_flag=False)
+        model.model.solve("highs", io_api="direct", mip_rel_gap=gap, mip_abs_gap=1e-9, output_flag=False)
     assert model.model.status == "ok"
     battery = problem.site.battery
     already = problem.site.peak_price * problem.site.peak_w / 1000  # constants that an objective cannot hold
