@@ -3,21 +3,30 @@
 Who trades sees the address of his own account; an owner that of each, to hand it on.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from litestar import Controller, get
 from litestar.params import FromPath, QueryParameter
 
+from hashwright import registry
+from hashwright.economics import hashprice
+from hashwright.economics.market import Market, reward_coins
+from hashwright.errors import HashwrightError
+from hashwright.runtime.market_data import load_market
 from hashwright.web.acting import ASKING
 from hashwright.web.api_market import own_account
 from hashwright.web.context import AnyRequest, caller_of, needs, site_of
 from hashwright.web.documents import Document
+from hashwright.web.operations import asking
 
 ADDRESS_MAX: Final = 500
 """No address of a coin is as long; more than that is no picture for a phone."""
 QUIET_ZONE: Final = 4
 """Empty modules around a picture (ISO/IEC 18004)."""
+LETTERS: Final = ("", "k", "M", "G", "T", "P", "E")
 Algorithm = Annotated[str, QueryParameter(name="algorithm", max_length=20)]
 
 
@@ -37,6 +46,20 @@ class Picture(Document, frozen=True, kw_only=True):
 
     size: int
     path: str
+
+
+class MiningPrice(Document, frozen=True, kw_only=True):
+    """What the same hash rate earns by mining the market's coin itself, before fees and power: estimated.
+
+    `price` is in the market's unit; null where the coin pays nothing (a test chain) or its difficulty is not known.
+    `at_ms` is when that difficulty was true.
+    """
+
+    algorithm: str
+    unit: str
+    price: float | None
+    at_ms: int | None
+    sources: tuple[str, ...]
 
 
 class MarketMoneyController(Controller):
@@ -66,6 +89,36 @@ class MarketMoneyController(Controller):
     async def funding_of(self, request: AnyRequest, account: FromPath[str], algorithm: Algorithm = "") -> Funding:
         """Show the address of an account, for its owner to hand on."""
         return await funding(request, account[:200], algorithm)
+
+    @asking("/mining-price", "view", "trade", "own", name="readMiningPrice", summary="What mining itself pays")
+    async def mining_price(self, request: AnyRequest, algorithm: Algorithm = "") -> MiningPrice:
+        """Show what hash rate earns by mining, to hold prices of the book against; it asks nobody outside."""
+        site = site_of(request)
+        terms = await site.live.ask("market-settings", algorithm=algorithm)
+        market = await asyncio.to_thread(load_market, site.live.folder)
+        return mining_price_of(market, terms, now_ms=site.clock.now())
+
+
+def mining_price_of(market: Market, terms: Mapping[str, Any], *, now_ms: int) -> MiningPrice:
+    """Return what a unit of hash rate earns a day in the market's coin."""
+    code, unit = str(terms.get("currency", "")), str(terms.get("unit", ""))
+    letter = unit.rpartition("H/day")[0].rpartition("/")[2]
+    coins = [registry.load("coins", name).COIN for name in registry.names("coins")]
+    coin = next((it for it in coins if it.ticker == code and it.economy is not None), None)
+    known = None if coin is None else market.fact(coin.key, "difficulty")
+    price = None
+    if coin is not None and known is not None and letter in LETTERS:
+        work = hashprice.work_hashes(float(known.value), coin.economy.work_factor)
+        with contextlib.suppress(HashwrightError):  # nothing is known of what it pays: then nothing is said
+            reward = sum(reward_coins(coin, market, now_ms=now_ms))
+            price = hashprice.coins_per_day(1000.0 ** LETTERS.index(letter), work, reward)
+    return MiningPrice(
+        algorithm=str(terms.get("algorithm", "")),
+        unit=unit,
+        price=price,
+        at_ms=None if price is None or known is None else known.at_ms,
+        sources=() if price is None or known is None else known.sources,
+    )
 
 
 async def funding(request: AnyRequest, account: str, algorithm: str) -> Funding:

@@ -1,10 +1,12 @@
 """Where funds come in, as a picture that another program reads; each sees the address of his own account."""
 
 import asyncio
+from decimal import Decimal
 
 import pytest
 
-from hashwright.web.api_market_money import picture_of
+from hashwright.economics.market import Fact, Market
+from hashwright.web.api_market_money import mining_price_of, picture_of
 from unit.web.world import NOW, PASSWORD, world
 
 
@@ -75,3 +77,22 @@ def test_a_buyer_sees_his_own_address_and_nobody_elses(here):
             assert (await who.get(f"/api/v1/market/{path}")).status_code == status, path
 
     asyncio.run(work())
+
+
+def fact(value):
+    return Fact(value=Decimal(value), at_ms=NOW - 7, known_at_ms=NOW - 6, sources=("a node",))
+
+
+def test_what_mining_pays_is_by_hand_the_day_of_a_unit_over_the_work_of_a_block():
+    market = Market(facts={("bitcoin", "difficulty"): fact("1e14"), ("bitcoin", "height"): fact(900_000)})
+    found = mining_price_of(market, {"algorithm": "sha256d", "unit": "BTC/PH/day", "currency": "BTC"}, now_ms=NOW)
+    assert found.price == pytest.approx(1e15 * 86_400 / (1e14 * 2**32) * 3.125, rel=1e-6)
+    assert (found.at_ms, found.sources) == (NOW - 7, ("a node",))
+
+
+@pytest.mark.parametrize("terms", [
+    {"algorithm": "sha256d", "unit": "BTCREGTEST/MH/day", "currency": "BTCREGTEST"}, {},
+    {"algorithm": "sha256d", "unit": "BTC/PH/day", "currency": "DOGE"},
+])  # fmt: skip
+def test_of_a_test_chain_or_without_a_difficulty_nothing_is_said(terms):
+    assert mining_price_of(Market(facts={}), terms, now_ms=NOW).price is None
