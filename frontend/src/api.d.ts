@@ -1731,6 +1731,29 @@ export interface components {
             level: number | null;
             reserve_percent: number;
         };
+        /** BatteryNow */
+        BatteryNow: {
+            answer: string;
+            is_out: boolean;
+            kind: string;
+            level: number | null;
+            mode: string;
+            order: string;
+            order_until_ms: number | null;
+            power_w: number | null;
+            problem: string;
+            read_at_ms: number | null;
+            would: string;
+        };
+        /** BatteryOrder */
+        BatteryOrder: {
+            answer: string;
+            at_ms: number;
+            kind: string;
+            times: number;
+            turn: number;
+            words: string;
+        };
         /** Blink */
         Blink: {
             devices: (string | unknown)[];
@@ -1929,6 +1952,7 @@ export interface components {
             at_ms: number;
             battery: components["schemas"]["Battery"] | null;
             battery_percent: (number | null)[];
+            battery_w: (number | null)[];
             bound: number | null;
             break_even: {
                 [key: string]: number;
@@ -1966,14 +1990,23 @@ export interface components {
         EnergySite: {
             asks: number | null;
             banner: string;
+            battery?: components["schemas"]["BatteryNow"] | null;
+            /** @default [] */
+            battery_orders: components["schemas"]["BatteryOrder"][];
             driven_by: string;
+            earned?: components["schemas"]["PowerEarned"] | null;
             is_fleet_live: boolean;
+            /** @default false */
+            is_stored: boolean;
             /** @enum {string} */
             mode: "DRY RUN" | "ADVISE" | "LIVE" | "PAUSED";
             name: string;
             next_ms: number | null;
             plan: components["schemas"]["EnergyPlan"] | null;
+            stored_ms?: number | null;
             title: string;
+            /** @default [] */
+            turns: components["schemas"]["PowerTurnBrief"][];
         };
         /** EnergyWish */
         EnergyWish: {
@@ -2533,6 +2566,25 @@ export interface components {
             url: string;
             user: string;
         };
+        /** PowerEarned */
+        PowerEarned: {
+            cost: number;
+            cost_factor: number;
+            currency: string;
+            driven_turns: number;
+            earn_factor: number;
+            earned: number;
+            expected: number;
+            expected_cost: number;
+            expected_earn: number;
+            from_ms: number;
+            learned_days: number;
+            left: number;
+            priced_turns: number;
+            sources: string[];
+            to_ms: number;
+            turns: number;
+        };
         /** PowerToday */
         PowerToday: {
             cost_usd: number | null;
@@ -2540,6 +2592,15 @@ export interface components {
             power_w: number | null;
             price_usd_kwh: number | null;
             since_ms: number;
+        };
+        /** PowerTurnBrief */
+        PowerTurnBrief: {
+            at_ms: number;
+            mode: string;
+            note: string;
+            number: number;
+            outcome: components["schemas"]["TurnOutcome"] | null;
+            state: string;
         };
         /** PowerWish */
         PowerWish: {
@@ -2854,6 +2915,20 @@ export interface components {
             password: string;
             /** @default  */
             secret: string;
+        };
+        /** TurnOutcome */
+        TurnOutcome: {
+            cost: number | null;
+            earned: number;
+            expected: number | null;
+            expected_cost: number | null;
+            expected_earn: number;
+            expected_kwh: number;
+            is_driven: boolean;
+            kwh: number | null;
+            left: number | null;
+            seconds: number;
+            source: string;
         };
         /** UndoWish */
         UndoWish: {

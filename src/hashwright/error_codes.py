@@ -425,6 +425,13 @@ CODES: Final[dict[str, ErrorCode]] = {
         "Outcome unknown", "An action was sent, and no answer came.", "hw market rent plan: see what stands."
     ),
     "HW-884": _code("Position behind", "A contract pays clearly less than expected.", "hw market position."),
+    # 89x: batteries
+    "HW-890": _code("Battery does not obey", "Power or level are not as ordered.", "Look at the inverter's mode."),
+    "HW-891": _code("Battery not believed", "It reports a level that cannot be.", "Look at it; it is left to itself."),
+    "HW-892": _code("Battery does not answer", "Three looks in a row gave nothing.", "Look at network and inverter."),
+    "HW-893": _code("Battery refuses orders", "It heard an order, and said no.", "Allow remote control there."),
+    "HW-894": _code("Battery cannot be commanded", "[inverter] is not usable.", "docs/battery.md shows it."),
+    "HW-895": _code("Battery not given back", "It did not say yes to its own mode.", "Set it to automatic by hand."),
     # 9xx: our own faults
     "HW-901": _code("Internal error", "A fault of ours; the event is marked and skipped.", "Report it."),
     "HW-902": _code("Protocol broken", "A peer broke the rules of the wire.", "None, unless it repeats."),

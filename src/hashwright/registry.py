@@ -38,6 +38,7 @@ class _Source:
 
 
 KINDS: Final = {
+    "batteries": Kind(package="hashwright.adapters.batteries", attribute="PLUGIN"),
     "coins": Kind(package="hashwright.chain.coins", attribute="COIN"),
     "devices": Kind(package="hashwright.adapters.devices", attribute="PLUGIN"),
     "feeds": Kind(package="hashwright.adapters.feeds", attribute="FEED"),

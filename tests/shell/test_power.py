@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from hashwright.errors import ConfigError, OperatorError, StaleInput
-from hashwright.runtime import autopilot_power, power_commands, replay
+from hashwright.runtime import autopilot_power, power_commands, power_state, replay
 from hashwright.runtime.engines import Engines
 from hashwright.store.sqlite import SqliteStore
 from shell import app as shell_app
@@ -149,11 +149,13 @@ def test_a_dry_run_touches_no_machine_and_a_live_plan_puts_them_to_sleep_and_wak
         assert [it.is_paused for it in running_now] == [True] + [False] * 9
         store = SqliteStore.open(tmp_path / "data", readonly=True)
         try:
-            (stored,) = store.read_books(power_commands.stored_plans)
+            (stored,) = store.read_books(lambda connection: power_state.stored_states(connection, now=0))
             assert replay.verify(list(store.read_batches(0)), state=Engines()).findings == ()
         finally:
             store.close()
-        assert (stored["name"], stored["state"], stored["thought"]["machines"]) == ("hall", "applied", 20)
+        plan = stored["plan"]
+        assert (plan["name"], plan["state"], plan["thought"]["machines"]) == ("hall", "applied", 20)
+        assert (stored["is_stored"], stored["turns"][0]["number"] >= plan["number"]) == (True, True)
 
     asyncio.run(scenario())
 

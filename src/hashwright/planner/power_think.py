@@ -43,6 +43,7 @@ Pins = tuple[Pin, ...]
 FINER: Final = 4
 PART_SLACK: Final = 0.005
 """A level this little below what machines can do is one that they can do."""
+WITHOUT_BATTERY: Final = "the battery: it does not obey, does not answer, or is not believed"
 
 
 def think_power(seen: PowerSeen) -> PowerThought:
@@ -82,7 +83,7 @@ def seen_problem(seen: PowerSeen, site: Site) -> tuple[Problem, tuple[Finding, .
     """
     problem, odd = problem_of(site, _known(seen, site))
     lost = round(sum(it.lost_w for it in seen.machines))
-    return replace(problem, load_w=problem.load_w + lost), odd
+    return replace(problem, load_w=problem.load_w + lost + seen.battery_w), odd
 
 
 def planned_site(seen: PowerSeen) -> tuple[Site, tuple[str, ...]]:
@@ -105,6 +106,9 @@ def planned_site(seen: PowerSeen) -> tuple[Site, tuple[str, ...]]:
             groups.append(_group(group, machines))
     if not groups:
         raise OperatorError(f"No machine can be planned for: {'; '.join(left_out)}.", code="HW-955")
+    if seen.is_battery_out and site.battery is not None:
+        site = msgspec.structs.replace(site, battery=None)
+        left_out.append(WITHOUT_BATTERY)
     return msgspec.structs.replace(site, groups=tuple(groups)), tuple(left_out)
 
 
@@ -238,7 +242,15 @@ def _thought(
         battery_wh=() if problem.site.battery is None else _means(problem, flows.energy_wh),
         told=told,
         left_out=left_out,
+        earn=_earn(problem, plan),
     )
+
+
+def _earn(problem: Problem, plan: Plan) -> tuple[float, ...]:
+    total = np.zeros(plan.grid.count)
+    for group, chosen in zip(problem.groups, plan.counts, strict=True):
+        total += problem.probability @ np.einsum("kst,kt->st", group.money(), chosen.astype(np.float64))
+    return tuple(round(float(it), 6) for it in total)
 
 
 def _means(problem: Problem, values: FloatArray | IntArray) -> tuple[int, ...]:

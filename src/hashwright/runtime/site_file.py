@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 
 from hashwright import registry
+from hashwright.adapters.batteries.base import BatteryPlugin
 from hashwright.adapters.tariffs.base import TariffPlugin
 from hashwright.adapters.weather.base import Place, WeatherPlugin, WeatherSource
 from hashwright.energy.settings import read_struct
@@ -60,6 +61,8 @@ class SiteSetup:
     net_metering: NetMetering | None
     weather: WeatherSource | None
     data: Path | None
+    is_commanded: bool = False
+    """Its battery takes orders: the file has an [inverter]."""
 
     @property
     def place(self) -> Place:
@@ -93,6 +96,7 @@ def load_site(path: Path, *, data: Path | None = None) -> SiteSetup:
         net, sold = read_struct(NetMetering, sold, f"{path.name}.export", findings), None
     export = _plugin("tariffs", sold, f"{path.name}.export", findings, (data, path.parent))
     weather = _plugin("weather", table.get("weather"), f"{path.name}.weather", findings, (data, path.parent))
+    inverter = _plugin("batteries", table.get("inverter"), f"{path.name}.inverter", findings, (data, path.parent))
     if findings or site is None:
         raise ConfigError(
             f"{path.name} has {len(findings)} problem{'s' if len(findings) != 1 else ''}. Nothing was planned.",
@@ -100,7 +104,15 @@ def load_site(path: Path, *, data: Path | None = None) -> SiteSetup:
             hint="Correct them all, then try again. docs/energy.md shows every table.",
             findings=tuple(findings),
         )
-    return SiteSetup(site=site, tariff=tariff, export=export, net_metering=net, weather=weather, data=data)
+    return SiteSetup(
+        site=site,
+        tariff=tariff,
+        export=export,
+        net_metering=net,
+        weather=weather,
+        data=data,
+        is_commanded=inverter is not None,
+    )
 
 
 def _table(path: Path) -> dict[str, Any]:
@@ -126,7 +138,7 @@ def _plugin(kind: str, table: object, place: str, findings: list[Finding], folde
         message = f"{str(name)[:40]!r} is no kind"
         findings.append(Finding(code="HW-840", place=f"{place}.kind", message=message, hint=f"Known: {known}."))
         return None
-    plugin: TariffPlugin | WeatherPlugin = registry.load(kind, str(name)).PLUGIN
+    plugin: TariffPlugin | WeatherPlugin | BatteryPlugin = registry.load(kind, str(name)).PLUGIN
     values = dict(table)
     if "folder" in plugin.config.__struct_fields__ and "folder" not in values:
         data, beside = folders

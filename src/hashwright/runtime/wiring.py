@@ -335,6 +335,7 @@ class Hashwright:
             await self._control.stop()
         if self.fleet is not None and self.config.fail_safe == "yes":
             await self.fleet.fall_asleep()
+        await self.power.release("Hashwright ends")
         await self.supervisor.close()
         self.thinker.close()
         self.power.close()

@@ -18,7 +18,16 @@ from sqlalchemy import (
     event,
 )
 
-from hashwright.store import decision_schema, dialect, fleet, hold, ledger_schema, market_schema, power_schema
+from hashwright.store import (
+    decision_schema,
+    dialect,
+    fleet,
+    hold,
+    ledger_schema,
+    market_schema,
+    power_battery,
+    power_schema,
+)
 from hashwright.store.dialect import Trigger
 from hashwright.store.reasons import REASON_CHARACTERS
 
@@ -228,6 +237,7 @@ def _create_triggers(_target: MetaData, connection: Connection, **_options: obje
     books = (*ledger_schema.TRIGGERS, *ledger_schema.PRICE_TRIGGERS, *ledger_schema.READING_TRIGGERS, *hold.TRIGGERS)
     dialect.create_triggers(connection, (*TRIGGERS, *books, *market_schema.TRIGGERS, *decision_schema.TRIGGERS))
     dialect.create_triggers(connection, power_schema.TRIGGERS)
+    dialect.create_triggers(connection, power_battery.TRIGGERS)
 
 
 ledger_schema.add_tables(metadata)
@@ -238,5 +248,6 @@ market_schema.add_market(metadata)
 decision_schema.add_decisions(metadata)
 power_schema.add_power(metadata)
 hold.add_hold_rules(metadata)
+power_battery.add_battery(metadata)
 decision_schema.add_outcomes(metadata)
 event.listen(metadata, "after_create", _create_triggers)
