@@ -47,6 +47,31 @@ def moved(value, by):
     return [moved(it, by) for it in value] if isinstance(value, list) else value
 
 
+def past_of(now):
+    """What a site's battery was told, and what came of its turns."""
+    outcome = {
+        "seconds": 900, "is_driven": True, "source": "meter", "expected_earn": 0.8, "earned": 0.7, "expected_cost": 0.3,
+        "cost": 0.32, "expected": 0.5, "left": 0.38, "expected_kwh": 1.5, "kwh": 1.6,
+    }  # fmt: skip
+    turns = [
+        {"number": 31 - it, "at_ms": now - it * 15 * MINUTE, "mode": "live", "state": "applied", "note": "as planned",
+         "outcome": outcome if it else None}
+        for it in range(4)
+    ]  # fmt: skip
+    battery = {
+        "kind": "http_json", "problem": "", "is_out": False, "level": 61.0, "power_w": -1200.0, "mode": "command",
+        "read_at_ms": now - 5_000, "order": {"words": "give 1 200 W", "until_ms": now + 900_000, "answer": "ok"},
+        "would": None,
+    }  # fmt: skip
+    orders = [{"at_ms": now - 60_000, "kind": "order", "turn": 31, "words": "give 1 200 W", "answer": "ok", "times": 2}]
+    earned = {
+        "from_ms": now - 86_400_000, "to_ms": now, "turns": 96, "driven_turns": 90, "priced_turns": 80,
+        "currency": "EUR", "sources": ["meter"], "expected_earn": 76.8, "earned": 67.2, "expected_cost": 28.8,
+        "cost": 30.7, "expected": 48.0, "left": 36.5, "earn_factor": 0.88, "cost_factor": 1.07, "learned_days": 1.0,
+    }  # fmt: skip
+    return {"battery": battery, "battery_orders": orders, "earned": earned, "turns": turns}
+
+
 class StubKernel:
     """Answers, and remembers what it was asked to do."""
 
@@ -55,6 +80,7 @@ class StubKernel:
         self.autopilot = {"algorithm": "sha256d", "mode": "advise", "every_s": 300, "is_paused": False}
         self.power = moved(power_state(banner="HW-951 The last safe plan rules."), now - POWER_NOW)
         self.hall = hall_at(now)
+        self.power |= past_of(now)
         self.pinned = []
         self.stopping = threading.Event()
         self._loop = asyncio.new_event_loop()

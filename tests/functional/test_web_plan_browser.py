@@ -94,6 +94,16 @@ def test_energy_says_which_rule_holds_what_the_fleet_draws_and_what_is_saved(tol
     wanted = ("HW-951 The last safe plan rules.", "9.18", "measured and estimated", "machines that always run")
     assert [words for words in wanted if words not in text] == []
     assert "+2.25" in text
+    past = (
+        "gives 1.20",
+        "Told: give 1 200 W",
+        "Expected against real",
+        "measured by the meter",
+        "107",
+        "Load duration",
+    )
+    assert [words for words in past if words not in text] == []
+    assert "Forecast error" in text
     assert "cheap power" in text
 
 

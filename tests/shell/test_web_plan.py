@@ -1,15 +1,19 @@
 """The plan and the switch: from kept decisions and a stand-in of the program to the documents of the pages."""
 
 import asyncio
+import json
 import re
 
 import msgspec
 import pytest
 
 from hashwright.errors import NotSupported, Unavailable
+from hashwright.fleet.events import Reading
 from hashwright.planner.autopilot import Limits, Seen, SeenWay, think
 from hashwright.runtime.opening import open_store
+from hashwright.store import commands as store_commands
 from hashwright.store import decisions as rows
+from hashwright.store import fleet as fleet_rows
 from hashwright.store import power
 from hashwright.web import passwords
 from hashwright.web.plan import row_document as document_of
@@ -321,5 +325,29 @@ def test_the_page_energy_has_sites_the_fleet_and_what_is_missing(here):
         guest = (await (await here.key("view")).get("/api/v1/energy")).json()["sites"][0]["plan"]
         assert (guest["gain"], guest["break_even"], guest["totals"]) == (None, {}, {"import_kwh": 5.0})
         assert guest["stretches"][0]["earns"] is None
+
+    asyncio.run(work())
+
+
+def test_without_a_program_the_fleet_s_last_readings_are_shown_with_their_age(here, books):
+    def fill(connection):
+        lines = []
+        for number, (name, watts) in enumerate((("a", 3000.0), ("b", None), ("c", 1000.0))):
+            value = json.dumps({"name": name, "kind": "cgminer", "group": "hall"})
+            store_commands.write_setting(connection, "device", name, value, updated_ms=NOW)
+            reading = Reading(device=name, at=NOW - (number + 1) * MINUTE, answer="ok", power_w=watts)
+            lines.append((name, reading.at, msgspec.json.encode(reading).decode()))
+        store_commands.write_setting(connection, "device", "d", json.dumps({"name": "d"}), updated_ms=NOW)
+        fleet_rows.write_readings(connection, lines)
+
+    books.change_books(fill)
+
+    async def work():
+        here.program.is_there = False
+        owner = await here.owner()
+        fleet = (await owner.get("/api/v1/energy")).json()["fleet"]
+        assert fleet["oldest_ms"] == 3 * MINUTE
+        groups = {it["group"]: (it["measured_w"], it["measured"], it["unknown"]) for it in fleet["groups"]}
+        assert groups == {"hall": (4000.0, 2, 1), "no group": (0, 0, 1)}
 
     asyncio.run(work())

@@ -13,6 +13,7 @@ from hashwright.web.api_steer import steer
 from hashwright.web.context import AnyRequest, IdempotencyKey, needs, problems, site_of
 from hashwright.web.documents import Document
 from hashwright.web.energy import EnergySite, FleetPower, FleetWatch, site_of_state
+from hashwright.web.energy_stored import stored_power
 
 
 class EnergyPage(Document, frozen=True, kw_only=True):
@@ -44,7 +45,8 @@ class EnergyController(Controller):
         helm = helm_of(request)
         steering = await helm.look()
         watch: FleetWatch = request.app.state.fleet_watch
-        fleet = await watch.look() if steering.is_running else None
+        now = site_of(request).clock.now()
+        fleet = await (watch.look() if steering.is_running else _stored_fleet(request, now))
         states = helm.states.get("power", []) if steering.is_running else await _stored(request)
         sites = tuple(map(site_of_state, states))
         if not sees_money(request):
@@ -94,6 +96,12 @@ class PowerSteerController(Controller):
     async def apply(self, request: AnyRequest, number: FromPath[int], key: IdempotencyKey) -> Response[Answered]:
         """Drive the fleet by a kept plan."""
         return await _do(request, key, "power-apply", str(number)[:20], number=number)
+
+
+async def _stored_fleet(request: AnyRequest, now: int) -> FleetPower | None:
+    """Return what the fleet drew when it was last heard: no program runs."""
+    found: FleetPower | None = await read(request, lambda connection: stored_power(connection, now=now)) or None
+    return found
 
 
 async def _stored(request: AnyRequest) -> list[dict[str, Any]]:

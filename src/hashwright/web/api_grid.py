@@ -59,9 +59,9 @@ class GridController(Controller):
     @get("/grid", responses=problems(401, 403, 503), operation_id="readPlanGrid", summary="Hours by groups")
     async def grid(self, request: AnyRequest) -> GridPage:
         """Show each site's power plan as hours by groups, with the why and the second best of each cell."""
-        helm = helm_of(request)
+        helm, now = helm_of(request), site_of(request).clock.now()
         steering = await helm.look()
-        states = helm.states.get("power", []) if steering.is_running else await read(request, _kept)
+        states = helm.states.get("power", []) if steering.is_running else await read(request, lambda it: _kept(it, now))
         desk: GridDesk = request.app.state.grids
         routes = {} if not steering.is_running else _routes(helm.states.get("route", []))
         grids = await desk.grids(states, routes, is_running=steering.is_running)
@@ -108,13 +108,11 @@ async def _do(request: AnyRequest, key: str, command: str, target: str, **argume
     return answer
 
 
-def _kept(connection: Connection) -> list[dict[str, Any]]:
+def _kept(connection: Connection, now: int) -> list[dict[str, Any]]:
     """Read the last plan of each site, where no program runs."""
     from hashwright.runtime.power_state import stored_states
 
-    return [
-        it | {"settings": it["settings"] or {}} for it in stored_states(connection, now=0) if it["plan"] is not None
-    ]
+    return stored_states(connection, now=now)
 
 
 def _routes(states: list[dict[str, Any]]) -> dict[str, DecisionDetail]:
