@@ -243,7 +243,7 @@ async def start(data: Path, lock: int, *, secrets: Set[str] = frozenset()) -> as
     kept = {key: it for key, it in os.environ.items() if not key.startswith("HW_") and key not in left_out}
     path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH", ""))))
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "hashwright.runtime.guard_process", str(data), str(os.getpid()),
+        sys.executable, "-m", "hashwright.runtime.guard_process", str(data.absolute()), str(os.getpid()),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env=kept | {"PYTHONPATH": path},
