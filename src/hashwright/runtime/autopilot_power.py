@@ -24,9 +24,10 @@ from hashwright.errors import OperatorError, StaleInput, Unavailable
 from hashwright.fleet import plan as planning
 from hashwright.fleet.events import PlanSlot, PowerPlan, PowerPlanEnded
 from hashwright.planner.power import KeptPlan, PowerSeen, PowerThought, Told, slots_now
-from hashwright.runtime import power_limits, power_observe
+from hashwright.runtime import power_observe
 from hashwright.runtime.market_data import load_market
 from hashwright.runtime.payouts import LiveBooks
+from hashwright.runtime.power_limits import leave_room, publish, watch_meter
 from hashwright.runtime.power_observe import Failure, PowerAsk
 from hashwright.runtime.power_settings import PowerSettings
 from hashwright.runtime.power_sight import Signature, machines_of, signature_of, worths
@@ -91,9 +92,9 @@ class PowerService:
         await self._restore()
         await self._wait_for_machines()
         async with asyncio.TaskGroup() as group:
+            group.create_task(watch_meter(self._app, self))
             group.create_task(self._watch())
             group.create_task(self._watch_prices())
-            group.create_task(power_limits.watch_meter(self._app, self))
             while True:
                 self._wake.clear()
                 try:
@@ -172,7 +173,7 @@ class PowerService:
             seen = await self._observe(ask)
             if isinstance(seen, Failure):
                 return await self._go_blind(None, seen)
-            power_limits.publish(self._app, self.settings, seen)
+            publish(self._app, self.settings, seen)
             thought = await self._think(seen)
             if isinstance(thought, Failure):
                 return await self._go_blind(seen, thought)
@@ -372,7 +373,7 @@ def plan_event(
     reserved = {name: planning.reserved_w(mine, now=now) for name, mine in members.items()}
     slots = []
     full = [(it.group, planning.watts_for(ratings[it.group], it.parts)) for it in thought.groups]
-    fit = float("inf") if power_limits.leave_room(seen.site, full, reserved) else FIT
+    fit = float("inf") if leave_room(seen.site, full, reserved) else FIT
     for it, (_, exact) in zip(thought.groups, full, strict=True):
         watts = min(exact, it.power_w * fit)
         slots.append(PlanSlot(it.from_ms, it.group, watts + reserved[it.group], it.parts))

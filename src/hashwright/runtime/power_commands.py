@@ -126,9 +126,9 @@ class PowerDesk:
         service = self.service(name)
         self._app.supervisor.stop_service(f"power {name}")
         service.let_go()
-        power_limits.withdraw(self._app, name)
         del self.services[name]
         await asyncio.wrap_future(self._app.writer.delete_setting(KIND, name))
+        power_limits.withdraw(self._app, name)
         return {"removed": name, "resting": left_asleep(self._app.kernel.fleet, now=self._app.clock.now())}
 
     async def apply(self, number: int) -> dict[str, Any]:
