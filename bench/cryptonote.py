@@ -35,6 +35,7 @@ RESULT_TOP = b"\x7f" * 8
 
 async def serve():
     from hashwright.runtime.config import load_config
+    from hashwright.runtime.system import calm_collector
     from hashwright.runtime.wiring import Hashwright
     from shell.monero_app import ScriptedMonero, settings
 
@@ -43,6 +44,7 @@ async def serve():
         node = ScriptedMonero(transactions=TRANSACTIONS)
         config = load_config(environ={}, flags={"data_dir": folder, "listen": "randomx=127.0.0.1:0"})
         app = Hashwright(config, build_node=lambda _: node)
+        calm_collector()
         await app.start()
         app.shell.hashing.take = lambda session, algorithm, found, hashed, claimed, done: done(claimed, 1.0, False)
         app.shell.hashing.prepare = lambda job: None

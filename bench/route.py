@@ -21,7 +21,8 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).parent))
 import route_split
-from hashwright.testing.miner import MinerOptions, mine
+from hashwright.testing.miner import mine
+from hashwright.testing.talk import MinerOptions
 from route_switch import SHARE, measure
 from stratum import EASY, HERE, Load, Machine, Server, machine_line, percentile
 

@@ -9,6 +9,10 @@ import structlog
 
 DATA = os.environ.get("HW_TEST_DATA", "")
 
+# Programs that tests start would compile half a second of sources each, where the environment forbids to keep bytecode
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ.setdefault("PYTHONPYCACHEPREFIX", str(pathlib.Path(__file__).parents[1] / "build/bytecode"))
+
 
 # `make test` tries the same examples each time, so that what fails is the change; plain `pytest` looks for new ones.
 # A busy machine is no fault of ours: no test asserts wall-clock time, so none has a deadline here either.

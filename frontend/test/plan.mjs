@@ -34,7 +34,7 @@ async function judge(name) {
 const SIGNS = { plan: "decisions", energy: "stretches", lab: "jobs" };
 async function visit(size, path) {
   await page.goto(`${asked.address}/#/${path}`);
-  await page.getByTestId(SIGNS[path]).waitFor();
+  await page.getByTestId(SIGNS[path]).first().waitFor();
   await judge(`${size} ${path}`);
 }
 const pilot = async () => (await page.getByTestId("pilot").innerText()).replace(/\s+/g, " ");
@@ -50,6 +50,31 @@ try {
   await visit("desk", "plan");
   told.steps.plan = await page.locator("main").innerText();
   told.steps.italics = await page.evaluate(() => document.querySelectorAll("main i").length);
+  // an hour's why; pins by drag, taken back, and by the keyboard alone
+  const grid = page.getByTestId("grid");
+  const cell = (group, at) => grid.getByRole("gridcell", { name: new RegExp(`^${group}, `) }).nth(at);
+  await cell("new", 1).click();
+  told.steps.chosen = await page.getByTestId("cell").innerText();
+  told.steps.second = await page.getByTestId("second").innerText();
+  await judge("desk hours");
+  await cell("new", 2).hover();
+  await page.mouse.down();
+  await cell("new", 3).hover();
+  await cell("new", 4).hover();
+  await page.mouse.up();
+  await page.getByRole("button", { name: "Pin: rest" }).click();
+  await page.getByTestId("pins").waitFor();
+  told.steps.pin = await page.getByTestId("said").innerText();
+  told.steps.pins = await page.getByTestId("pins").innerText();
+  await page.getByRole("button", { name: "Undo" }).click();
+  await page.getByText("Taken back").waitFor();
+  await page.getByTestId("pins").waitFor({ state: "detached" });
+  told.steps.unpinned = await grid.locator("td.pinned").count();
+  await cell("old", 6).focus();
+  for (const key of ["ArrowRight", "Shift+ArrowRight", "Enter"]) await page.keyboard.press(key);
+  for (const key of ["Tab", "Tab", "Enter"]) await page.keyboard.press(key);
+  await page.getByTestId("pins").waitFor();
+  told.steps.keyed = await page.getByTestId("said").innerText();
   // why was it decided so
   await page.getByRole("button", { name: /^Why decision 24/ }).click();
   told.steps.repeated = await page.getByTestId("repeated").innerText();
@@ -76,10 +101,30 @@ try {
   told.steps.energy = await page.locator("main").innerText();
   // the lab: audit an offer whose seller calls himself a piece of markup
   await page.goto(`${asked.address}/#/lab`);
+  await page.getByTestId("tornado").waitFor();
+  await judge("desk what-if");
+  const power = page.getByLabel("Price of power");
+  await power.fill("900");
+  await page.getByText("Mining loses").waitFor();
+  told.steps.whatif = await page.getByTestId("whatif").innerText();
+  told.steps.tornado = await page.getByTestId("tornado").innerText();
+  await page.getByRole("button", { name: "Backtest", exact: true }).click();
+  await page.getByLabel("Walk an invented example").check();
+  await page.getByLabel("best_hashprice").check();
+  await page.getByLabel("Last day").fill("2023-04-30");
+  await page.getByRole("button", { name: "Ask", exact: true }).click();
+  await page.getByTestId("answer").waitFor();
+  told.steps.backtest = await page.getByTestId("answer").innerText();
+  await judge("desk backtest");
+  await page.getByRole("button", { name: "Plan hours" }).click();
+  await page.getByRole("button", { name: "An example" }).click();
+  await page.getByRole("button", { name: "Ask", exact: true }).click();
+  await page.getByRole("heading", { name: /^energy/ }).waitFor();
+  told.steps.hours = await page.getByTestId("answer").innerText();
   await page.getByRole("button", { name: "Audit" }).click();
   await page.getByLabel("The offer (TOML): paste it, or choose a file", { exact: true }).fill(OFFER);
   await page.getByRole("button", { name: "Ask", exact: true }).click();
-  await page.getByTestId("answer").waitFor();
+  await page.getByRole("heading", { name: /^audit/ }).waitFor();
   told.steps.answer = await page.getByTestId("answer").innerText();
   await judge("desk lab");
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download the report" }).click()]);
@@ -107,7 +152,21 @@ try {
   // a phone at night
   await page.setViewportSize({ width: 390, height: 844 });
   await page.emulateMedia({ colorScheme: "dark" });
-  for (const path of ["plan", "energy", "lab"]) await visit("phone", path);
+  for (const path of ["plan", "energy", "lab"]) {
+    await visit("phone", path);
+    if (path === "lab") {
+      await page.getByTestId("tornado").waitFor();
+      await judge("phone what-if");
+    }
+    if (path !== "plan") continue;
+    await page.getByTestId("list").last().getByRole("button").first().click();
+    const until = page.getByLabel("Until");
+    await until.selectOption({ index: 1 });
+    await page.getByRole("button", { name: "Pin: rest" }).click();
+    await page.getByText("Pinned: new rests").waitFor();
+    told.steps.tapped = await page.getByTestId("said").innerText();
+    await judge("phone hours");
+  }
   await page.getByRole("button", { name: "Lab", exact: true }).click();
   told.steps.more = (await page.getByRole("navigation").innerText()).split(/\s+/);
 } catch (error) {

@@ -81,6 +81,17 @@ try {
   await desk.getByLabel("Show as").selectOption("map");
   told.steps.map = await desk.getByRole("button", { name: /^sim-.*, / }).count();
   await desk.getByLabel("Show as").selectOption("list");
+  // one machine over time, and looking for machines: only on networks of one's own
+  await desk.getByLabel("Find by name, model, address or tag").fill("sim-1");
+  await desk.getByRole("region", { name: "Machines" }).getByRole("button", { name: "sim-1", exact: true }).click();
+  await desk.getByRole("button", { name: "7 days" }).click();
+  told.steps.past = await desk.getByText(/^Nothing is kept of it/).innerText();
+  await desk.getByRole("button", { name: "Find machines" }).click();
+  await desk.getByLabel(/^Networks/).fill("127.0.0.1");
+  await desk.getByRole("button", { name: "Look for machines" }).click();
+  told.steps.scan = await desk.getByRole("alert").innerText();
+  told.steps.today = await desk.getByTestId("net-today").innerText();
+  told.steps.next = await desk.getByTestId("next-action").innerText();
   // what became of shares
   await visit(desk, "pool", "Pool", "desk");
   await desk.getByRole("table", { name: "Shares by minute, newest first" }).getByText("accepted").first().waitFor();

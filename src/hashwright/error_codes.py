@@ -165,6 +165,14 @@ CODES: Final[dict[str, ErrorCode]] = {
         "It is not trusted, or not the one that is pinned.",
         "Ask the pool for its new fingerprint; set pin_sha256.",
     ),
+    "HW-436": _code(
+        "Not looked at from a page",
+        "Pages look for machines on networks of homes and farms only, and not on too many at once.",
+        "Use your own network, or `hw find` on the machine.",
+    ),
+    "HW-437": _code("A scan runs already", "One is made at a time.", "Wait for it, or cancel it."),
+    "HW-438": _code("No such scan", "Only the newest is kept, until the web ends.", "Look for machines again."),
+    "HW-439": _code("Not found by this scan", "It did not answer there, or refuses us.", "Choose from the list."),
     "HW-440": _code("Route cannot be followed", "The plan ran out, or cannot be trusted.", "hw route set."),
     "HW-441": _code("Route is followed again", "What made it fail is over.", "None."),
     "HW-442": _code("Destination degraded", "It refuses shares, or is silent.", "Look at it: hw route status."),
@@ -206,7 +214,7 @@ CODES: Final[dict[str, ErrorCode]] = {
         "Check the disk before the next start.",
     ),
     "HW-617": _code("Database server silent", "PostgreSQL does not answer.", "Is it up? Try psql."),
-    "HW-618": _code("Not for a server", "The server's own tools do this.", "pg_dump, pg_restore."),
+    "HW-618": _code("Not for a server", "Books are not restored into a server.", "--data-dir of its own; pg_restore."),
     "HW-619": _code("Driver missing", "PostgreSQL's driver is not installed.", 'pip install "hashwright[postgresql]".'),
     "HW-620": _code("Entry not sound", "An entry of the books does not balance.", "Report it: a fault of ours."),
     "HW-621": _code("Books do not hold", "An invariant of the ledger is broken.", "Do not pay; hw ledger check."),
@@ -267,6 +275,9 @@ CODES: Final[dict[str, ErrorCode]] = {
         "Sale not booked", "The upstream sent less, or it stands there otherwise.", "hw ledger sale --help."
     ),
     # 7xx: settings, commands, plug-ins, this computer
+    "HW-654": _code(
+        "Copy not whole", "A copy of the books misses rows.", "Nothing was kept. Report it: a fault of ours."
+    ),
     "HW-701": _code("Settings not usable", "A value is wrong, or a key is unknown.", "Each problem names its place."),
     "HW-702": _code("Secret not found", "The file, variable or credential is missing.", "Name an existing one."),
     "HW-703": _code("Unknown command", "The running process is of another version.", "Restart it."),
@@ -284,6 +295,17 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-711": _code("Python too old", "Hashwright needs a newer one.", "Use Python 3.11 or newer."),
     "HW-712": _code("Library missing", "The environment is not complete.", "Set it up again: make run."),
     "HW-713": _code("Certificate ends", "The one that machines are shown has ended, or does so soon.", "Renew it."),
+    "HW-714": _code(
+        "Exchange rate unknown",
+        "No rate of that currency to dollars is stored, and none is assumed.",
+        "hw admin data fetch frankfurter.",
+    ),
+    "HW-715": _code(
+        "Exchange rate old",
+        "The newest rate of that currency is older than a decision may use.",
+        "hw admin data fetch frankfurter.",
+    ),
+    "HW-716": _code("Exchange rate is fresh again", "Power's price is converted by a rate of these days.", "None."),
     # 74x to 76x: the web
     "HW-740": _code("Not signed in", "The page or the key is known to nobody.", "Sign in, or send a key."),
     "HW-741": _code("Not allowed", "Your role, or your key, does not include this.", "Ask the owner."),
@@ -372,6 +394,13 @@ CODES: Final[dict[str, ErrorCode]] = {
         "Plan without the solver", "It gave no answer in time.", "The simple plan serves; take fewer scenarios."
     ),
     "HW-831": _code("Decision saw the future", "A decision changed when later days were cut off.", "Report it: a bug."),
+    "HW-832": _code("Hours not to be pinned", "They are over, too far ahead, or no whole quarters.", "Take others."),
+    "HW-833": _code("No such group", "The power plan knows no group of that name.", "hw autopilot power status."),
+    "HW-834": _code("Too many pins", "A site keeps two hundred at most.", "Let the plan have hours again."),
+    "HW-835": _code("Change not taken back", "Pins were changed again since.", "Look at them and set them anew."),
+    "HW-836": _code("Pin not kept", "A limit or a minimum time stands above it.", "Read which machines, and when."),
+    "HW-837": _code("Nothing to reckon with", "A lever was moved to where nothing is.", "Take one in the range."),
+    "HW-838": _code("Not asked in the Lab", "A site there names no file and no service.", "Use `hw plan energy`."),
     # 840-859: energy
     "HW-840": _code("Site not usable", "A value of the site's file is wrong or missing.", "Each names its place."),
     "HW-841": _code("Tariff with a hole", "No price is known for some slots.", "Plan a shorter time, or fill it."),
@@ -422,6 +451,13 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-886": _code("No guard", "The process that outlives ours ended or cannot start.", "It is tried again; see ps."),
     "HW-887": _code("Import limit", "A site draws more than its file allows; machines sleep.", "Look at the load."),
     "HW-888": _code("Export limit", "A site sells more than its file allows.", "Look at the inverter's own limit."),
+    # 89x: batteries
+    "HW-890": _code("Battery does not obey", "Power or level are not as ordered.", "Look at the inverter's mode."),
+    "HW-891": _code("Battery not believed", "It reports a level that cannot be.", "Look at it; it is left to itself."),
+    "HW-892": _code("Battery does not answer", "Three looks in a row gave nothing.", "Look at network and inverter."),
+    "HW-893": _code("Battery refuses orders", "It heard an order, and said no.", "Allow remote control there."),
+    "HW-894": _code("Battery cannot be commanded", "[inverter] is not usable.", "docs/battery.md shows it."),
+    "HW-895": _code("Battery not given back", "It did not say yes to its own mode.", "Set it to automatic by hand."),
     # 9xx: our own faults
     "HW-901": _code("Internal error", "A fault of ours; the event is marked and skipped.", "Report it."),
     "HW-902": _code("Protocol broken", "A peer broke the rules of the wire.", "None, unless it repeats."),
@@ -444,9 +480,23 @@ CODES: Final[dict[str, ErrorCode]] = {
     "HW-963": _code("Job failed", "It ended without an answer: its bounds, or a fault.", "Ask less; else report it."),
     "HW-964": _code("Not in the Lab", "A job asks nobody, and writes nothing.", "Use `hw` in a terminal."),
     "HW-965": _code("No report", "The job has no answer, or not yet.", "Wait for it, or start it again."),
+    # 966-969: the market over time
+    "HW-966": _code("Series out of bounds", "It asks for too long or too fine.", "Ask for 24 hours in 96 points."),
+    "HW-967": _code("Id not usable", "A request's id is 1 to 128 printable characters.", "Give another --id."),
     # 97x: copies of the dashboard, and what its pages ask
     "HW-970": _code("Copy of web.sqlite is damaged", "It does not hold what such a copy must.", "Use another backup."),
     "HW-971": _code("The web runs", "Its database is in use and cannot be replaced.", "Stop hw web first."),
     "HW-972": _code("Buyer without account", "His name is no account of the market.", "Make an account without a dot."),
     "HW-973": _code("Address of notices missing", "A new target needs one.", "Give its Apprise address."),
+    # 974 to 979: buying hash power by a bot
+    "HW-974": _code(
+        "Worth of rented work unknown", "No destination that fits says it.", "--like DEST or --books POOL."
+    ),
+    "HW-975": _code("Not done any more", "Something changed since it was decided.", "None: the next turn looks anew."),
+    "HW-976": _code("No such rental", "None is kept under that name.", "hw market rent list."),
+    "HW-977": _code("Rental in use", "An order stands, or an autopilot buys by it.", "End that first."),
+    "HW-978": _code(
+        "Rental needs a look", "Its market refuses, or an order may stand.", "hw market rent history NAME."
+    ),
+    "HW-979": _code("Offer not accepted", "Its audit speaks against it, or it pays nothing.", "Read the audit; --yes."),
 }

@@ -156,3 +156,14 @@ class StaleInput(HashwrightError):
 
 class InvariantBroken(HashwrightError):
     """Our own rule is violated: never caught, never survived."""
+
+
+def reason_of(problem: Exception) -> str:
+    """Say in plain words why a file cannot be read, without the library's own wording of an error."""
+    if isinstance(problem, OSError):
+        return (problem.strerror or "it is damaged").lower()
+    if isinstance(problem, EOFError):
+        return "it ends too early"
+    if isinstance(problem, UnicodeDecodeError):
+        return f"byte {problem.start} is no UTF-8 text"
+    return str(problem).rstrip(".")

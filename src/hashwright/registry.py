@@ -8,7 +8,6 @@ twice is an error that names both, and a broken plug-in fails alone: whatever it
 
 import functools
 import importlib
-import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Iterable
@@ -38,6 +37,7 @@ class _Source:
 
 
 KINDS: Final = {
+    "batteries": Kind(package="hashwright.adapters.batteries", attribute="PLUGIN"),
     "coins": Kind(package="hashwright.chain.coins", attribute="COIN"),
     "devices": Kind(package="hashwright.adapters.devices", attribute="PLUGIN"),
     "feeds": Kind(package="hashwright.adapters.feeds", attribute="FEED"),
@@ -116,6 +116,8 @@ def _files(folder: Path) -> tuple[Path, ...]:
 @functools.cache
 def _installed(kind: str) -> tuple[tuple[str, str], ...]:
     """List the entry points of installed packages: they do not change while a process runs, and looking is slow."""
+    import importlib.metadata
+
     return tuple((point.name, point.value) for point in importlib.metadata.entry_points(group=f"hashwright.{kind}"))
 
 

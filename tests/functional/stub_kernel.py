@@ -8,11 +8,13 @@ import msgspec
 
 from hashwright.errors import OperatorError
 from hashwright.planner.autopilot import Limits, Seen, SeenWay, think
+from hashwright.planner.power_pins import Pin, with_pin, without
 from hashwright.runtime.control import ControlServer, socket_path
 from hashwright.runtime.opening import open_store
 from hashwright.store import decisions as rows
 from hashwright.web.plan import row_document
 from unit.web.power_state import FLEET, power_state
+from unit.web.power_turn import hall_at
 from unit.web.world import NOW as POWER_NOW
 
 MINUTE = 60_000
@@ -52,6 +54,8 @@ class StubKernel:
         self.folder, self.now, self.acted = folder, now, []
         self.autopilot = {"algorithm": "sha256d", "mode": "advise", "every_s": 300, "is_paused": False}
         self.power = moved(power_state(banner="HW-951 The last safe plan rules."), now - POWER_NOW)
+        self.hall = hall_at(now)
+        self.pinned = []
         self.stopping = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -106,7 +110,7 @@ class StubKernel:
         }  # fmt: skip
         return {
             "destinations": [place | {"destination": "near"}, place | {"destination": "far <i>"}],
-            "started_at": self.now - 3_600_000, "journal": {"state": "ok"}, "broken": [],
+            "now": self.now, "started_at": self.now - 3_600_000, "journal": {"state": "ok"}, "broken": [],
             "listeners": [
                 {"algorithm": "sha256d", "url": "stratum+tcp://127.0.0.1:3333", "connections": 2, "refused": {}}
             ],
@@ -122,11 +126,33 @@ class StubKernel:
         return [{"settings": dict(self.autopilot), "problem": "", "last": self.last}]
 
     def on_power_status(self, _):
-        return [self.power]
+        return [self.power, self.hall]
+
+    def on_power_pin(self, arguments):
+        """Pin hours as the program does, and plan by them at once."""
+        asked = arguments["pin"]
+        before = [Pin(**it) for it in self.hall["pins"]["pins"]]
+        kept = without(before, asked["group"], asked["from_ms"], asked["to_ms"])
+        if asked["want"]:
+            kept = with_pin(kept, Pin(**asked), now=self.now)
+        self.pinned.append((arguments["name"], asked["group"], asked["want"], asked["to_ms"] - asked["from_ms"]))
+        return self._replan(before, kept)
+
+    def on_power_pin_undo(self, arguments):
+        assert arguments["change"] == self.hall["pins"]["change"]
+        self.pinned.append(("undo", arguments["change"]))
+        return self._replan([Pin(**it) for it in self.hall["pins"]["pins"]], self.before)
+
+    def _replan(self, before, kept):
+        self.before = before
+        change, number = self.hall["pins"]["change"] + 1, self.hall["plan"]["number"] + 1
+        self.hall = hall_at(self.now, pins=kept, change=change, number=number)
+        return self.hall["pins"]
 
     def on_autopilot_pause(self, arguments):
         self.acted.append(("pause", arguments["is_paused"]))
         self.autopilot["is_paused"] = self.power["settings"]["is_paused"] = arguments["is_paused"]
+        self.hall["settings"]["is_paused"] = arguments["is_paused"]
         return {"is_paused": arguments["is_paused"]}
 
     def on_autopilot_set(self, arguments):

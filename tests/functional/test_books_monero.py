@@ -1,4 +1,8 @@
-"""The whole way on a real Monero chain: PPLNS, rewards matured, a kill -9, paid by the wallet; to the last piconero."""
+"""The whole way on a real Monero chain: PPLNS, rewards matured, a kill -9, paid by the wallet; to the last piconero.
+
+Then the same pool pays by FPPS: a deposit becomes its reserve, which pays work without a block; at its floor none is
+taken.
+"""
 
 import pytest
 from Crypto.PublicKey import ECC
@@ -8,7 +12,7 @@ from functional.program import program, until
 from hashwright import registry
 from hashwright.chain.cryptonote.address import MoneroAddress
 from hashwright.ledger import accounts
-from hashwright.money import amount_of
+from hashwright.money import Amount, amount_of
 
 pytestmark = [pytest.mark.functional, pytest.mark.timeout(580)]
 XMR = registry.load("coins", "monero").COIN.currency("regtest")
@@ -26,6 +30,10 @@ def address_of(name):
     at = sum(name.encode())
     kind = KINDS.get(name, "standard")
     return MoneroAddress(network="main", kind=kind, spend_key=key(at), view_key=key(2 * at)).text
+
+
+def coins(minor):
+    return Amount(minor, XMR).text()
 
 
 def balances(hw, account):
@@ -49,14 +57,32 @@ def payout(hw):
     return hw.json("pool", "payout", "home")["payouts"][0]
 
 
+def own_address(wallet):
+    return wallet("get_address", account_index=0)["address"]
+
+
+def set_pool(hw, node, wallet, *scheme):
+    """Add the pool, or begin another era of it: that credits what waits."""
+    hw.run(
+        "pool", "add", "home", "--coin", "monero", "--network", "regtest", "--address", own_address(wallet),
+        "--rpc-url", f"http://127.0.0.1:{node.port}", "--start-difficulty", "1", "--scheme", *scheme,
+    )  # fmt: skip
+
+
+def state(hw):
+    return hw.json("status")["destinations"][0]["state"]
+
+
+def payout_flags(node, wallet):
+    return (
+        "--rpc-url", f"http://127.0.0.1:{wallet.port}", "--node-rpc-url", f"http://127.0.0.1:{node.port}",
+        "--wallet", "pool", "--threshold", "0.001", "--daily-limit", "100000",
+    )  # fmt: skip
+
+
 def earn(hw, node, wallet):
     """Three members mine, the last after a kill; every block matures."""
-    hw.run(
-        "pool", "add", "home", "--coin", "monero", "--network", "regtest",
-        "--address", wallet("get_address", account_index=0)["address"],
-        "--rpc-url", f"http://127.0.0.1:{node.port}", "--start-difficulty", "1",
-        "--scheme", "pplns", "--pool-fee", "1", "--pplns-window", "100",
-    )  # fmt: skip
+    set_pool(hw, node, wallet, "pplns", "--pool-fee", "1", "--pplns-window", "100")
     until(lambda: hw.json("status")["destinations"][0]["height"], what="a template")
     for member, shares in SHARES.items():
         done = hw.mine("--max-shares", shares, "--max-seconds", 90, user=f"{member}.r1")
@@ -78,10 +104,7 @@ def pay(hw, node, wallet):
     """Set addresses and payouts, look at the dry run, go live, die when it is sent, and settle."""
     for name in SHARES:
         hw.run("pool", "address", "home", name, address_of(name))
-    flags = (
-        "--rpc-url", f"http://127.0.0.1:{wallet.port}", "--node-rpc-url", f"http://127.0.0.1:{node.port}",
-        "--wallet", "pool", "--threshold", "0.001", "--daily-limit", "100000",
-    )  # fmt: skip
+    flags = payout_flags(node, wallet)
     hw.run("pool", "payouts", "home", *flags)
     dry = hw.json("pool", "payout", "home")
     assert (dry["mode"], dry["stopped"], dry["payouts"]) == ("DRY RUN", "", [])
@@ -126,4 +149,69 @@ def test_members_are_paid_what_their_work_earned(tmp_path):
         found = hw.json("ledger", "reconcile", "home")
         assert (found["unexplained"], found["arrived"], found["left"]) == ([], [], "0.000000000000")
         assert hw.json("ledger", "check", "--deep")["findings"] == []
+        pay_for_work(hw, node, wallet)
+        assert hw.json("ledger", "check", "--deep")["findings"] == []
         assert hw.run("admin", "replay", "--verify").returncode == 0
+
+
+# ---------------------------------------------------------------- FPPS
+
+
+def fill(hw, node, wallet):
+    """Coins come in without an entry; the owner says that they are his, and puts them into the reserve."""
+    node("generateblocks", amount_of_blocks=4, wallet_address=own_address(wallet), starting_nonce=0)
+    mine(node, 61)
+    came = until(lambda: hw.json("ledger", "reconcile", "home")["arrived"], seconds=90, what="the deposits are seen")
+    assert len(came) == 4
+    for it in came:
+        done = hw.json("ledger", "reconcile", "home", "--txid", it["txid"], "--as", "deposit")
+    assert (done["arrived"], done["left"]) == ([], "0.000000000000")
+    refused = hw.run("pool", "reserve", "home", "--add", "1000", check=False)
+    assert (refused.returncode != 0, "HW-647" in refused.stderr) == (True, True)
+    held = hw.json("pool", "reserve", "home", "--add", "120")["reserve"]
+    assert (held["reserve"], held["is_accepting"]) == ("120.000000000000", True)
+
+
+def pay_for_work(hw, node, wallet):
+    """FPPS from the empty reserve on; on regtest each share is a block, and is paid as one."""
+    hw.run("pool", "payouts", "home", *payout_flags(node, wallet))  # a dry run: what is credited stays to be seen
+    set_pool(hw, node, wallet, "fpps", "--pool-fee", "2", "--reserve-floor", "20")
+    until(lambda: state(hw) == "down", what="the empty reserve stops it")
+    assert "HW-645" in {it["code"] for it in hw.json("status")["alerts"]}
+    turned_away = hw.mine("--max-shares", "1", "--max-seconds", "5", user="kai.r1")
+    assert "its reserve is at the floor" in turned_away.stdout + turned_away.stderr
+    fill(hw, node, wallet)
+    until(lambda: state(hw) == "ready", what="the filled reserve starts it")
+    before = balances(hw, "liability:member:home")
+    for member in ("kai", "lea"):
+        done = hw.mine("--max-shares", "1", "--max-seconds", "90", user=f"{member}.r1")
+        assert done.returncode == 0, done.stdout + done.stderr
+    set_pool(hw, node, wallet, "fpps", "--pool-fee", "3", "--reserve-floor", "20")
+
+    def credited():
+        now = balances(hw, "liability:member:home")
+        paid = {name: owed - before.get(name, 0) for name, owed in now.items() if owed != before.get(name, 0)}
+        return paid if len(paid) == 2 else None
+
+    paid = until(credited, what="the work of both is credited")
+    assert set(paid) == {accounts.member("home", "kai"), accounts.member("home", "lea")}
+    rewards = [int(it["reward"]) for it in hw.json("pool", "blocks")["blocks"][:2]]
+    assert sum(paid.values()) == pytest.approx(sum(rewards) * 0.98, rel=1e-4), "a share is a block here, less the fee"
+    reserve = balances(hw, "equity:reserve")["equity:reserve:home"]
+    assert reserve == 120 * 10**12 - sum(paid.values()), "and nothing but the reserve paid it"
+    assert amount_of(hw.json("pool", "scheme", "home")["reserve"]["reserve"], XMR).minor == reserve
+    settle_work(hw, node, wallet, reserve)
+
+
+def settle_work(hw, node, wallet, reserve):
+    """Blocks mature into the reserve, the wallet holds what the books say, and at the floor the pool stops again."""
+    mine(node, 61)
+    until(lambda: not balances(hw, "asset:immature"), seconds=90, what="every block matured")
+    grown = balances(hw, "equity:reserve")["equity:reserve:home"]
+    assert grown > reserve
+    end = hw.json("ledger", "reconcile", "home")
+    assert (end["left"], end["arrived"], end["unexplained"]) == ("0.000000000000", [], [])
+    assert balances(hw, "equity:reserve")["equity:reserve:home"] == grown
+    assert hw.run("pool", "reserve", "home", "--take", coins(grown + 1), check=False).returncode != 0
+    held = hw.json("pool", "reserve", "home", "--take", coins(grown - 10**12))["reserve"]
+    assert (held["reserve"], held["is_accepting"], state(hw)) == ("1.000000000000", False, "down")

@@ -14,8 +14,10 @@ import pytest
 from functional.program import until
 from functional.test_market import (
     SCALE,
+    SHARE,
     assert_sound,
     ended,
+    flags_of,
     grows,
     minor,
     open_market,
@@ -27,7 +29,7 @@ from functional.test_market import (
 from functional.test_route import booked
 from hashwright.errors import HashwrightError
 
-pytestmark = [pytest.mark.functional, pytest.mark.soak]
+pytestmark = [pytest.mark.functional, pytest.mark.soak, pytest.mark.timeout(900)]
 LATE_S = 0.05
 
 
@@ -61,7 +63,7 @@ def killed_at(market, crew, moment, verb, **arguments):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_killed_at_every_step_of_an_orders_life(tmp_path, seed):
+def test_killed_at_every_step_of_an_orders_life(tmp_path, seed, engine):
     chance = random.Random(seed)
 
     def kill(market, verb, **arguments):
@@ -70,11 +72,12 @@ def test_killed_at_every_step_of_an_orders_life(tmp_path, seed):
     def order(account, pool, price):
         return {
             "account": account, "price": price, "limit": "900MH/s", "budget": "50", "user": f"{account}.w",
-            "pool": f"stratum+tcp://127.0.0.1:{pool.port}", "password": "d=0.00001,md=0.00001", "reference": "buy",
+            "pool": f"stratum+tcp://127.0.0.1:{pool.port}", "password": f"d={SHARE},md={SHARE}", "reference": "buy",
         }  # fmt: skip
 
     with (
-        practice(tmp_path, "a") as a, practice(tmp_path, "b") as b, practice(tmp_path, "market") as market,
+        practice(tmp_path, "a") as a, practice(tmp_path, "b") as b,
+        practice(tmp_path, "market", flags=flags_of(engine, tmp_path)) as market,
         contextlib.closing(Crew(market)) as crew,
     ):  # fmt: skip
         crew.come()

@@ -9,7 +9,7 @@ import pytest
 
 from functional.nodes import litecoin_regtest
 from functional.program import HW, environment, program, until
-from functional.test_market import assert_sound, ended, grows, minor, order_of, rates_known, say
+from functional.test_market import SELLERS, assert_sound, ended, grows, minor, order_of, rates_known, say
 from hashwright import registry
 from hashwright.adapters.nodes._rpc import Login, RpcClient
 from hashwright.chain.address import address_of_script
@@ -121,17 +121,21 @@ def test_two_buyers_on_two_litecoin_chains(house, tmp_path):
     ):  # fmt: skip
         add_pool(a, "home", node)
         add_pool(b, "home", other)
-        for name in ("sam", "sue"):
+        for name in SELLERS:
             say(market, "market-sell", account=name)
         for name in ("ben", "bess"):
             say(market, "market-fund", account=name, amount="1000", reference=name)
-        with miners(market, ("sam", "sue")):
-            until(lambda: rates_known(market) == 2, seconds=60, what="rates")
+        with miners(market, SELLERS):
+            until(lambda: rates_known(market) == len(SELLERS), seconds=90, what="rates")
             first = order(market, "ben", a, price="1")
             grows(a, seconds=60)
             second = order(market, "bess", b, price="2")
             grows(b, seconds=60)
             until(lambda: order_of(market, first)["matched_hs"] == 0, what="the first order is outbid")
+            more = {"order": second, "what": "refill", "value": "5", "account": "bess"}
+            for _ in range(2):  # in mid-stream, and once
+                say(market, "market-change", reference="more", **more)
+            assert minor(order_of(market, second)["budget"]) == minor("905")
             for id_ in (first, second):
                 say(market, "market-change", order=id_, what="cancel", value="", reference=f"end{id_}")
             rows = [until(lambda id_=id_: ended(market, id_), seconds=60, what="the end") for id_ in (first, second)]
@@ -141,11 +145,22 @@ def test_two_buyers_on_two_litecoin_chains(house, tmp_path):
         # on regtest each share is a block, and what comes just after one is stale: for us too, or for the pool alone,
         # which is the buyer's risk
         assert 0 < work <= int(row["work"]) <= work // good * shares.total()
+        assert abs(answered(market, row["order"]) - work) <= 0.01 * work, "what the pool accepted is what it counted"
     trades = say(market, "market-history", order=second)["trades"]
     for trade in trades:
         assert minor(trade["gross"]) == 2 * 10**8 * int(trade["work"]) // (1000 * 86_400)
     assert sum(int(it["work"]) for it in trades) == int(rows[1]["work"])
     assert_sound(market)
+
+
+def answered(market, order_id):
+    """The work of an order that its pool said to have accepted, as our books have it [hashes]."""
+    store = SqliteStore.open(market.folder, readonly=True)
+    try:
+        totals = store.delivery_totals(0)
+    finally:
+        store.close()
+    return sum(it.work for it in totals if (it.destination, it.state) == (order_id, "accepted"))
 
 
 def seen_by(pool):

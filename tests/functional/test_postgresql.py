@@ -12,8 +12,9 @@ import pytest
 
 from engines import PostgresEngine, Server
 from functional.program import program, until
-from hashwright.errors import ConfigError, NotSupported, OperatorError, Unavailable
+from hashwright.errors import ConfigError, OperatorError, Unavailable
 from hashwright.runtime.opening import open_store
+from hashwright.runtime.replay import verify_journal
 from hashwright.store.dialect import Trigger
 from hashwright.store.postgres import PostgresStore, refuse_clear_text
 from hashwright.store.sqlite import SqliteStore
@@ -253,8 +254,9 @@ def test_a_folder_remembers_its_server(engine, postgres_server, tmp_path, monkey
     again = open_store(folder)
     assert again.instance == instance
     assert "postgresql" not in (folder / "postgres.json").read_text(), "the address is not kept"
-    with pytest.raises(NotSupported, match="was not written"):
-        again.backup(tmp_path / "copy")
+    again.backup(tmp_path / "copy.db")
+    with pytest.raises(OperatorError, match="exists already"):
+        again.backup(tmp_path / "copy.db")
     again.close()
     other = postgres_server.empty("other")
     monkeypatch.setenv("BOOKS", other)
@@ -280,6 +282,16 @@ def test_the_program_runs_on_it_and_survives_a_kill(engine, tmp_path):
         assert hw.run("admin", "replay", "--verify").returncode == 0
         assert hw.json("ledger", "check", "--deep")["findings"] == []
         assert hw.run("doctor", check=False).stdout.count("hash chain holds") == 1
-        refused = hw.run("admin", "backup", tmp_path / "copy.db", check=False)
-        assert "pg_dump" in refused.stdout + refused.stderr
+        copy = tmp_path / "copy.db"
+        assert hw.json("admin", "backup", copy)["backup"] == str(copy)
+        refused = hw.run("admin", "restore", copy, check=False)
+        assert "HW-618" in refused.stderr
     assert not (folder / "hashwright.db").exists()
+    (tmp_path / "again").mkdir()
+    copy.rename(tmp_path / "again" / "hashwright.db")
+    store = SqliteStore.open(tmp_path / "again", readonly=True)
+    assert store.check(deep=True) == []
+    good = sum(it.shares for it in store.work_totals(0) if it.outcome in ("accepted", "block"))
+    assert good == sum(it["accepted"] for it in before) >= 5
+    assert not verify_journal(store).findings
+    store.close()

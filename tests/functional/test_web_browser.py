@@ -77,6 +77,16 @@ def test_machines_are_commanded_together_and_it_is_said_how_many_were_told(told)
     assert told["steps"]["map"] == 2
 
 
+def test_the_header_says_what_is_left_of_today_and_what_comes_next(told):
+    assert told["steps"]["today"].startswith("today")
+    assert told["steps"]["next"].startswith("next")
+
+
+def test_a_machine_has_a_past_and_only_networks_of_ones_own_are_looked_at(told):
+    assert "every five minutes" in told["steps"]["past"]
+    assert told["steps"]["scan"].startswith("HW-436")
+
+
 def test_an_address_of_notices_is_never_in_a_page_and_a_copy_holds_the_accounts(told):
     assert told["steps"]["leaked"] is False
     assert "with accounts" in told["steps"]["copies"]

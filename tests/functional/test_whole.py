@@ -1,4 +1,7 @@
-"""All of it in one story: 50 machines, two coins, two nodes. Plan, sell, route, mine, curtail, settle, pay, export."""
+"""All of it in one story: 50 machines, two coins, two nodes.
+
+Plan, sell, rest, buy, route, mine, curtail, settle, pay, export; what sells, rests, buys and routes is the autopilot.
+"""
 
 import asyncio
 import contextlib
@@ -126,7 +129,10 @@ def plan(hw):
 
 
 def begin(hw, other):
-    """All machines work for another pool at first."""
+    """All machines work for another pool at first; they may be switched."""
+    for rule in ("start_percent=100", "stop_percent=100", "poll_s=5", "settle_s=60", "dwell_s=0", "starts_a_day=100"):
+        hw.run("fleet", "rules", "--set", rule)
+    hw.run("fleet", "rules", "--live", "--yes")
     hw.run(
         "pool", "add", "far", "--upstream", f"stratum+tcp://127.0.0.1:{other.port}", "--user", "acct.far",
         "--password", f"d={SHARE},md={SHARE}", "--network", "regtest", "--coin", "litecoin",
@@ -134,25 +140,39 @@ def begin(hw, other):
     hw.run("route", "set", "far=100%", "--fallback", "ltc")
 
 
-def route(hw):
-    """The autopilot takes the machines to where a hash earns more."""
+def price(hw, usd):
+    """Say what a litecoin costs, as a feed would have."""
     now = int(time.time() * 1000)
-    fact = {"coin": "litecoin", "field": "price_usd", "value": "80", "at_ms": now, "known_at_ms": now,
+    fact = {"coin": "litecoin", "field": "price_usd", "value": usd, "at_ms": now, "known_at_ms": now,
             "sources": ["test"]}  # fmt: skip
     file = hw.folder / "market" / "facts.json"
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps({"facts": [fact]}))
-    hw.run(
-        "autopilot", "set", "scrypt", "--fee", "far=30", "--play-worth", "--step", "100", "--dwell", "0",
-        "--mode", "live",
-    )  # fmt: skip
 
-    def turned():
-        time.sleep(2)  # each is a thought in a process of its own
-        say(hw, "autopilot-turn", algorithm="scrypt")
+
+def turned(hw):
+    """Let the autopilot take a turn, in a process of its own, and return its decision."""
+    time.sleep(1)
+    return say(hw, "autopilot-turn", algorithm="scrypt")["last"]
+
+
+def told(hw, words):
+    """Return the newest decision that says so; it takes turns by itself too, so it need not be the last."""
+    turned(hw)
+    found = say(hw, "autopilot-decisions")["decisions"]
+    return next((it for it in found if words in it["note"]), None)
+
+
+def route(hw):
+    """The autopilot takes the machines to where a hash earns more."""
+    hw.run("autopilot", "set", "scrypt", "--fee", "far=30", "--sell-as", "-", "--may-sleep", "-", "--buy", "-")
+    hw.run("autopilot", "go")
+
+    def is_turned():
+        turned(hw)
         return routes(hw, "scrypt")["targets"] == ["ltc=10000"]
 
-    until(turned, seconds=150, what="the route is turned")
+    until(is_turned, seconds=150, what="the route is turned")
     hw.run("autopilot", "remove", "scrypt")
 
 
@@ -170,9 +190,6 @@ def curtail(hw, folder):
     """Power becomes dear: the machines sleep. It becomes cheap: they work again."""
     site = folder / "site.toml"
     site.write_text(SITE.format(price="0.02"))
-    for rule in ("start_percent=100", "stop_percent=100", "poll_s=5", "settle_s=60", "dwell_s=0", "starts_a_day=100"):
-        hw.run("fleet", "rules", "--set", rule)
-    hw.run("fleet", "rules", "--live", "--yes")
     hw.run("autopilot", "power", "set", site, "--mode", "live")
     until(lambda: states(hw).count("hashing") == MACHINES, seconds=60, what="all machines hash")
     site.write_text(SITE.format(price="2.5"))
@@ -182,31 +199,77 @@ def curtail(hw, folder):
 
 
 def sell(hw, buyer):
-    """A buyer rents the machines for a while; what is delivered is what is paid, at his pool as in our books."""
+    """A buyer pays more than the best pool, so the autopilot sells; what is delivered is paid, in both books."""
     changes = {
         "books": "ltc", "unit": "H", "allows_private_pools": True, "closing_s": 3, "window_s": 2, "cooldown_s": 1,
         "fee_percent": 2,
     }  # fmt: skip
     say(hw, "market-settings", algorithm="scrypt", changes=changes)
-    say(hw, "market-sell", account=MEMBER)
-    say(hw, "market-fund", account="bea", amount="10", reference="bea")
-    until(lambda: say(hw, "market-book")["sellers"][0]["rate_hs"] > 0, seconds=90, what="what machines are good for")
+    say(hw, "market-fund", account="bea", amount="5", reference="bea")
+    price(hw, "80")
+    hw.run(
+        "autopilot", "set", "scrypt", "--fee", "far=99.9", "--fee", "ltc=99.9999999", "--play-worth", "--step", "100",
+        "--dwell", "0", "--mode", "live", "--sell-as", MEMBER, "--may-sleep", "demo-cgminer",
+        "--power-price", "0.5", "--efficiency", "1e12",
+    )  # fmt: skip
+    known = until(lambda: it if "far" in (it := turned(hw))["thought"]["worth"] else None, seconds=90, what="a worth")
+    a_day = known["thought"]["worth"]["far"] / 80 / known["seen"]["hashrate_hs"]
     order = say(
-        hw, "market-order", account="bea", price="1", limit="900MH/s", budget="9", user="bea.w",
-        pool=f"stratum+tcp://127.0.0.1:{buyer.port}", password=f"d={SHARE},md={SHARE}", reference="first",
+        hw, "market-order", account="bea", price=f"{a_day * 1.5:.4f}", limit="900MH/s", budget="4.5",
+        user="bea.w", pool=f"stratum+tcp://127.0.0.1:{buyer.port}", password=f"d={SHARE},md={SHARE}", reference="first",
     )["order"]  # fmt: skip
+    until(lambda: told(hw, f"{MEMBER} sells from"), seconds=90, what="the autopilot sells")
     until(lambda: booked_by_worker(buyer)["bea.w"], seconds=90, what="work at the buyer's pool")
     say(hw, "market-change", order=order, what="cancel", value="", reference="end")
 
     def ended():
         row = hw.json("market", "history", "--order", order)["orders"][0]
-        return row if row["state"] == "cancelled" else None
+        return row if row["state"] in ("cancelled", "fulfilled") else None
 
     row = until(ended, seconds=60, what="the order is over")
     assert int(row["work"]) > 0
     assert booked_by_worker(buyer)["bea.w"] == pytest.approx(int(row["work"]), rel=0.01)
     trades = hw.json("market", "history", "--order", order)["trades"]
     assert sum(minor(it["gross"]) for it in trades) == minor(row["committed"])
+    until(lambda: told(hw, f"{MEMBER} no longer sells"), seconds=60, what="nothing is for sale")
+
+
+def rest(hw):
+    """Mining earns less than its power: the machines that may rest do. It pays again: they are woken."""
+    price(hw, "0.000000001")
+    assert until(lambda: told(hw, "100% of demo-cgminer rest"), seconds=60, what="it lets them rest")["is_loss"]
+    until(lambda: states(hw).count("asleep") == MACHINES * 4 // 5, seconds=120, what="those that may sleep")
+    price(hw, "80")
+    until(lambda: turned(hw) and states(hw).count("hashing") == MACHINES, seconds=120, what="all machines hash again")
+
+
+def buy(hw, buyer):
+    """Hash power is offered for less than a pool pays for it: the autopilot buys it, learns, and lets go at a pause."""
+    say(hw, "market-fund", account="ann", amount="5", reference="ann")
+    hw.run(
+        "market", "rent", "set", "night", "--market", "own", "--account", "ann", "--algo", "scrypt", "--like", "far",
+        "--pool", f"stratum+tcp://127.0.0.1:{buyer.port}", "--user", "ann.w", "--limit", "900MH/s", "--budget", "4.5",
+        "--budget-day", "4", "--live",
+    )  # fmt: skip
+    hw.run("autopilot", "set", "scrypt", "--sell-as", "-", "--may-sleep", "-", "--buy", "night", "--buy-budget", "900")
+    say(hw, "market-sell", account=MEMBER, floor="0.5")  # the owner's sale, now that the autopilot sells no more
+    until(lambda: told(hw, "night: place order-"), seconds=60, what="it buys")
+    until(lambda: booked_by_worker(buyer)["ann.w"], seconds=90, what="work at the pool that it was bought for")
+
+    def counted():
+        turned(hw)
+        found = say(hw, "autopilot-learned", is_fresh=True)["autopilots"][0]["purchases"]
+        return found[0] if found and found[0]["earned_usd_est"] else None
+
+    learned = until(counted, seconds=60, what="what became of it")
+    assert (learned["rental"], learned["is_paper"]) == ("night", False)
+    assert learned["earned_usd_est"] > learned["paid_usd_est"] > 0
+    paused = hw.json("autopilot", "pause")
+    assert paused["rentals"]["night"].startswith("cancel order-"), paused
+    sent = hw.json("market", "rent", "history", "night")["actions"]
+    assert [it["kind"] for it in sent][0 :: len(sent) - 1] == ["cancel", "place"]
+    assert sent[-1]["saw"]["worth_usd_ph_day"] > sent[-1]["saw"]["cost_usd_ph_day"] > 0
+    say(hw, "market-sell", account=MEMBER, stop=True)
 
 
 def settle_and_pay(hw, node):
@@ -228,7 +291,7 @@ def settle_and_pay(hw, node):
     assert 0 <= minor(done["amount"]) - received < 200_000, "all of it but the network's fee"
 
 
-def test_plan_sell_route_mine_curtail_settle_pay_export(tmp_path):
+def test_plan_sell_rest_buy_route_mine_curtail_settle_pay_export(tmp_path):
     with (
         litecoin_regtest(tmp_path / "node", blocks=110) as node,
         monero_regtest(tmp_path / "monero") as monero, program(made(tmp_path / "buyer"), algorithm="scrypt") as buyer,
@@ -245,6 +308,8 @@ def test_plan_sell_route_mine_curtail_settle_pay_export(tmp_path):
         with park(hw, ports["scrypt"]):
             begin(hw, buyer)
             sell(hw, buyer)
+            rest(hw)
+            buy(hw, buyer)
             route(hw)
             mine(hw, ports["randomx"])
             curtail(hw, tmp_path)

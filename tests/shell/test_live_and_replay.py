@@ -7,7 +7,8 @@ from hashwright.runtime import replay
 from hashwright.runtime.engines import Engines
 from hashwright.runtime.kernel import share_mark
 from hashwright.store.sqlite import SqliteStore
-from hashwright.testing.miner import MinerOptions, mine
+from hashwright.testing.miner import mine
+from hashwright.testing.talk import MinerOptions
 from shell.app import ScriptedNode, Wire, running, until
 
 

@@ -7,12 +7,16 @@ import asyncio
 import contextlib
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from hashwright.chain.coinbase import build_coinbase
+from hashwright.errors import Disconnected, LimitRefused, OperatorError
 from hashwright.runtime import market_commands, market_verify, market_views
-from hashwright.runtime.route_test import ProbeLimits
-from hashwright.testing.miner import MinerOptions, mine
+from hashwright.runtime.route_probe import ProbeLimits
+from hashwright.store.market import read_orders
+from hashwright.testing.miner import mine
+from hashwright.testing.talk import MinerOptions
 from shell import app as shell
 from shell.app import ScriptedNode
 from shell.upstream_pool import PREV, QUICK, Pool, until
@@ -38,10 +42,11 @@ class BuyerPool(Pool):
         super().__init__(difficulty=SHARE)
         self.answers = lambda number: True
         self.shares = 0
+        self.asks = SHARE
 
     def mining_authorize(self, client, request):
         client.reply(request)
-        client.tell("mining.set_difficulty", SHARE)
+        client.tell("mining.set_difficulty", self.asks)
         job = ["j1", PREV, PARTS.prefix.hex(), PARTS.suffix.hex(), [], "20000000", "1d00ffff", "68000000", True]
         client.tell("mining.notify", *job)
 
@@ -64,7 +69,7 @@ async def trading(folder, monkeypatch, *, seller="sam"):
         app.upstream_limits = QUICK
         await market_commands.change_settings(app, "sha256d", TERMS)
         market_commands.set_sale(app, {"account": seller})
-        market_commands.fund_account(app, {"account": "bea", "amount": "50", "reference": "1"})
+        await market_commands.fund_account(app, {"account": "bea", "amount": "50", "reference": "1"})
         listener = app.shell.listeners[0]
         options = MinerOptions(url=f"{listener.host}:{listener.port}", user=f"{seller}.r1", password=f"md={SHARE}")
         mining = asyncio.create_task(mine(options, lambda _event: None))
@@ -177,6 +182,25 @@ def test_a_pool_that_dies_pauses_its_order_and_its_machines_go_home_at_once(play
     play(story)
 
 
+def test_a_pool_is_looked_at_again_while_its_order_runs(play):
+    """It was good, and asks new connections for a difficulty out of bounds; later it is good again."""
+
+    async def story(world):
+        settings = world.app.market.settings
+        settings["sha256d"] = msgspec.structs.replace(settings["sha256d"], verify_s=1)
+        world.buyer.asks = 1e15
+        await until(lambda: state_of(world) == "paused")
+        assert order_of(world).paused_by == "check"
+        assert "difficulty" in order_of(world).reason
+        await until(lambda: not machines_at_work(world))
+        world.buyer.asks = SHARE
+        before = world.buyer.shares
+        await until(lambda: state_of(world) == "active" and world.buyer.shares > before)
+        await ended(world)
+
+    play(story)
+
+
 def test_a_pool_that_falls_silent_pauses_its_order_and_pays_for_what_it_swallowed(play):
     async def story(world):
         world.buyer.answers = lambda number: None
@@ -227,3 +251,46 @@ def test_who_sells_to_itself_is_marked_for_good(play):
         assert (seen["kind"], seen["who"], seen["order"]) == ("self-dealing", "bea", world.id)
 
     play(story, seller="bea")
+
+
+def test_an_address_that_the_gate_refuses_holds_nothing_and_stays_refused(tmp_path, monkeypatch):
+    """Ports of services, ourselves in odd spellings, private networks: judged before any money is held."""
+
+    async def story():
+        changes = {"start_difficulty": SHARE, "minimum_difficulty": SHARE}
+        async with shell.running(tmp_path, ScriptedNode(bits="1d00ffff"), **changes) as app:
+            await market_commands.change_settings(app, "sha256d", TERMS)
+            await market_commands.fund_account(app, {"account": "bea", "amount": "50", "reference": "1"})
+            with pytest.raises(OperatorError, match="50"):  # the same reference, another amount
+                await market_commands.fund_account(app, {"account": "bea", "amount": "51", "reference": "1"})
+            state, own = app.market.state, app.shell.listeners[0].port
+
+            async def buy(url, reference):
+                words = {"price": "40", "limit": "900MH/s", "budget": "40", "user": "bea.w"}
+                await market_commands.place_order(app, {"account": "bea", "reference": reference, "pool": url, **words})
+
+            places = [f"127.0.0.1:{own}", f"0x7f000001:{own}", f"localhost:{own}", f"[::1]:{own}", "8.8.8.8:5432"]
+            for number, place in enumerate([*places, "8.8.8.8:22"]):
+                for _ in range(2):
+                    with pytest.raises(LimitRefused, match="Nothing was held") as refusal:
+                        await buy(f"stratum+tcp://{place}", f"a{number}")
+                    assert refusal.value.code in ("HW-871", "HW-106"), place
+            with pytest.raises(OperatorError, match="another request"):
+                await buy("stratum+tcp://8.8.8.8:3333", "a0")
+            app.market.settings["sha256d"] = msgspec.structs.replace(
+                app.market.settings["sha256d"], allows_private_pools=False
+            )
+            with pytest.raises(LimitRefused, match="private"):
+                await buy("stratum+tcp://10.1.2.3:3333", "private")
+
+            async def nowhere(*_arguments, **_options):
+                raise OSError("no such name")
+
+            monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", nowhere)
+            with pytest.raises(Disconnected):
+                await buy("stratum+tcp://pool.invalid:3333", "later")
+            assert "bea/later" not in state.given, "a name that is not resolved now may be asked for again"
+            assert (state.funds["sha256d"]["bea"], state.orders_made) == (minor("50"), 0)
+            assert await asyncio.to_thread(app.store.read_books, lambda it: read_orders(it)) == []
+
+    asyncio.run(story())

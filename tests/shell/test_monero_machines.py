@@ -8,8 +8,10 @@ import pytest
 
 from hashwright.chain.cryptonote.block import read_block
 from hashwright.chain.cryptonote.randomx import RandomX
-from hashwright.errors import NotSupported
+from hashwright.errors import AuthRejected, NotSupported
 from hashwright.runtime import randomx
+from hashwright.runtime.route_probe import ProbeOptions
+from hashwright.runtime.route_test import probe
 from hashwright.runtime.upstream_checks import check_upstream
 from hashwright.signals import MoveMachine
 from shell.app import until
@@ -265,6 +267,14 @@ def test_an_upstream_is_looked_at_before_it_is_saved(tmp_path):
             assert "255 machines" in titles[2]
             (refused,) = await check_upstream({**raw, "user": some_address("stage")})
             assert (refused.state, refused.code) == ("failed", "HW-431")
+            asked = ProbeOptions(url=raw["urls"][0], user="kai.main", algorithm="randomx")
+            found = await probe(asked)
+            assert (found.job.height, found.job.version, found.job.seed) == (101, "16", seed_of(101).hex())
+            assert (found.room.machines, found.difficulty, found.job.problem) == (255, 1, "")
+            assert found.session
+            assert found.alive_ms is not None
+            with pytest.raises(AuthRejected, match="refuses the user"):
+                await probe(msgspec.structs.replace(asked, user=some_address("stage")))
         (gone,) = await check_upstream(raw)
         assert (gone.state, gone.code) == ("failed", "HW-430")
         (wrong,) = await check_upstream({**raw, "names": "workers"})

@@ -2,9 +2,13 @@
 
 import asyncio
 
+import msgspec
+
 from hashwright.chain.template import Tip
 from hashwright.errors import Disconnected
 from hashwright.runtime import node_link
+from hashwright.runtime.rented import RentedProof
+from hashwright.stratum.proof import proof_of
 from shell.app import ScriptedNode, Wire, running, until
 
 
@@ -55,6 +59,36 @@ def test_every_working_machine_hears_of_a_new_tip(tmp_path):
             jobs = {tuple((await wire.note("mining.notify"))[:2]) for wire in wires}
             assert len(jobs) == 1, "one job, serialised once"
             for wire in wires:
+                await wire.close()
+
+    asyncio.run(story())
+
+
+def test_a_markets_connection_hears_of_blocks_at_once_and_of_little_else(tmp_path):
+    async def story():
+        node = ScriptedNode(bits="1d00ffff")
+        async with running(tmp_path, node) as app:
+            app.shell.rented = RentedProof("key", "secret")
+            at_ms = app.clock.now()
+            subscribes = (
+                ("test",),
+                ("NiceHash/1.0.0", str(at_ms), proof_of("key", "secret", at_ms)),
+                ("NiceHash/1.0.0", str(at_ms), "ab" * 32),
+            )
+            wires = [await Wire.connect(app) for _ in subscribes]
+            for wire, words in zip(wires, subscribes, strict=True):
+                await wire.ask("mining.subscribe", *words, id=1)
+                assert (await wire.ask("mining.authorize", "kai.r", "x", id=2))["result"] is True
+                await wire.note("mining.notify")
+            agents = [it.agent for it in app.kernel.pool.sessions.values()]
+            assert agents == ["test", "NiceHash/1.0.0", "unproven NiceHash/1.0.0"]
+            known = app.kernel.pool.destinations["pool"].template
+            app.kernel.handle(msgspec.structs.replace(known, template=known.template + 1))
+            for wire in (wires[0], wires[2]):
+                assert (await wire.note("mining.notify"))[8] is False
+            node.new_tip()
+            for wire in wires:
+                assert (await wire.note("mining.notify"))[8] is True, "the job between was not sent to the market"
                 await wire.close()
 
     asyncio.run(story())

@@ -19,6 +19,7 @@ from hashwright.runtime import (
     fleet_commands,
     power_commands,
     power_limits,
+    power_state,
     replay,
 )
 from hashwright.runtime.engines import Engines
@@ -48,6 +49,7 @@ name = "no-such-group"
 levels = [{{ power_w = 3250, hashrate_ths = 110.0 }}]
 """
 HALL = {"name": "hall"}
+SLOT_MS = 900_000
 
 
 def write_site(folder, price, *, import_kw=200):
@@ -108,6 +110,27 @@ async def pause_and_remove(app, verbs):
     assert app.kernel.fleet.limits == {}
 
 
+async def pinned(app, verbs):
+    """A person pins hours against the money: machines follow, whoever undoes it knows what, and it ends by itself."""
+    now = app.clock.now() // SLOT_MS * SLOT_MS
+    pin = {"group": "demo-cgminer", "from_ms": now, "to_ms": now + 8 * SLOT_MS, "want": "rest", "author": "kai"}
+    first = await verbs["power-pin"]({"name": "hall", "pin": pin})
+    assert first["pins"] == [pin]
+    await until(lambda: states(app) == (20, 0))
+    state = (await verbs["power-status"]({}))[0]
+    assert state["pins"] == first, "a page sees what stands"
+    assert state["plan"]["seen"]["pins"] == [pin], "a turn keeps what it was told, so that it can be thought again"
+    for bad, code in (({"group": "attic"}, "HW-833"), ({"to_ms": now}, "HW-832"), ({"want": "dance"}, "HW-832")):
+        with pytest.raises(OperatorError) as told:
+            await verbs["power-pin"]({"name": "hall", "pin": pin | bad})
+        assert told.value.code == code
+    with pytest.raises(OperatorError, match="not the newest"):
+        await verbs["power-pin-undo"]({"name": "hall", "change": first["change"] - 1})
+    undone = await verbs["power-pin-undo"]({"name": "hall", "change": first["change"]})
+    assert undone == {"change": first["change"] + 1, "pins": []}
+    await until(lambda: states(app) == (10, 10))
+
+
 def hall_of(tmp_path, count):
     # Miners answer on one port only, so each run of the tests takes loopback addresses of its own.
     first = f"127.{100 + os.getpid() % 100}.{os.getpid() // 100 % 250}.{1 + 40 * (count > 2)}"
@@ -147,6 +170,7 @@ def test_a_dry_run_touches_no_machine_and_a_live_plan_puts_them_to_sleep_and_wak
             await until(lambda: states(app) == (10, 10))
             assert sum(it.power_w for it in machines if not it.is_paused) <= 33_000
 
+            await pinned(app, verbs)
             await the_oven_goes_on(app, tmp_path / "meter.csv")
             await refusals(verbs, site)
             await pause_and_remove(app, verbs)
@@ -159,11 +183,13 @@ def test_a_dry_run_touches_no_machine_and_a_live_plan_puts_them_to_sleep_and_wak
         assert [it.is_paused for it in running_now] == [True] + [False] * 6
         store = SqliteStore.open(tmp_path / "data", readonly=True)
         try:
-            (stored,) = store.read_books(power_commands.stored_plans)
+            (stored,) = store.read_books(lambda connection: power_state.stored_states(connection, now=0))
             assert replay.verify(list(store.read_batches(0)), state=Engines()).findings == ()
         finally:
             store.close()
-        assert (stored["name"], stored["state"], stored["thought"]["machines"]) == ("hall", "applied", 20)
+        plan = stored["plan"]
+        assert (plan["name"], plan["state"], plan["thought"]["machines"]) == ("hall", "applied", 20)
+        assert (stored["is_stored"], stored["turns"][0]["number"] >= plan["number"]) == (True, True)
 
     asyncio.run(scenario())
 

@@ -1,7 +1,9 @@
 """The Lab: jobs in worker processes, from the request to the report."""
 
 import asyncio
+import datetime
 import json
+import shlex
 import subprocess
 import sys
 
@@ -49,9 +51,9 @@ def test_the_answer_is_the_document_of_the_command(here):
     async def work():
         owner = await here.owner()
         job = await do(owner, "calc", {"machine": "s21", "power_price": "0.08"})
-        assert (job["state"], job["share"], job["command"]) == ("done", 1.0, "hw calc --power-price=0.08 s21")
+        assert (job["state"], job["share"], job["command"]) == ("done", 1.0, "hw calc --power-price=0.08 --tornado s21")
         command = [sys.executable, "-c", "from hashwright.cli.main import main; main()", "calc", "s21", "--json"]
-        command += ["--power-price", "0.08", "--data-dir", str(here.site.live.folder)]
+        command += ["--power-price", "0.08", "--tornado", "--data-dir", str(here.site.live.folder)]
         told = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=30).stdout)
         assert job["answer"].keys() == told.keys()
         assert job["answer"]["profit_usd_per_day_est"] == told["profit_usd_per_day_est"]
@@ -245,3 +247,143 @@ def test_a_worker_asks_nobody_and_writes_nothing_outside_of_its_folder(tmp_path)
     )
     assert done.stdout.split() == ["HW-964"] * 7 + ["memory"]
     assert sorted(it.name for it in tmp_path.iterdir()) == ["job", "kept.txt"]
+
+
+SITE = """
+[site]
+name = "shed"
+[limits]
+import_kw = 10
+[tariff]
+kind = "flat"
+price = 0.05
+[revenue]
+per_th_day = 0.06
+[[groups]]
+name = "old"
+levels = [{ power_w = 3000, hashrate_ths = 100.0 }]
+"""
+
+
+def days_of(first, count):
+    """Days as somebody has them: two coins of one algorithm, one of which becomes better in the middle."""
+    lines = ["date,coin,price_usd,difficulty,issuance_native,fees_native,blocks"]
+    for at in range(count):
+        day = (datetime.date.fromisoformat(first) + datetime.timedelta(days=at)).isoformat()
+        lines.append(f"{day},BTC,{30000 + 10 * at},40000000000000,900,0,144")
+        lines.append(f"{day},BCH,{200 if at < count // 2 else 600},300000000000,900,0,144")
+    return "\n".join(lines) + "\n"
+
+
+def test_a_backtest_walks_the_days_that_are_pasted(here):
+    async def work():
+        owner = await here.owner()
+        wish = {"days": days_of("2024-01-01", 120), "coins": "BTC,BCH", "policies": ["best_hashprice"]}
+        job = await do(owner, "backtest", wish)
+        assert job["state"] == "done", job["problem"]
+        answer = job["answer"]
+        assert (answer["first_day"], answer["last_day"], answer["coins"]) == (
+            "2024-02-01",
+            "2024-04-29",
+            ["BTC", "BCH"],
+        )
+        policy = answer["runs"][0]
+        assert len(policy["sum_by_day_usd"]) == 89
+        assert policy["moves"] >= 1, "BCH became three times as good, and the policy went there"
+        names = {it["name"] for it in answer["runs"]}
+        assert {"idle", "buy the coin", "perfect foresight"} <= names
+        assert job["command"].startswith("hw backtest --policy=best_hashprice --data=. --coins=BTC,BCH")
+
+    asyncio.run(work())
+
+
+def test_a_backtest_walks_an_invented_example_and_says_that_it_is_invented(here):
+    async def work():
+        owner = await here.owner()
+        job = await do(owner, "backtest", {"example": True, "policies": ["best_hashprice"], "last": "2023-04-30"})
+        assert job["state"] == "done", job["problem"]
+        assert job["answer"]["source"] == "an INVENTED example, no real days"
+        assert job["answer"]["runs"][0]["revenue_usd"] > 0
+        report = await owner.get(f"/api/v1/lab/jobs/{job['number']}/report")
+        assert "INVENTED" in report.text
+
+    asyncio.run(work())
+
+
+def test_days_that_are_no_table_are_refused_in_the_words_of_the_command(here):
+    async def work():
+        owner = await here.owner()
+        job = await do(owner, "backtest", {"days": "when,what\n2024-01-01,3\n"})
+        assert (job["state"], job["problem"]["code"]) == ("failed", "HW-805")
+
+    asyncio.run(work())
+
+
+def test_a_plan_of_weeks_and_its_what_if_write_nothing_into_the_data_folder(here):
+    async def work():
+        owner = await here.owner()
+        before = sorted(path.name for path in here.site.live.folder.iterdir())
+        wish = {"hardware": "s21 x2", "power_price": "0.05", "horizon": "7d", "scenarios": 100, "price": "+20%"}
+        job = await do(owner, "plan", wish)
+        assert job["state"] == "done", job["problem"]
+        answer = job["answer"]
+        assert answer["what_if"] == "price=+20%"
+        assert sum(answer["histogram"]["shares"]) == pytest.approx(1, abs=1e-3)
+        assert len(answer["histogram"]["edges_usd"]) == len(answer["histogram"]["shares"]) + 1
+        assert answer["verdict"][0].startswith("Mining ") or "Mining " in answer["verdict"][0]
+        assert "<h2>What would change it</h2>" in (await owner.get(f"/api/v1/lab/jobs/{job['number']}/report")).text
+        assert sorted(path.name for path in here.site.live.folder.iterdir()) == before
+
+    asyncio.run(work())
+
+
+def test_a_site_s_hours_are_planned_and_its_plug_ins_read_no_file_and_ask_nobody(here):
+    async def work():
+        owner = await here.owner()
+        job = await do(owner, "energy", {"site": SITE, "hours": 6})
+        assert job["state"] == "done", job["problem"]
+        assert (job["answer"]["slots"], job["answer"]["groups"]["old"]["running"][0]) == (24, 1)
+        assert job["command"].startswith("hw plan energy --hours=6 --site=site.toml")
+        assert "Power plan of shed" in (await owner.get(f"/api/v1/lab/jobs/{job['number']}/report")).text
+        for table in (
+            '[weather]\nkind = "file"\npath = "/etc/passwd"\n',
+            '[weather]\nkind = "open_meteo"\nurl = "http://127.0.0.1:9"\n',
+            '[export]\nkind = "recorded"\nfile = "/etc/passwd"\nzone = "x"\n',
+            "weather = 3\n",
+        ):
+            text = table + SITE if table.startswith("weather") else SITE + table
+            refused = await owner.post("/api/v1/lab/energy", json={"site": text})
+            assert (refused.status_code, refused.json()["code"]) == (409, "HW-838"), refused.text
+        broken = await do(owner, "energy", {"site": "[site\n"})
+        assert broken["problem"]["code"] == "HW-840"
+        wrong = await do(owner, "energy", {"site": SITE.replace("import_kw = 10", "import_kw = -1")})
+        assert any("import_kw" in line for line in wrong["problem"]["findings"]), wrong["problem"]
+
+    asyncio.run(work())
+
+
+def test_levers_answer_at_once_and_name_the_command_that_says_the_same(here):
+    async def work():
+        owner = await here.owner()
+        wish = {"machine": "s21", "power_price": 0.2, "growth": 1.0, "efficiency": 20.0, "pool_fee": 0.02, "days": 100}
+        answer = (await owner.post("/api/v1/lab/what-if", json=wish)).json()
+        after, before = answer["after"], answer["before"]
+        assert after["power_usd_day"] == pytest.approx(20.0 * 200 / 1000 * 24 * 0.2)
+        assert after["profit_usd_day"] < 0, "it loses, and the page says so first"
+        assert before["power_usd_day"] == pytest.approx(17.5 * 200 / 1000 * 24 * 0.1)
+        assert after["left_usd"] == pytest.approx(100 * after["profit_usd_day"])
+        assert [it["value"] for it in answer["levers"] if it["lever"] == "efficiency"] == [pytest.approx(20.0)]
+        spreads = [abs(it["high_left_usd"] - it["low_left_usd"]) for it in answer["tornado"]]
+        assert spreads == sorted(spreads, reverse=True)
+        assert answer["facts"][0]["sources"]
+        words = shlex.split(answer["command"])[1:]
+        command = [sys.executable, "-c", "from hashwright.cli.main import main; main()", *words, "--json"]
+        command += ["--data-dir", str(here.site.live.folder)]
+        told = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=30).stdout)
+        assert told["profit_usd_per_day_est"] == pytest.approx(after["profit_usd_day"])
+        assert [it["lever"] for it in told["tornado"]] == [it["lever"] for it in answer["tornado"]]
+        for bad, code in (({"price": 0}, "HW-837"), ({"machine": "no such"}, "HW-802"), ({"coin": "nocoin"}, "HW-801")):
+            refused = await owner.post("/api/v1/lab/what-if", json=wish | bad)
+            assert refused.json()["code"] == code, refused.text
+
+    asyncio.run(work())

@@ -10,6 +10,7 @@ from hashwright.errors import NotSupported, Unavailable
 from hashwright.planner.autopilot import Limits, Seen, SeenWay, think
 from hashwright.runtime.opening import open_store
 from hashwright.store import decisions as rows
+from hashwright.store import power
 from hashwright.web import passwords
 from hashwright.web.plan import row_document as document_of
 from unit.web.power_state import FLEET, power_state
@@ -279,6 +280,25 @@ def test_what_became_of_decisions_is_shown_a_day(here, books):
         assert (learned["days"][0]["earned_usd"], learned["pools"][0]["credited"]) == (9.0, 0.9)
         guest = await here.key("view")
         assert (await guest.get("/api/v1/plan")).json()["learned"] == []
+
+    asyncio.run(work())
+
+
+def test_without_a_program_the_page_energy_shows_how_sites_were_left(here, books):
+    turn = power.PowerTurnRow(id=0, at_ms=NOW - 90 * MINUTE, name="home", mode="live", state="failed", seen="null",
+                              thought="null", note="HW-844 silent")  # fmt: skip
+    books.change_books(lambda connection: power.write(connection, turn))
+
+    async def work():
+        owner = await here.owner()
+        here.program.is_there = False
+        page = (await owner.get("/api/v1/energy")).json()
+        (site,) = page["sites"]
+        assert (page["is_running"], site["is_stored"], site["stored_ms"]) == (False, True, NOW - 90 * MINUTE)
+        assert (site["name"], site["plan"], site["battery"], site["earned"]) == ("home", None, None, None)
+        assert [(it["number"], it["note"]) for it in site["turns"]] == [(1, "HW-844 silent")]
+        guest = (await (await here.key("view")).get("/api/v1/energy")).json()["sites"][0]
+        assert guest["turns"][0]["note"] == ""
 
     asyncio.run(work())
 

@@ -6,6 +6,7 @@ each decides is compared day by day: targets, moves, rests, reasons, what binds,
 """
 
 import asyncio
+from types import SimpleNamespace
 
 import msgspec
 import numpy as np
@@ -48,24 +49,25 @@ def nothing_is_known_before(monkeypatch):
     monkeypatch.setattr("hashwright.runtime.market_data.load_snapshot", Market)
 
 
-async def _live_through(world, history, settings):
+async def _live_through(world, history, settings, morning):
     """Let the autopilot take its turn on the morning of each day."""
     service = world.autopilot(**settings)
     places = [(i, way.key.removeprefix(SHORT)) for i, way in enumerate(history.layout.ways) if way.kind != "idle"]
     for day in range(WARM_UP_DAYS, history.days):
         world.clock.jump((history.first_day + day) * DAY_MS - world.clock.now())
         world.price("bitcoin", 50_000.0)
+        morning(world, day)
         for place, name in places:
             world.destination(name, usd_ph_day=float(history.revenue_usd_day[day - 1, place]))
         turn = await service.turn("the clock")
         assert turn is not None
 
 
-def dry_run(folder, history, settings):
-    """Return the kept decisions of a month of dry run, oldest first."""
+def dry_run(folder, history, settings, *, morning=lambda _world, _day: None):
+    """Return the kept decisions of a month of dry run, oldest first; `morning` sets what else a day brings."""
     world = World(folder, now=history.first_day * DAY_MS, hashrate_hs=HASHRATE_HS)
     try:
-        asyncio.run(_live_through(world, history, settings))
+        asyncio.run(_live_through(world, history, settings, morning))
         assert not world.handled, "a dry run does nothing"
         return world.store.read_books(lambda connection: decisions.newest(connection))[::-1]
     finally:
@@ -130,6 +132,27 @@ def test_a_month_of_dry_run_is_the_backtest_of_that_month(tmp_path, policy, limi
         verdicts = {decision.reasons[0].verdict for decision in run.decisions}
         assert "moved" in verdicts, "there was something to compare"
         assert run.weights[:, -1].max() > 0.9, "and days on which nothing paid"
+
+
+def test_a_month_with_power_in_euros_is_the_backtest_in_dollars(tmp_path):
+    """The site's tariff is in euros, whose rate moves each day; in dollars it is always the same price."""
+    policy, rules = "best_hashprice", LIMITS["a quarter a step"]
+    history = history_by_hand()
+    run = walk(history, registry.load("policies", policy).POLICY(), name=policy, rules=rules)
+    settings = settings_of(power_usd_day=60.0, policy=policy, rules=rules)
+    price_usd = settings.pop("power_price_usd_kwh")
+
+    def morning(world, day):
+        rate = 1.0 + (day % 7) / 16
+        slots = [price_usd / rate] * 96
+        seen = msgspec.json.encode({"start_ms": world.clock.now(), "currency": "EUR", "price": slots})
+        world.power.services["farm"] = SimpleNamespace(planned=SimpleNamespace(row=SimpleNamespace(seen=seen)))
+        world.fact("EUR", "price_usd", repr(rate), age_ms=DAY_MS // 2)
+
+    rows = dry_run(tmp_path, history, settings | {"power_of": "farm"}, morning=morning)
+    assert_the_same(rows, run, history)
+    rates = {msgspec.json.decode(row.seen, type=Seen).power_exchange.usd for row in rows}
+    assert len(rates) == 7, "each decision kept the rate of its day"
 
 
 @pytest.mark.data

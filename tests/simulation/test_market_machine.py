@@ -2,7 +2,9 @@
 
 The ledger knows nothing but entries: it refuses what does not balance, what comes twice, and what overdraws escrow. So
 whatever the engine believes, money cannot be spent twice without a test failing. Each step may also be a crash: the
-state is written, read back, and the same event replayed from before gives the same effects.
+state is written, read back, and the same event replayed from before gives the same effects. Between any two steps a
+part of the engine's memory may move to tables; then a request is told after what the tables hold of it, as the shell
+does, and must get what it got before.
 """
 
 import math
@@ -19,7 +21,10 @@ from hashwright.market.events import (
     FundsAsked,
     FundsMoved,
     MarketSet,
+    MemoryMoved,
+    MemoryRecalled,
     OrderAsked,
+    OrderBarred,
     OrderChecked,
     SaleSet,
 )
@@ -88,6 +93,8 @@ class Market(RuleBasedStateMachine):
         super().__init__()
         self.state, self.ledger, self.now = MarketState(), Ledger(), 1_000_000
         self.answers, self.bound, self.noted = {}, {}, {}
+        self.requests, self.deposits = {}, []
+        self.tables = {"answers": {}, "deposits": {}, "ended": {}}
         self.asked = self.funded = 0
         self.wanted = set()
 
@@ -114,10 +121,18 @@ class Market(RuleBasedStateMachine):
                     pass
         return effects
 
-    def ask(self, event):
-        effects = self.tell(event)
+    def recall(self, **names):
+        """Tell the engine what tables hold of these."""
+        rows = {kind: (self.tables[kind][name],) for kind, name in names.items() if name in self.tables[kind]}
+        if rows:
+            self.tell(MemoryRecalled(**rows))
+
+    def ask(self, event, *, barred=False):
+        self.recall(answers=f"{event.account}/{event.reference}", ended=getattr(event, "order", ""))
+        effects = self.tell(OrderBarred(event, "HW-106", "it leads to loopback") if barred else event)
         answer = next(it for it in effects if isinstance(it, RequestAnswered))
         key = (event.account, event.reference)
+        self.requests[key] = event
         assert self.answers.setdefault(key, answer) == answer, "the same reference got another answer"
         entries = [it for it in effects if isinstance(it, PostEntry)]
         assert not (answer.code and entries), "a refused request moved money"
@@ -144,6 +159,13 @@ class Market(RuleBasedStateMachine):
         self.funded += 1
         event = FundsMoved(ALGO, buyer, minor, "asset:wallet:home", f"tx{self.funded}:0#1")
         self.tell(event)
+        self.deposits.append(event)
+        self.fund_again(len(self.deposits) - 1)
+
+    @rule(number=st.integers(0, 1_000))
+    def fund_again(self, number):
+        event = self.deposits[number % len(self.deposits)]
+        self.recall(deposits=event.origin)
         assert not self.tell(event), "a deposit counted twice"
 
     @rule(buyer=st.sampled_from(BUYERS), minor=st.integers(1, 6_000))
@@ -239,6 +261,46 @@ class Market(RuleBasedStateMachine):
         assert self.ask(event) == answer
         other = ChangeAsked("eve", f"c{self.asked}", item[1], what, minor, rate)
         assert self.ask(other).code, "somebody else changed an order"
+
+    # ------------------------------------------------------------ memory
+
+    @rule(part=st.sampled_from([1, 2, 3]), kinds=st.sets(st.sampled_from(["answers", "deposits", "ended"]), min_size=1))
+    def move_memory(self, part, kinds):
+        """Tables take over a part of what the engine remembers, the oldest or others."""
+        state = self.state
+        rows = {
+            "answers": {key: (key, it.digest, it.order, it.code, it.text) for key, it in state.given.items()},
+            "deposits": {key: (key, *it) for key, it in state.deposits.items()},
+            "ended": {key: (key, *it) for key, it in state.ended.items()},
+        }
+        moved = {kind: tuple(list(rows[kind])[::part]) for kind in kinds}
+        for kind, names in moved.items():
+            for name in names:
+                assert self.tables[kind].setdefault(name, rows[kind][name]) == rows[kind][name]
+        self.tell(MemoryMoved(**moved))
+        for kind, held in (("answers", state.given), ("deposits", state.deposits), ("ended", state.ended)):
+            assert not set(moved.get(kind, ())) & set(held)
+
+    @rule(number=st.integers(0, 1_000))
+    def ask_again(self, number):
+        """Any request of before gets its answer, and nothing happens."""
+        if self.requests:
+            event = list(self.requests.values())[number % len(self.requests)]
+            orders = self.state.orders_made
+            self.ask(event)
+            assert self.state.orders_made == orders, "one request, two orders"
+
+    @rule(buyer=st.sampled_from(BUYERS), budget=st.integers(100, 1_500))
+    def barred(self, buyer, budget):
+        """An address that the gate refuses holds nothing, also when the same is asked without the gate's word."""
+        self.asked += 1
+        free = dict(self.state.funds.get(ALGO, {}))
+        pool = Pool("stratum+tcp://127.0.0.1:3333", "w")
+        event = OrderAsked(buyer, f"c{self.asked}", ALGO, "standard", 500, 1e6, 0.0, budget, pool)
+        answer = self.ask(event, barred=True)
+        assert (answer.code, answer.order) == ("HW-106", "")
+        self.ask(event)
+        assert self.state.funds.get(ALGO, {}) == free
 
     # ------------------------------------------------------------ work
 
@@ -359,6 +421,7 @@ TestMarket.settings = settings(max_examples=40, stateful_step_count=40, deadline
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 def test_many_lives_of_a_market():
     from hypothesis.stateful import run_state_machine_as_test
 

@@ -1,5 +1,6 @@
 """Codes: a person searches for them, so each is in the table, of its range, and told apart from the others."""
 
+import gzip
 import re
 
 import pytest
@@ -15,6 +16,7 @@ from hashwright.errors import (
     RateLimited,
     RemoteProtocolError,
     TimedOut,
+    reason_of,
 )
 
 
@@ -57,3 +59,21 @@ def test_what_passes_by_itself_may_say_when(kind):
     assert kind("x", code="HW-414").retry_after_s is None
     error = kind("x", code="HW-414", retry_after_s=2.5)
     assert (error.retry_after_s, error.exit_code) == (2.5, EXIT_UNREACHABLE)
+
+
+def test_why_a_file_cannot_be_read_is_said_without_the_librarys_words(tmp_path):
+    (tmp_path / "latin").write_bytes(b"caf\xe9")
+    (tmp_path / "packed.gz").write_bytes(b"no gzip")
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(b"some text")[:-4])
+    read = {
+        "no such file or directory": lambda: (tmp_path / "none").read_text(encoding="utf-8"),
+        "is a directory": lambda: tmp_path.read_text(encoding="utf-8"),
+        "byte 3 is no UTF-8 text": lambda: (tmp_path / "latin").read_text(encoding="utf-8"),
+        "it is damaged": lambda: gzip.decompress((tmp_path / "packed.gz").read_bytes()),
+        "it ends too early": lambda: gzip.decompress((tmp_path / "cut.gz").read_bytes()),
+    }
+    for said, reader in read.items():
+        with pytest.raises((OSError, EOFError, UnicodeDecodeError)) as caught:
+            reader()
+        assert reason_of(caught.value) == said
+    assert reason_of(ValueError("line 3 is odd.")) == "line 3 is odd"

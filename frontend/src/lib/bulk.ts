@@ -5,7 +5,7 @@ export const AT_ONCE = 500;
 export type Sent = { told: number; failed: { devices: number; problem: string }[]; outcomes: { device: string; answer: string; detail: string }[] };
 
 export async function sendAll(
-  path: string, devices: readonly string[], body: Record<string, unknown>, progress: (sent: number) => void,
+  path: string, devices: readonly string[], body: Record<string, unknown>, progress: (sent: number) => void, stops = false,
 ): Promise<Sent> {
   const sent: Sent = { told: 0, failed: [], outcomes: [] };
   for (let begin = 0; begin < devices.length; begin += AT_ONCE) {
@@ -18,6 +18,7 @@ export async function sendAll(
       sent.failed.push({ devices: part.length, problem: textOf(error) });
     }
     progress(begin + part.length);
+    if (stops && sent.failed.length + sent.outcomes.length > Math.max(3, devices.length * 0.02)) break;
   }
   return sent;
 }

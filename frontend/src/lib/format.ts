@@ -1,5 +1,5 @@
 // Numbers as people read them: thin spaces between groups, always a unit, a sign for money.
-import { inDollars } from "./coinage.svelte";
+import { inMoney } from "./coinage.svelte";
 
 const THIN = "\u2009";
 const SCALES = ["", "k", "M", "G", "T", "P", "E", "Z"];
@@ -50,9 +50,9 @@ export function duration(ms: number | null | undefined): string {
 
 export const age = (ms: number | null): string => (ms === null ? UNKNOWN : `${duration(ms)} ago`);
 
-/** A decimal text of coins with its sign and its currency: the digits as they are, or their worth in dollars by choice. */
+/** A decimal text of coins with its sign and its currency: the digits as they are, or their worth in money by choice. */
 export function money(amount: string, currency: string, signed = false): string {
-  const worth = inDollars(amount, currency, signed);
+  const worth = inMoney(amount, currency, signed);
   if (worth !== null) return worth;
   const negative = amount.startsWith("-");
   const digits = amount.replace(/^[+-]/, "");

@@ -4,8 +4,6 @@ Whatever goes wrong ends as one of two errors: the service is silent (the caller
 what it should be. An answer is a stranger's: JSON is read with exact decimals, doubled keys and NaN are refused.
 """
 
-import ipaddress
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,12 +11,12 @@ from decimal import Decimal
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
+from hashwright.adapters import answers
 from hashwright.errors import ConfigError, OperatorError, RateLimited, Unavailable
 
 ANSWER_MAX: Final = 8 * 1024 * 1024
 """A year of a typical year's hours is 2 MB of JSON."""
 TIMEOUT_S: Final = 20.0
-DIGITS_MAX: Final = 40
 EXPONENT_MAX: Final = 13
 """Milliseconds since 1970 have 13 digits; nothing of a tariff has more."""
 
@@ -68,13 +66,10 @@ async def get(question: Question, codes: Codes) -> bytes:
 
 
 async def _body(response: Any, codes: Codes) -> bytes:  # noqa: ANN401 (httpx loads late)
-    pieces, size = [], 0
-    async for piece in response.aiter_bytes():
-        size += len(piece)
-        if size > ANSWER_MAX:
-            misread(f"it has more than {ANSWER_MAX} bytes", codes)
-        pieces.append(piece)
-    return b"".join(pieces)
+    try:
+        return await answers.body(response, ANSWER_MAX)
+    except answers.Unreadable as problem:
+        misread(str(problem), codes)
 
 
 def _refuse(host: str, status: int, retry_after: str, codes: Codes) -> NoReturn:
@@ -90,13 +85,7 @@ def _silent(host: str, problem: str, codes: Codes) -> Unavailable:
 
 def refuse_clear_text(url: str) -> None:
     """Raise ConfigError for an address that is not https, but for this computer's own."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    try:
-        is_here = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_here = False
-    if not (parts.scheme == "https" or (parts.scheme == "http" and is_here)):
+    if not answers.is_guarded(url):
         raise ConfigError(
             f"{url[:80]} is no https address. Nothing was asked.",
             code="HW-840",
@@ -111,11 +100,9 @@ def json_of(answer: bytes, codes: Codes) -> Any:  # noqa: ANN401 (a stranger's d
         OperatorError: it is none.
     """
     try:
-        return json.loads(
-            answer, parse_float=_decimal, parse_int=_whole, parse_constant=_no_constant, object_pairs_hook=_once
-        )
-    except (ValueError, RecursionError) as problem:
-        misread(f"no JSON: {str(problem)[:80]}", codes)
+        return answers.document(answer, limit=ANSWER_MAX)
+    except answers.Unreadable as problem:
+        misread(str(problem), codes)
 
 
 def misread(problem: str, codes: Codes) -> NoReturn:
@@ -133,14 +120,10 @@ def misread(problem: str, codes: Codes) -> NoReturn:
 
 def number_of(value: object, codes: Codes) -> Decimal:
     """Return a finite number of a document, which may be written as text."""
-    is_number = isinstance(value, int | str | Decimal) and not isinstance(value, bool) and len(str(value)) <= DIGITS_MAX
     try:
-        number = Decimal(str(value)) if is_number else Decimal("nan")
-    except ArithmeticError:
-        number = Decimal("nan")
-    if not number.is_finite() or abs(number.adjusted()) > EXPONENT_MAX:
-        misread(f"{str(value)[:40]!r} is no number", codes)
-    return number
+        return answers.number(value, digits=EXPONENT_MAX)
+    except answers.Unreadable as problem:
+        misread(str(problem), codes)
 
 
 def iso_utc(time_ms: int) -> str:
@@ -151,26 +134,3 @@ def iso_utc(time_ms: int) -> str:
 def day_utc(time_ms: int) -> str:
     """Write the UTC day of an instant."""
     return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d")
-
-
-def _decimal(digits: str) -> Decimal:
-    if len(digits) > DIGITS_MAX:
-        raise ValueError("a number is too long")
-    return Decimal(digits)
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > DIGITS_MAX:
-        raise ValueError("a number is too long")
-    return int(digits)
-
-
-def _no_constant(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number")
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands there twice")
-    return found

@@ -38,6 +38,9 @@ VERDICTS = {
 @click.option("--promise", "promised_percent_day", type=float, metavar="PERCENT", help="A promised return a day.")
 @click.option("--referral", "referral_percent", type=float, metavar="PERCENT", help="Commission for bringing friends.")
 @click.option("--payouts", metavar="CSV", help="date,amount [coins]: do they move as mining must?")
+@click.option("--accept", metavar="NAME", help="You buy it: track it as a position under NAME (hw market position).")
+@click.option("--pays-every", type=click.IntRange(1, 365), default=1, show_default=True, help="With --accept: days.")
+@click.option("--yes", is_flag=True, help="With --accept: also an offer that the audit calls bad or impossible.")
 @click.option("--price-drift", metavar="PERCENT", help="Drift of prices a year, such as +20%; default 0.")
 @click.option("--growth", metavar="FACTOR", help="Growth of difficulty a year, such as 2x; default: as the past says.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same scenarios.")
@@ -50,11 +53,58 @@ def audit(terminal: Terminal, /, file: str | None, **given: Any) -> None:  # noq
     """
     import msgspec
 
-    document = _document(terminal, read_offer(file, given), given)
+    offer = read_offer(file, given)
+    found, document = _document(terminal, offer, given)
     if terminal.is_json:
         terminal.document(msgspec.to_builtins(document))
-        return
-    show(terminal, document)
+    else:
+        show(terminal, document)
+    if given["accept"]:
+        _accept(terminal, found, given)
+
+
+def _accept(terminal: Terminal, found: "Audit", given: dict[str, Any]) -> None:
+    """Track a contract that its owner bought by what the audit expects of it.
+
+    Raises:
+        LimitRefused: the audit speaks against it, and `--yes` does not say that he knows (HW-979).
+    """
+    from hashwright.cli.command import run_async
+    from hashwright.cli.pool import ask_process
+    from hashwright.errors import LimitRefused
+
+    if found.verdict in ("bad", "impossible") and not given["yes"]:
+        raise LimitRefused(
+            f"The audit says {found.verdict}: it is not tracked as accepted.",
+            code="HW-979",
+            hint="Know it and say --yes.",
+        )
+    position = position_of(given["accept"], found, pays_every_days=given["pays_every"])
+    position["began_ms"] = market.now_ms() + found.offer.starts_after_days * 86_400_000
+    run_async(ask_process(terminal.load_config().data_dir, "market-position", add=position))
+    terminal.note(
+        f"It is tracked: hw market position. Say what it pays: hw market position {given['accept']} --paid COINS"
+    )
+
+
+def position_of(name: str, found: "Audit", *, pays_every_days: int) -> dict[str, Any]:
+    """Return the position that an accepted offer is tracked as, with the audit's verdict."""
+    from hashwright.chain.find import find_coin
+    from hashwright.planner.audit import accepted
+
+    coin, terms = find_coin(found.offer.coin), accepted(found)
+    return {
+        "name": name,
+        "seller": found.offer.seller or "unnamed",
+        "cost": f"{terms.cost:.{coin.decimals}f}",
+        "per_day": f"{terms.per_day:.{coin.decimals}f}",
+        "days": found.offer.days,
+        "currency": coin.ticker,
+        "exponent": coin.decimals,
+        "decay_percent_day": terms.decay_day * 100,
+        "pays_every_days": pays_every_days,
+        "verdict": found.verdict,
+    }
 
 
 def read_offer(file: str | None, given: dict[str, Any]) -> "Offer":
@@ -66,7 +116,7 @@ def read_offer(file: str | None, given: dict[str, Any]) -> "Offer":
     import msgspec
 
     from hashwright.economics.contract import Offer
-    from hashwright.errors import ConfigError, Finding
+    from hashwright.errors import ConfigError, Finding, reason_of
 
     values: dict[str, Any] = {}
     source = "flags"
@@ -76,18 +126,22 @@ def read_offer(file: str | None, given: dict[str, Any]) -> "Offer":
             values = tomllib.loads(Path(file).expanduser().read_text(encoding="utf-8"))
             values = values.get("offer", values)
         flags = {name: given[name] for name in Offer.__struct_fields__ if given.get(name) is not None}
-        return msgspec.convert(values | flags, Offer)
+        offered = values | flags
+        missing = [name for name in ("coin", "price_usd", "hashrate", "days") if name not in offered]
+        if missing:
+            raise msgspec.ValidationError(f"{', '.join(missing)} not given")
+        return msgspec.convert(offered, Offer)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as problem:
-        finding = Finding(code="HW-824", place=source, message=str(problem))
+        finding = Finding(code="HW-824", place=source, message=reason_of(problem))
         raise ConfigError(
-            f"The offer cannot be used: {problem}.",
+            f"The offer ({source}) cannot be used: {reason_of(problem)}.",
             code="HW-824",
             hint="Needed are coin, price_usd, hashrate and days; docs/audit.md names every field.",
             findings=(finding,),
         ) from problem
 
 
-def _document(terminal: Terminal, offer: "Offer", given: dict[str, Any]) -> "AuditDocument":
+def _document(terminal: Terminal, offer: "Offer", given: dict[str, Any]) -> "tuple[Audit, AuditDocument]":
     import msgspec
     import numpy as np
 
@@ -125,7 +179,7 @@ def _document(terminal: Terminal, offer: "Offer", given: dict[str, Any]) -> "Aud
         findings = (*findings, *more)
     document = _written(found, coin.ticker, prepared.world.changes.source)
     as_of = market.as_of(facts, [coin.key], now)
-    return msgspec.structs.replace(
+    return found, msgspec.structs.replace(
         document,
         summary=[as_of + document.summary[0], *document.summary[1:]],
         facts=[
@@ -136,13 +190,13 @@ def _document(terminal: Terminal, offer: "Offer", given: dict[str, Any]) -> "Aud
 
 
 def _payouts(file: str) -> "tuple[dict[int, float], tuple[Finding, ...]]":
-    from hashwright.errors import OperatorError
+    from hashwright.errors import OperatorError, reason_of
     from hashwright.planner.audit import payouts_of
 
     try:
         text = Path(file).expanduser().read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:
-        raise OperatorError(f"{Path(file).name} cannot be read: {problem}.", code="HW-825") from problem
+        raise OperatorError(f"{Path(file).name} cannot be read: {reason_of(problem)}.", code="HW-825") from problem
     return payouts_of(text.splitlines(), source=Path(file).name)
 
 

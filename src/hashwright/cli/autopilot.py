@@ -62,6 +62,19 @@ def autopilot() -> None:
 @click.option(
     "--sell-floor", "sell_floor_usd_ph_day", type=float, metavar="USD", help="Least to sell for, a PH/s and day."
 )
+@click.option(
+    "--buy", "buy", multiple=True, metavar="RENTAL", help="Rental (hw market rent set) to buy by ('-': none)."
+)
+@click.option(
+    "--buy-budget",
+    "buy_budgets",
+    multiple=True,
+    metavar="USD",
+    help="Most that buying commits a day; MARKET=USD: there.",
+)
+@click.option(
+    "--buy-risk", type=float, metavar="N", help="Deviations of luck and change taken off what is expected. [0.3]"
+)
 @click.option("--play-worth/--no-play-worth", "is_play_worth", default=None, help="Value test coins like real ones.")
 @pass_terminal
 def set_(terminal: Terminal, /, algorithm: str, fees: tuple[str, ...], **flags: Any) -> None:  # noqa: ANN401
@@ -72,8 +85,10 @@ def set_(terminal: Terminal, /, algorithm: str, fees: tuple[str, ...], **flags: 
     settings = {"algorithm": algorithm} | {name: value for name, value in flags.items() if value not in (None, ())}
     if fees:
         settings["fees_percent"] = dict(map(_read_fee, fees))
-    if settings.get("sleep_groups") == (NOBODY,):
-        settings["sleep_groups"] = ()
+    for name in ("sleep_groups", "buy"):
+        if settings.get(name) == (NOBODY,):
+            settings[name] = ()
+    settings |= _read_budgets(settings.pop("buy_budgets", ()))
     settings |= {name: "" for name in ("sell_as", "power_of") if settings.get(name) == NOBODY}
     folder = terminal.load_config().data_dir
     state = run_async(ask_process(folder, "autopilot-set", settings=settings))
@@ -81,7 +96,30 @@ def set_(terminal: Terminal, /, algorithm: str, fees: tuple[str, ...], **flags: 
         terminal.document(state)
         return
     terminal.line(f"The autopilot of {algorithm} is on: {state['settings']['mode'].upper().replace('-', ' ')}.")
+    _show_rentals(terminal, state["rentals"])
     terminal.note("See what it thinks: hw autopilot status. Stop everything: hw autopilot pause")
+
+
+def _show_rentals(terminal: Terminal, found: dict[str, str]) -> None:
+    """Say what became of orders that nobody tends any more."""
+    for name, words in found.items():
+        terminal.line(f"Rental {name}: {words}.")
+
+
+def _read_budgets(texts: tuple[str, ...]) -> dict[str, Any]:
+    """Read `20` (all markets) and `nicehash=10` (one) [USD a day]."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        market, _, usd = text.rpartition("=")
+        try:
+            value = float(usd)
+        except ValueError:
+            raise click.BadParameter(f"{text!r} is not USD or MARKET=USD, such as nicehash=10") from None
+        if market:
+            found.setdefault("buy_usd_day_of", {})[market] = value
+        else:
+            found["buy_usd_day"] = value
+    return found
 
 
 def _read_fee(text: str) -> tuple[str, float]:
@@ -96,7 +134,7 @@ def _read_fee(text: str) -> tuple[str, float]:
 @click.option("--wake", is_flag=True, help="Wake the machines that they put to sleep, in stages.")
 @pass_terminal
 def pause(terminal: Terminal, wake: bool) -> None:
-    """Stop all autopilots at once: the kill switch. Routes and machines stay as they are.
+    """Stop all autopilots at once: the kill switch. Routes and machines stay; orders that it placed are ended.
 
     Hands off: who rests goes on resting, and is named; nobody puts a machine to sleep any more. Import limits, breakers
     and heat are kept as before.
@@ -168,6 +206,7 @@ def _switch(terminal: Terminal, *, is_paused: bool, is_waking: bool = False) -> 
         tell_woken(terminal, answer["woken"])
     elif is_paused:
         tell_resting(terminal, list(answer["resting"]))
+    _show_rentals(terminal, answer["rentals"])
 
 
 @autopilot.command()
@@ -184,6 +223,7 @@ def remove(terminal: Terminal, algorithm: str) -> None:
     else:
         terminal.line(f"The autopilot of {algorithm} is gone. The route stays as it is.")
         tell_resting(terminal, list(answer["resting"]))
+        _show_rentals(terminal, answer["rentals"])
 
 
 @autopilot.command()
@@ -220,7 +260,7 @@ def status(terminal: Terminal, now: bool) -> None:
 @click.argument("number", type=int)
 @pass_terminal
 def apply(terminal: Terminal, number: int) -> None:
-    """Set the route that a decision asks for.
+    """Do what a decision asks for: set its route, buy what a fresh look finds no dearer.
 
     Example: hw autopilot apply 12
     """
@@ -228,7 +268,9 @@ def apply(terminal: Terminal, number: int) -> None:
     if terminal.is_json:
         terminal.document(answer)
     else:
-        terminal.line(f"The route of {answer['algorithm']} follows decision {number}.")
+        terminal.line(f"Decision {number} is done for {answer['algorithm']}.")
+        if answer["rentals"]:
+            terminal.line(answer["rentals"])
 
 
 @autopilot.command()

@@ -1,17 +1,21 @@
 """`hw autopilot power`: let a site's dispatch plan drive its machines, as far as you allow, and see what it knew."""
 
+import contextlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
+from click.exceptions import Exit
 
 from hashwright.cli.autopilot import tell_resting
+from hashwright.cli.autopilot_pins import pin, pin_undo, pins
 from hashwright.cli.command import LazyGroup, pass_terminal, run_async
 from hashwright.cli.ledger import read_books
 from hashwright.cli.pool import ask_process
+from hashwright.cli.power_past import outcome_cells, released, show_battery, show_earned, show_orders
 from hashwright.cli.terminal import Table, Terminal, clean
-from hashwright.errors import EXIT_NOTHING, OperatorError, Unavailable
+from hashwright.errors import EXIT_NOTHING, EXIT_PARTLY, OperatorError, Unavailable
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -95,10 +99,21 @@ def status(terminal: Terminal, now: bool) -> None:
     if terminal.is_json:
         terminal.document({"sites": states})
         return
+    _tell_age(terminal, states)
     if not states:
         terminal.line("No power autopilot is set. hw autopilot power set site.toml")
     for state in states:
         show_state(terminal, state)
+
+
+def _tell_age(terminal: Terminal, states: list[dict[str, Any]]) -> None:
+    """Say how old is what is shown, where nothing runs."""
+    from hashwright.runtime.system import SystemClock
+    from hashwright.units import duration_text
+
+    ages = [SystemClock().now() - it["stored_ms"] for it in states if it["stored_ms"] is not None]
+    if ages:
+        terminal.note(f"Nothing runs here: this is how it was left, {duration_text(min(ages) / 1000)} ago. hw up")
 
 
 def _states(terminal: Terminal, *, is_now: bool) -> list[dict[str, Any]]:
@@ -116,9 +131,10 @@ def _states(terminal: Terminal, *, is_now: bool) -> list[dict[str, Any]]:
 
 
 def _stored(connection: "Connection") -> list[dict[str, Any]]:
-    from hashwright.runtime.power_commands import stored_plans
+    from hashwright.runtime.power_state import stored_states
+    from hashwright.runtime.system import SystemClock
 
-    return [{"name": it["name"], "settings": None, "banner": "", "plan": it} for it in stored_plans(connection)]
+    return stored_states(connection, now=SystemClock().now())
 
 
 @power.command()
@@ -153,6 +169,37 @@ def apply(terminal: Terminal, number: int) -> None:
 
 
 @power.command()
+@pass_terminal
+def release(terminal: Terminal) -> None:
+    """Give every battery that takes orders back to itself, while nothing runs. `hw autopilot pause` does it otherwise.
+
+    Exit 7 if one did not say yes.
+
+    Example: hw autopilot power release
+    """
+    from hashwright.cli.overview import open_readonly
+
+    folder = terminal.load_config().data_dir
+    with contextlib.suppress(Unavailable):
+        run_async(ask_process(folder, "status"))
+        raise OperatorError(
+            "Hashwright runs, and would tell them again.", code="HW-895", hint="hw autopilot pause gives them back."
+        )
+    store = open_readonly(folder)
+    sites = [] if store is None else [(name, Path(it["site_file"])) for name, it in store.settings("power").items()]
+    if store is not None:
+        store.close()
+    found = run_async(released(sites))
+    if terminal.is_json:
+        terminal.document({"batteries": found})
+    else:
+        rows = tuple((it["name"], it["answer"], it["detail"]) for it in found)
+        terminal.table(Table(heads=("battery of", "answered", ""), rows=rows, empty="No battery takes orders here."))
+    if any(it["answer"] != "ok" for it in found):
+        raise Exit(EXIT_PARTLY)
+
+
+@power.command()
 @click.option("--days", type=click.IntRange(1, 60), default=1, show_default=True, help="How many days back.")
 @pass_terminal
 def turns(terminal: Terminal, days: int) -> None:
@@ -162,12 +209,13 @@ def turns(terminal: Terminal, days: int) -> None:
     """
 
     def ask(connection: "Connection") -> list[dict[str, Any]]:
-        from hashwright.runtime.power_commands import document_of
+        from hashwright.runtime.power_state import document_of, outcomes_by_turn
         from hashwright.store import power as rows
 
         newest = rows.newest(connection)
         since = newest[0].at_ms - days * DAY_MS if newest else 0
-        return [document_of(row) for row in newest if row.at_ms >= since]
+        outcomes = outcomes_by_turn(connection, "", since_ms=since)
+        return [document_of(row) | {"outcome": outcomes.get(row.id)} for row in newest if row.at_ms >= since]
 
     found = read_books(terminal, ask)
     if terminal.is_json:
@@ -181,13 +229,17 @@ def turns(terminal: Terminal, days: int) -> None:
             WORDS[it["state"]],
             "-" if it["thought"] is None else RULES[it["thought"]["rule"]],
             "-" if it["gain"] is None else f"{it['gain']:+,.2f}",
+            *outcome_cells(it["outcome"]),
             it["note"] if it["state"] in ("failed", "kept") else "",
         )
         for it in found
     )
-    heads = ("turn", "at (UTC)", "site", "what became of it", "by", "beside always on (est.)", "")
-    terminal.table(Table(heads=heads, rows=cells, empty="No turn is kept. hw autopilot power set site.toml"))
+    heads = ("turn", "at (UTC)", "site", "what became of it", "by", "beside always on", "expected", "left", "")
+    right = frozenset({"turn", "beside always on", "expected", "left"})
+    empty = "No turn is kept. hw autopilot power set site.toml"
+    terminal.table(Table(heads=heads, rows=cells, empty=empty, right=right))
     if found:
+        terminal.note("Money is estimated; expected and left are of the time until the next turn.")
         terminal.note("See what one knew and why: hw autopilot power explain NUMBER")
 
 
@@ -213,6 +265,7 @@ def explain(terminal: Terminal, which: str, name: str) -> None:
     terminal.line(f"Turn {found['number']} of {found['name']}: {WORDS[found['state']]}. {found['note']}")
     if found["thought"] is not None:
         show_plan(terminal, found)
+    show_orders(terminal, found["orders"])
     if found["is_repeated"] is None:
         terminal.note("There was no plan to make again.")
     elif found["is_repeated"]:
@@ -230,8 +283,8 @@ def explained(connection: "Connection", which: str, name: str) -> dict[str, Any]
     import msgspec
 
     from hashwright.planner.power import PowerSeen
-    from hashwright.runtime.power_commands import document_of
     from hashwright.runtime.power_observe import think
+    from hashwright.runtime.power_state import document_of, orders_of_turn, outcomes_by_turn
     from hashwright.store import power as rows
 
     row = rows.numbered(connection, int(which)) if which.isdecimal() else rows.at(connection, name, _moment(which))
@@ -243,8 +296,15 @@ def explained(connection: "Connection", which: str, name: str) -> dict[str, Any]
     is_repeated = None
     if document["thought"] is not None:
         again = think(msgspec.json.decode(row.seen, type=PowerSeen))
-        is_repeated = msgspec.json.decode(msgspec.json.encode(again)) == document["thought"]
-    return document | {"is_repeated": is_repeated}
+        thought = msgspec.json.decode(msgspec.json.encode(again))
+        # What a later version thinks of beside it was not thought then.
+        is_repeated = {name: thought.get(name) for name in document["thought"]} == document["thought"]
+    outcome = outcomes_by_turn(connection, row.name, since_ms=row.at_ms).get(row.id)
+    return document | {
+        "is_repeated": is_repeated,
+        "outcome": outcome,
+        "orders": orders_of_turn(connection, row.id),
+    }
 
 
 def _moment(text: str) -> int:
@@ -266,8 +326,8 @@ def mode_text(settings: dict[str, Any] | None) -> str:
 
 
 def show_state(terminal: Terminal, state: dict[str, Any]) -> None:
-    """Show a site: its mode, what holds now, and its plan."""
-    settings, plan = state["settings"], state["plan"]
+    """Show a site: its mode, what holds now, its battery, what it left so far, and its plan."""
+    settings, plan = None if state["is_stored"] else state["settings"], state["plan"]
     every = "" if settings is None else f", every {settings['every_s'] / 60:g} min"
     terminal.line(f"{state['name']}: {mode_text(settings)}{every}")
     if state["banner"]:
@@ -276,8 +336,10 @@ def show_state(terminal: Terminal, state: dict[str, Any]) -> None:
         terminal.tick("warning", "HW-959 The fleet is not live: machines are only rehearsed.", "hw fleet rules --live")
     if plan is None:
         terminal.note("It has made no plan yet. hw autopilot power status --now")
-        return
-    show_plan(terminal, plan)
+    else:
+        show_plan(terminal, plan)
+    show_battery(terminal, state)
+    show_earned(terminal, state)
 
 
 def show_plan(terminal: Terminal, document: dict[str, Any]) -> None:
@@ -332,3 +394,7 @@ def _block_table(thought: dict[str, Any], currency: str, zone: "ZoneInfo", *, is
 
 def _local(at_ms: int, zone: "ZoneInfo") -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).strftime("%a %H:%M")
+
+
+for _command in (pin, pins, pin_undo):
+    power.add_command(_command)

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from hashwright.cli.autopilot_purchases import show_bought, show_purchases
 from hashwright.cli.terminal import Table, Terminal
 
 DAY_S: Final = 86_400
@@ -44,6 +45,7 @@ def show_decision(terminal: Terminal, document: dict[str, Any]) -> None:
     terminal.table(
         Table(heads=heads, rows=rows, right=frozenset(heads[2:5]), empty="There is no destination of this algorithm.")
     )
+    show_purchases(terminal, seen, thought)
     terminal.line(f"Decision {document['number']}: {WORDS[document['state']]}. {document['note']}")
     for line in _reasons(seen, thought):
         terminal.note(line)
@@ -83,7 +85,14 @@ def _reasons(seen: dict[str, Any], thought: dict[str, Any] | None) -> list[str]:
         found.append(f"On paper it had: {_parts_text(paper)}.")
     if thought.get("drift"):
         found.append(f"By the drift of days before: {_factors_text(thought['drift'])}.")
+    found += [_move_text(way) for way in seen["ways"] if way.get("move_s", 0.0) > 0]
     return found + [f"{way['destination']}: {_factors_text(way['factors'])}" for way in seen["ways"] if _is_cut(way)]
+
+
+def _move_text(way: dict[str, Any]) -> str:
+    return (
+        f"A move to {way['destination']} loses {way['move_s']:.1f} s of its work, as {way['move_spans']} moves taught."
+    )
 
 
 def _parts_text(parts: dict[str, float]) -> str:
@@ -161,7 +170,9 @@ def show_learned(terminal: Terminal, found: list[dict[str, Any]]) -> None:
         terminal.line(f"{it['algorithm']}: what became of what was expected")
         _show_pools(terminal, it["pools"])
         _show_forecasts(terminal, it["forecasts"])
+        _show_moves(terminal, it["moves"])
         _show_machines(terminal, it["machines"])
+        show_bought(terminal, it.get("purchases", []))
         _show_days(terminal, it["days"])
 
 
@@ -195,6 +206,22 @@ def _show_forecasts(terminal: Terminal, forecasts: list[dict[str, Any]]) -> None
     )
     if rows:
         terminal.table(Table(heads=heads, rows=rows, right=frozenset(heads[1:])))
+
+
+def _show_moves(terminal: Terminal, moves: list[dict[str, Any]]) -> None:
+    heads = ("moved from", "to", "times all work", "decisions", "a move loses")
+    rows = tuple(
+        (
+            "anywhere" if it["source"] == "*" else it["source"],
+            "anywhere" if it["target"] == "*" else it["target"],
+            f"{it['moved']:.2f}",
+            str(it["spans"]),
+            f"{it['lost_s']:.1f} s of its work",
+        )
+        for it in moves
+    )
+    if rows:
+        terminal.table(Table(heads=heads, rows=rows, right=frozenset(heads[2:])))
 
 
 def _show_machines(terminal: Terminal, machines: dict[str, Any]) -> None:

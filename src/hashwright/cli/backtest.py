@@ -27,6 +27,7 @@ CUTS = 5
 @click.option("--to", "last", metavar="DAY", help="Last day; default: of the data.")
 @click.option("--policy", "policies", multiple=True, metavar="NAME", help="May be repeated; default: all.")
 @click.option("--data", metavar="FOLDER", help="Folder of tidy history; default: what was imported.")
+@click.option("--example", is_flag=True, help="Walk an invented example, to see how it works; evidence of nothing.")
 @click.option("--coins", metavar="LIST", help="Tickers, such as BTC,LTC,XMR; default: six that can be mined today.")
 @click.option("--hardware", metavar="LIST", help="Machines of the catalogue; default: an even rig for experiments.")
 @click.option("--power-price", metavar="USD", help="Price of power in USD a kWh; for --hardware only.")
@@ -123,12 +124,18 @@ class Asked:
         from hashwright.cli.history import load_history
         from hashwright.errors import OperatorError
 
+        if self.given["example"]:
+            from hashwright.planner.example_history import example_table
+
+            if self.given["data"]:
+                raise click.UsageError("--example and --data are two histories: name one.")
+            return example_table()
         table = load_history(self.terminal, self.given["data"])
         if table is None:
             raise OperatorError(
                 "A backtest needs days, and none are here.",
                 code="HW-815",
-                hint="Give a folder with --data, or: hw admin data import FILE.",
+                hint="Give a folder with --data, or: hw admin data import FILE. To see how it works: --example.",
             )
         return table
 

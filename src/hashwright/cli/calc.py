@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from hashwright.cli import market_parts as parts
-from hashwright.cli.calc_views import day_table, levels_table, verdict_lines
+from hashwright.cli.calc_views import (
+    day_table,
+    level_documents,
+    levels_table,
+    swing_document,
+    tornado_table,
+    verdict_lines,
+)
 from hashwright.cli.command import Command, pass_terminal
 from hashwright.cli.terminal import Terminal
 from hashwright.units import hashrate_text, power_text
@@ -18,6 +25,7 @@ if TYPE_CHECKING:
     from hashwright.economics.hardware import Level
     from hashwright.economics.market import Market
     from hashwright.economics.payback import Payback
+    from hashwright.economics.what_if import Swing
 
 DIGITS_MAX = 40
 
@@ -32,9 +40,10 @@ DIGITS_MAX = 40
 @click.option("--difficulty", metavar="NUMBER", help="Difficulty instead of the known one.")
 @click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="Days to look ahead.")
 @click.option("--interest", metavar="SHARE", default="10%", show_default=True, help="Interest a year.")
+@click.option("--tornado", is_flag=True, help="Also: what each assumption, moved alone, does to the answer.")
 @parts.rig_options
 @pass_terminal
-def calc(terminal: Terminal, /, machine: str, **given: str | float | None) -> None:
+def calc(terminal: Terminal, /, machine: str, **given: str | float | bool | None) -> None:
     """Tell what a machine earns on a coin now, and whether it pays.
 
     Works offline: it reads what `hw admin data fetch` brought, or the dated facts of the package, and says their age.
@@ -54,7 +63,7 @@ def calc(terminal: Terminal, /, machine: str, **given: str | float | None) -> No
 class _Asked:
     """One question, read and checked."""
 
-    def __init__(self, terminal: Terminal, machine: str, given: dict[str, str | float | None]) -> None:
+    def __init__(self, terminal: Terminal, machine: str, given: dict[str, str | float | bool | None]) -> None:
         from hashwright.economics import quantities as read
         from hashwright.economics.calculation import Assumed
         from hashwright.economics.hashprice import Terms
@@ -124,7 +133,7 @@ class _Asked:
         from hashwright.economics.market import Fact, FieldName, Market
 
         told: dict[tuple[str, FieldName], Fact] = {}
-        asked: tuple[tuple[FieldName, str | float | None], ...] = (
+        asked: tuple[tuple[FieldName, str | float | bool | None], ...] = (
             ("price_usd", self.given["price"]),
             ("difficulty", self.given["difficulty"]),
         )
@@ -188,10 +197,20 @@ class _Asked:
         if self.levels:
             terminal.line()
             terminal.table(levels_table(self.levels, answer, self.assumed))
+        if self.given["tornado"]:
+            terminal.line()
+            terminal.table(tornado_table(self._swings(answer), self.assumed))
         terminal.line()
         coins = [it.coin for it in answer.earnings]
         terminal.table(parts.facts_table(self.market, coins, self.now))
         self._notes(coins)
+
+    def _swings(self, answer: "Calculation") -> "tuple[Swing, ...]":
+        from hashwright.economics.what_if import Case, tornado
+
+        if not self.given["tornado"]:
+            return ()
+        return tornado(Case(rig=answer.rig, earnings=answer.earnings, assumed=self.assumed))
 
     def _verdict(self, answer: "Calculation") -> list[str]:
         lines = verdict_lines(answer, self.assumed)
@@ -259,13 +278,15 @@ class _Asked:
             bought_coins=answer.bought_coins,
             facts=[parts.fact_document(coin, name, fact, self.now) for coin, name, fact in facts],
             findings=parts.finding_documents(self.market.findings),
+            levels=level_documents(self.levels, answer, self.assumed),
+            tornado=[swing_document(it) for it in self._swings(answer)],
         )
 
 
 _NO_MACHINE = "Name a machine (hw calc s21), or give --hashrate and --power. hw compare hardware lists them."
 
 
-def _price_of(value: str | float | None) -> float | None:
+def _price_of(value: str | float | bool | None) -> float | None:
     """Read what a machine costs [USD]; None where nobody says.
 
     Raises:
@@ -281,7 +302,7 @@ def _price_of(value: str | float | None) -> float | None:
     return price
 
 
-def _text(value: str | float | None) -> str:
+def _text(value: str | float | bool | None) -> str:
     return "" if value is None else str(value)
 
 

@@ -8,9 +8,13 @@ from hashwright.cli.terminal import Table
 from hashwright.units import hashrate_text, power_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hashwright.cli.documents import LevelDocument, SwingDocument
     from hashwright.economics.calculation import Assumed, Calculation
     from hashwright.economics.hardware import Level
     from hashwright.economics.payback import Payback
+    from hashwright.economics.what_if import Swing
 
 
 def verdict_lines(answer: "Calculation", assumed: "Assumed") -> list[str]:
@@ -68,6 +72,23 @@ def day_table(answer: "Calculation", assumed: "Assumed", algorithm: str) -> Tabl
 
 def levels_table(levels: "tuple[Level, ...]", answer: "Calculation", assumed: "Assumed") -> Table:
     """Show what each power level leaves, and what its last step up costs: that decides, not the average."""
+    rows = tuple(
+        (
+            it.name,
+            f"{hashrate_text(it.hashrate_hs)}, {power_text(it.power_w)}",
+            usd_cell(it.profit_usd_per_day_est),
+            f"{it.step_pays_to_usd_per_kwh_est:.4f}",
+            "best" if it.is_best else "",
+        )
+        for it in level_documents(levels, answer, assumed)
+    )
+    heads = ("level", "runs at", "USD/day", "step pays to USD/kWh", "")
+    return Table(heads=heads, rows=rows, right=frozenset(heads[2:4]))
+
+
+def level_documents(levels: "tuple[Level, ...]", answer: "Calculation", assumed: "Assumed") -> "list[LevelDocument]":
+    """Return what each power level leaves a day, and up to which price of power its last step pays."""
+    from hashwright.cli.documents import LevelDocument
     from hashwright.economics.hashprice import (
         PH,
         best_level,
@@ -76,18 +97,65 @@ def levels_table(levels: "tuple[Level, ...]", answer: "Calculation", assumed: "A
         power_cost_usd_day,
     )
 
+    if not levels:
+        return []
     pairs = [(level.hashrate_hs, level.power_w) for level in levels]
     net, price, uptime = assumed.terms.net, assumed.power_price_usd_kwh, assumed.terms.uptime
     best = best_level(pairs, hashprice_usd_ph_day=answer.hashprice_usd_ph_day, power_price_usd_kwh=price, net=net)
-    rows = []
+    found = []
     for index, (level, step) in enumerate(zip(levels, marginal_j_th(pairs), strict=True)):
         earned = level.hashrate_hs / PH * answer.hashprice_usd_ph_day * net
-        left = (earned - power_cost_usd_day(level.power_w, price)) * uptime
-        limit = break_even_power_usd_kwh(answer.hashprice_usd_ph_day, step, net=net)
-        speed = f"{hashrate_text(level.hashrate_hs)}, {power_text(level.power_w)}"
-        rows.append((level.name, speed, usd_cell(left), f"{limit:.4f}", "best" if index == best else ""))
-    heads = ("level", "runs at", "USD/day", "step pays to USD/kWh", "")
-    return Table(heads=heads, rows=tuple(rows), right=frozenset(heads[2:4]))
+        found.append(
+            LevelDocument(
+                name=level.name,
+                hashrate_hs=level.hashrate_hs,
+                power_w=level.power_w,
+                profit_usd_per_day_est=(earned - power_cost_usd_day(level.power_w, price)) * uptime,
+                step_pays_to_usd_per_kwh_est=break_even_power_usd_kwh(answer.hashprice_usd_ph_day, step, net=net),
+                is_best=index == best,
+            )
+        )
+    return found
+
+
+LEVERS = {
+    "power_price": "price of power",
+    "price": "price of the coin",
+    "growth": "growth of difficulty",
+    "efficiency": "power a hash needs",
+    "pool_fee": "fee of the pool",
+}
+
+
+def tornado_table(swings: "Sequence[Swing]", assumed: "Assumed") -> Table:
+    """Show what each assumption, moved alone, does to what mining leaves; the strongest first."""
+    rows = tuple(
+        (
+            LEVERS[it.lever],
+            *(f"{end.value:.4g} {it.unit}: {usd_cell(end.left_usd)}" for end in (it.low, it.high)),
+            parts.usd_text(it.spread_usd),
+        )
+        for it in swings
+    )
+    heads = ("assumption, moved alone", "low: leaves USD", "high: leaves USD", f"moves {assumed.horizon_days} days by")
+    return Table(heads=heads, rows=rows, right=frozenset(heads[1:]))
+
+
+def swing_document(it: "Swing") -> "SwingDocument":
+    """Write a lever with both its ends."""
+    from hashwright.cli.documents import SwingDocument
+
+    return SwingDocument(
+        lever=it.lever,
+        unit=it.unit,
+        now=it.now,
+        low=it.low.value,
+        high=it.high.value,
+        low_profit_usd_per_day_est=it.low.profit_usd_day,
+        high_profit_usd_per_day_est=it.high.profit_usd_day,
+        low_left_usd_est=it.low.left_usd,
+        high_left_usd_est=it.high.left_usd,
+    )
 
 
 def _value_rows(answer: "Calculation", assumed: "Assumed") -> list[tuple[str, str, str]]:

@@ -69,7 +69,7 @@ class Asked:
         )
 
     def _rate(self) -> float:
-        from hashwright.economics.market import MONIES
+        from hashwright.economics.exchange import exchange_of
         from hashwright.errors import OperatorError
 
         told = self.given["rate"]
@@ -77,17 +77,14 @@ class Asked:
             if not 1e-6 < told < 1e6:
                 raise OperatorError(f"{told:g} USD is no rate.", code="HW-829", hint="--rate 1.08: one unit in USD.")
             return float(told)
-        if self.currency == "USD":
-            return 1.0
-        fact = self.facts.fact(self.currency, "price_usd") if self.currency in MONIES else None
-        if fact is None:
-            known = ", ".join(["USD", *(it for it in MONIES if self.facts.fact(it, "price_usd"))])
+        try:
+            return exchange_of(self.facts, self.currency, now_ms=self.now).usd
+        except OperatorError as problem:
             raise OperatorError(
-                f"No rate of {self.currency[:12]!r} to dollars is known.",
+                problem.message,
                 code="HW-829",
-                hint=f"Known are {known}. Ask for more: hw admin data fetch frankfurter. Or say it: --rate 0.14",
-            )
-        return float(fact.value)
+                hint="Ask for more: hw admin data fetch frankfurter. Or say it: --rate 0.14",
+            ) from problem
 
     # ---------------------------------------------------------------- reckoning
 

@@ -1,14 +1,15 @@
-"""`hw admin config`: the few settings of the file; as TOML the database's destinations, routes, pins and machines."""
+"""`hw admin config`: the few settings of the file; as TOML the database's destinations, routes, machines and so on."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from hashwright.cli.command import LazyGroup, pass_terminal, run_async
-from hashwright.cli.fleet_file import SECTIONS, Fleet, diff_of, read_fleet, toml_of
+from hashwright.cli.fleet_file import SECTIONS, Fleet, diff_of, read_fleet
+from hashwright.cli.fleet_file import text_of as fleet_text
 from hashwright.cli.terminal import Table, Terminal, clean
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def text_of(value: object) -> str:
 @config.command()
 @pass_terminal
 def export(terminal: Terminal) -> None:
-    """Write destinations, routes, pins and machines as TOML; secrets only as references.
+    """Write destinations, routes, pins, machines and power autopilots as TOML; secrets only as references.
 
     Example: hw admin config export > fleet.toml
     """
@@ -71,19 +72,18 @@ def export(terminal: Terminal) -> None:
     if terminal.is_json:
         terminal.document(dict(stored))
     else:
-        text = toml_of(stored["destination"], routes=stored["route"], pins=stored["pin"], devices=stored["device"])
-        terminal.line(text.rstrip())
+        terminal.line(fleet_text(stored).rstrip())
 
 
 @config.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
 @click.option(
-    "--prune", is_flag=True, help="Also remove destinations, routes, pins and machines that the file does not name."
+    "--prune", is_flag=True, help="Also remove destinations, routes, machines and so on that the file does not name."
 )
 @pass_terminal
 def apply(terminal: Terminal, file: Path, dry_run: bool, prune: bool) -> None:
-    """Make destinations, routes, pins and machines what a file says; the difference is shown first.
+    """Make destinations, routes, pins, machines and power autopilots what a file says, after showing the difference.
 
     No machine is disconnected by a route or a pin that changes.
 
@@ -150,27 +150,41 @@ def _titled(section: str, name: str) -> str:
 
 
 async def _apply(data_dir: Path, changes: Changes, *, author: str) -> None:
-    """Set what routes need before routes, and remove what they need behind them."""
+    """Set what others need before them, and remove it behind them."""
     from hashwright.runtime.control import ask
 
     await ask(data_dir, "status")  # none running: refuse before the first change
-    for name, value in changes.changed["destination"].items():
-        await ask(data_dir, "pool-add", destination={"name": name, **value})
-    for algorithm, value in changes.changed["route"].items():
-        await ask(data_dir, "route-set", route={"algorithm": algorithm, "author": clean(author)[:64], **value})
-    for pattern, value in changes.changed["pin"].items():
-        await ask(data_dir, "route-move", worker=pattern, destination=value["destination"])
-    devices = [{"name": name, **value} for name, value in changes.changed["device"].items()]
+    for command, arguments in (*_settings(changes.changed, author), *_removals(changes.removed)):
+        await ask(data_dir, command, **arguments)
+
+
+def _settings(changed: Fleet, author: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the commands that set what changed."""
+    for name, value in changed["destination"].items():
+        yield "pool-add", {"destination": {"name": name, **value}}
+    for algorithm, value in changed["route"].items():
+        yield "route-set", {"route": {"algorithm": algorithm, "author": clean(author)[:64], **value}}
+    for pattern, value in changed["pin"].items():
+        yield "route-move", {"worker": pattern, "destination": value["destination"]}
+    devices = [{"name": name, **value} for name, value in changed["device"].items()]
     if devices:
-        await ask(data_dir, "fleet-set", devices=devices, timeout_s=FLEET_S)
-    if changes.removed["device"]:
-        await ask(data_dir, "fleet-remove", devices=changes.removed["device"], timeout_s=FLEET_S)
-    for pattern in changes.removed["pin"]:
-        await ask(data_dir, "route-move", worker=pattern, destination="auto")
-    for algorithm in changes.removed["route"]:
-        await ask(data_dir, "route-remove", algorithm=algorithm)
-    for name in changes.removed["destination"]:
-        await ask(data_dir, "pool-remove", name=name)
+        yield "fleet-set", {"devices": devices, "timeout_s": FLEET_S}
+    for name, value in changed["power"].items():
+        yield "power-set", {"settings": {"name": name, **value}, "is_whole": True, "timeout_s": FLEET_S}
+
+
+def _removals(removed: Mapping[str, list[str]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the commands that remove what is no longer named."""
+    for name in removed["power"]:
+        yield "power-remove", {"name": name}
+    if removed["device"]:
+        yield "fleet-remove", {"devices": removed["device"], "timeout_s": FLEET_S}
+    for pattern in removed["pin"]:
+        yield "route-move", {"worker": pattern, "destination": "auto"}
+    for algorithm in removed["route"]:
+        yield "route-remove", {"algorithm": algorithm}
+    for name in removed["destination"]:
+        yield "pool-remove", {"name": name}
 
 
 def _stored(terminal: Terminal) -> Fleet:

@@ -61,6 +61,32 @@ class PaybackDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, 
     """The most that is ever left, its price taken off."""
 
 
+class LevelDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """A power level of the machine: what it leaves, and up to which price of power its last step up pays."""
+
+    name: str
+    hashrate_hs: float
+    power_w: float
+    profit_usd_per_day_est: float
+    step_pays_to_usd_per_kwh_est: float
+    is_best: bool
+
+
+class SwingDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """An assumption moved alone, both ways, in its own unit: what is left a day, and over the horizon."""
+
+    lever: str
+    """`power_price`, `price`, `growth`, `efficiency`, `pool_fee`."""
+    unit: str
+    now: float
+    low: float
+    high: float
+    low_profit_usd_per_day_est: float
+    high_profit_usd_per_day_est: float
+    low_left_usd_est: float
+    high_left_usd_est: float
+
+
 class CalcDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """`hw calc --json`."""
 
@@ -100,6 +126,9 @@ class CalcDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     bought_coins: float
     facts: list[FactDocument]
     findings: list[FindingDocument]
+    levels: list[LevelDocument] = []
+    tornado: list[SwingDocument] = []
+    """With `--tornado`: the assumption that moves the answer most first."""
 
 
 class HardwareRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):

@@ -74,6 +74,13 @@ class SpreadDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, f
     difficulty_ratio_est: list[list[float]]
 
 
+class HistogramDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """How the scenarios end: `shares` of them between neighbouring `edges_usd`; the outermost hold all beyond, too."""
+
+    edges_usd: list[float]
+    shares: list[float]
+
+
 class PlanDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """`hw plan --json`."""
 
@@ -97,6 +104,7 @@ class PlanDocument(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     p50_usd_est: float
     p95_usd_est: float
     loss_chance: float
+    histogram: HistogramDocument | None = None
     solver: str
     outcomes: list[OutcomeDocument]
     reasons: list[ReasonDocument]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from hashwright.cli.command import Command, pass_terminal, run_async
+from hashwright.cli.plan_parts import is_lab
 from hashwright.cli.terminal import Table, Terminal, clean
 from hashwright.errors import OperatorError
 from hashwright.units import duration_text
@@ -105,7 +106,8 @@ def planned(given: dict[str, Any], data_dir: Path) -> Drawn:
     file = memory_file(data_dir, word_of(setup.site.site.name))
     memory = recall(file)
     told = {at: float(watts) for at, watts in memory.told.items()}
-    gathered = run_async(gather(setup, grid_of(now_ms, given["hours"]), now_ms=now_ms, level=given["level"]))
+    grid = grid_of(now_ms, given["hours"])
+    gathered = run_async(gather(setup, grid, now_ms=now_ms, level=given["level"], data_dir=data_dir))
     metered = with_meter(setup, gathered, meter, told, now_ms=now_ms, level=given["level"])
     known = metered.gathered.known
     problem, odd = problem_of(setup.site, known)
@@ -123,7 +125,7 @@ def planned(given: dict[str, Any], data_dir: Path) -> Drawn:
         metered=metered,
         month_bill=month_bill(setup, metered.month, known.price.values[0]),
     )  # fmt: skip
-    if given["at"] is None:
+    if given["at"] is None and not is_lab():
         _remember(file, memory, drawn, now_ms)
     return drawn
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hashwright.planner.site_year import Policy, Walked
 
 MONEY = ("coins", "bought", "sold", "wear + starts", "left")
+OLD_RATE = "HW-715"
 HEADS = ("policy", *MONEY, "of hindsight", "run", "kWh used", "starts")
 
 
@@ -34,7 +35,7 @@ def walk_site(
         raise OperatorError(
             f"There is no policy {unknown[0][:40]!r}.", code="HW-708", hint=f"Known: {', '.join(POLICIES)}."
         )
-    whole, currency, start, surplus = _whole(site, data, first, days)
+    whole, currency, start, surplus = _whole(terminal, site, data, first, days)
     walked = []
     for policy in chosen:
         terminal.note(f"Walking {days} days: {policy} ...")
@@ -46,7 +47,9 @@ def walk_site(
     _show(terminal, walked, f"{days} days from {start}, {currency}")
 
 
-def _whole(site: str, data: str, first: str | None, days: int) -> "tuple[Problem, str, str, Surplus | None]":
+def _whole(
+    terminal: Terminal, site: str, data: str, first: str | None, days: int
+) -> "tuple[Problem, str, str, Surplus | None]":
     import msgspec
 
     from hashwright.energy.site import Risk
@@ -61,7 +64,10 @@ def _whole(site: str, data: str, first: str | None, days: int) -> "tuple[Problem
         raise OperatorError(f"{first!r} is no day such as 2024-01-02.", code="HW-708", hint="--from") from problem
     setup = load_site(Path(site).expanduser(), data=Path(data).expanduser())
     grid = Grid(start_ms=ms_of(start), count=days * 96)
-    gathered = run_async(gather(setup, grid, now_ms=ms_of(start)))
+    data_dir = terminal.load_config().data_dir
+    gathered = run_async(gather(setup, grid, now_ms=ms_of(start), data_dir=data_dir))
+    for told in (it for it in gathered.findings if it.code == OLD_RATE):
+        terminal.tick("warning", f"{told.code} {told.place}: {told.message}.", told.hint)
     # What really happened is one scenario; the planner makes its own out of what it had seen by then.
     what_happened = msgspec.structs.replace(setup.site, risk=Risk())
     whole, _ = problem_of(what_happened, gathered.known)

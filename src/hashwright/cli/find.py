@@ -11,8 +11,6 @@ from hashwright.errors import EXIT_NOTHING, OperatorError
 if TYPE_CHECKING:
     from hashwright.runtime.scan import Found, Network
 
-NAME_FORM = "m-{}"
-
 
 @click.command(cls=Command)
 @click.argument("ranges", nargs=-1, required=True, metavar="CIDR...")
@@ -31,7 +29,7 @@ def find(terminal: Terminal, ranges: tuple[str, ...], add: bool, group: str, sit
 
     Example: hw find --add --site cellar --tag rack-7 10.21.7.0/24
     """
-    from hashwright.runtime.scan import is_bridge, parse_range
+    from hashwright.runtime.scan import is_bridge, parse_range, settings_of
 
     networks = [parse_range(text) for text in ranges]
     found = run_async(_scan(terminal, networks))
@@ -60,11 +58,6 @@ def nothing(ranges: tuple[str, ...], is_bridge: bool) -> OperatorError:
     error = OperatorError(f"Nothing answered on {', '.join(ranges)}.", code="HW-101", hint=hint)
     error.exit_code = EXIT_NOTHING
     return error
-
-
-def settings_of(found: "Found") -> dict[str, Any]:
-    """Return a found machine as it is stored; its name is its address."""
-    return {"name": NAME_FORM.format(found.host.replace(".", "-")), "kind": found.kind, "settings": found.settings}
 
 
 def document_of(found: "Found") -> dict[str, Any]:

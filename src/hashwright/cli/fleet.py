@@ -116,6 +116,23 @@ def groups(terminal: Terminal, /, names: tuple[str, ...], by: str, **filters_: s
 
 
 @fleet.command()
+@click.argument("machine", metavar="MACHINE")
+@click.option("--hours", type=click.IntRange(1, 48), default=24, show_default=True, help="By five minutes, so long.")
+@click.option("--days", type=click.IntRange(0, 90), default=0, help="By the hour instead, so many days.")
+@pass_terminal
+def history(terminal: Terminal, machine: str, hours: int, days: int) -> None:
+    """Show heat, power, hash rate and refused shares of one machine over time, also while nothing runs.
+
+    MACHINE is its name, or that of a worker that is not of the fleet.
+
+    Example: hw fleet history m-10-21-7-14 --days 7
+    """
+    from hashwright.cli.fleet_history import show
+
+    show(terminal, machine, hours=hours, days=days)
+
+
+@fleet.command()
 @filters
 @for_option
 @acting

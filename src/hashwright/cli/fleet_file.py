@@ -1,4 +1,4 @@
-"""Destinations, routes, pins and machines as one TOML file: written, read and checked, compared."""
+"""Destinations, routes, pins, machines and power autopilots as one TOML file: written, read and checked, compared."""
 
 import contextlib
 import difflib
@@ -7,20 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from hashwright.cli.terminal import clean
-from hashwright.errors import ConfigError, Finding, HashwrightError
+from hashwright.errors import ConfigError, Finding, HashwrightError, reason_of
 
 HEAD = (
-    "Destinations, routes, pins and machines of Hashwright. Edit, then: hw admin config apply --dry-run FILE",
+    "Destinations, routes, pins, machines and power autopilots. Edit, then: hw admin config apply --dry-run FILE",
     "Secrets stand here by reference only: file:PATH, env:NAME or credential:NAME.",
 )
-SECTIONS = {"destination": ("name",), "route": ("algorithm", "author"), "pin": ("pattern",), "device": ("name",)}
+SECTIONS = {
+    "destination": ("name",),
+    "route": ("algorithm", "author"),
+    "pin": ("pattern",),
+    "device": ("name",),
+    "power": ("name",),
+}
 """The kinds of settings that a file holds, and what of each does not stand inside its entry."""
 Fleet = dict[str, dict[str, dict[str, Any]]]
 """Section, name, settings."""
 
 
 def read_fleet(file: Path, *, known: Mapping[str, Mapping[str, Any]] | None = None) -> Fleet:
-    """Read and check a file of destinations, routes, pins and machines.
+    """Read and check a file of destinations, routes, pins, machines and power autopilots.
 
     Args:
         file: the TOML file.
@@ -35,7 +41,8 @@ def read_fleet(file: Path, *, known: Mapping[str, Mapping[str, Any]] | None = No
     try:
         table = tomlkit.parse(file.read_text(encoding="utf-8")).unwrap()
     except (OSError, UnicodeDecodeError, ParseError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}.", code="HW-701", hint="It is TOML; see export.") from error
+        problem = f"{file} cannot be read: {reason_of(error)}."
+        raise ConfigError(problem, code="HW-701", hint="It is TOML; see export.") from error
     fleet: Fleet = {section: _entries(table.pop(section, {})) for section in SECTIONS}
     findings = [Finding(code="HW-701", place=f"{file}, {key}", message="is not known here", hint="") for key in table]
     findings += _problems_of(fleet, known or {}, place=str(file))
@@ -56,6 +63,7 @@ def _entries(section: object) -> dict[str, Any]:
 
 def _problems_of(fleet: Fleet, known: Mapping[str, Mapping[str, Any]], *, place: str) -> list[Finding]:
     from hashwright.runtime.device_settings import parse_device
+    from hashwright.runtime.power_settings import parse_power
     from hashwright.runtime.route_settings import parse_pin, parse_route
     from hashwright.runtime.setups import parse_setup
 
@@ -65,6 +73,7 @@ def _problems_of(fleet: Fleet, known: Mapping[str, Mapping[str, Any]], *, place:
         "route": lambda name, value: parse_route({"algorithm": name, **value}, known=algorithms),
         "pin": lambda name, value: parse_pin({"pattern": name, **value}, known=algorithms),
         "device": lambda name, value: parse_device({"name": name, **value}),
+        "power": lambda name, value: parse_power({"name": name, **value}),
     }
     findings = []
     for section, read in readers.items():
@@ -101,15 +110,16 @@ def toml_of(
     routes: Mapping[str, Mapping[str, Any]] | None = None,
     pins: Mapping[str, Mapping[str, Any]] | None = None,
     devices: Mapping[str, Mapping[str, Any]] | None = None,
+    powers: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> str:
-    """Write destinations, routes, pins and machines as TOML, sorted, so that the same settings are the same text."""
+    """Write all sections as TOML, sorted, so that the same settings are the same text."""
     import tomlkit
 
     document = tomlkit.document()
     for line in HEAD:
         document.add(tomlkit.comment(line))
-    sections = {"destination": destinations, "route": routes or {}, "pin": pins or {}, "device": devices or {}}
-    for section, entries in sections.items():
+    parts = (destinations, routes, pins, devices, powers)
+    for section, entries in zip(SECTIONS, parts, strict=True):
         if entries:
             outer = tomlkit.table(is_super_table=True)
             for name in sorted(entries):
@@ -143,11 +153,19 @@ def _is_table(value: object) -> bool:
     return isinstance(value, dict) or (isinstance(value, list) and bool(value) and isinstance(value[0], dict))
 
 
+def text_of(fleet: Fleet) -> str:
+    """Write all sections of a fleet."""
+    return toml_of(
+        fleet["destination"],
+        routes=fleet["route"],
+        pins=fleet["pin"],
+        devices=fleet["device"],
+        powers=fleet["power"],
+    )
+
+
 def diff_of(old: Fleet, new: Fleet, name: str) -> str:
     """Return the difference of two sets of settings as a person reads it."""
-    before, after = (
-        toml_of(fleet["destination"], routes=fleet["route"], pins=fleet["pin"], devices=fleet["device"]).splitlines()
-        for fleet in (old, new)
-    )
+    before, after = (text_of(fleet).splitlines() for fleet in (old, new))
     lines = difflib.unified_diff(before, after, "now", name, lineterm="", n=2)
     return "\n".join(clean(line) for line in lines)

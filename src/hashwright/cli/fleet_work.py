@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from hashwright.cli.fleet_views import Row
 
 WATCH_S = 2.0
+WATCHED_A_SECOND = 1_000
+"""Of more machines the list is asked for less often: the program makes it in the loop that judges shares."""
 FOLLOW_S = 0.5
 LONG_S = 900.0
 NAMED_MAX = 6
@@ -88,14 +90,18 @@ async def load(terminal: Terminal, names: Sequence[str], filters: Filters, *, is
 
 async def read_all(folder: "Path") -> "tuple[list[Row], Mapping[str, Any]]":
     """Read every page."""
-    from hashwright.runtime.control import ask
+    from hashwright.runtime.control import Line
 
     rows: list[Row] = []
-    while True:
-        page = await ask(folder, "fleet-status", offset=len(rows))
-        rows += page["devices"]
-        if len(rows) >= page["total"] or not page["devices"]:
-            return rows, page
+    line = Line(folder)
+    try:
+        while True:
+            page = await line.ask("fleet-status", offset=len(rows))
+            rows += page["devices"]
+            if len(rows) >= page["total"] or not page["devices"]:
+                return rows, page
+    finally:
+        line.close()
 
 
 def stored_rows(folder: "Path") -> "list[Row]":
@@ -179,7 +185,7 @@ async def watch(
     with Live(console=terminal.console(), auto_refresh=False, screen=True) as live:
         while True:
             live.update(_picture(terminal, view, by=by), refresh=True)
-            await asyncio.sleep(WATCH_S)
+            await asyncio.sleep(max(WATCH_S, len(view.rows) / WATCHED_A_SECOND))
             with contextlib.suppress(Unavailable):
                 view = await load(terminal, names, filters, is_told=False)
             view.sort(sort)
@@ -379,7 +385,7 @@ def tell_outcomes(terminal: Terminal, answer: Mapping[str, Any]) -> None:
 def set_pools(terminal: Terminal, choice: Choice, *, urls: Sequence[str], user: str) -> None:
     """Set pools; with {name} in the user each machine gets its own."""
     from hashwright.runtime.control import ask
-    from hashwright.testing.miner import parse_url
+    from hashwright.testing.talk import parse_url
 
     for url in urls:
         parse_url(url.replace("stratum+ssl://", "stratum+tcp://"))

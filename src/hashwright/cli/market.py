@@ -22,6 +22,8 @@ ALGORITHMS = ("sha256d", "scrypt")
         "deposit": "market_funds:deposit",
         "fund": "market_funds:fund",
         "withdraw": "market_funds:withdraw",
+        "depth": "market_series:depth",
+        "delivery": "market_series:delivery",
     },
 )
 def market() -> None:

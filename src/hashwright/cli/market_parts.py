@@ -35,7 +35,6 @@ RATE_UNITS: Final = {
     "equihash144_5": ("Sol/s", 1.0),
     "blake3": ("TH/s", 1e12),
 }
-HARDWARE_FILE: Final = "hardware.toml"
 FINDINGS_SHOWN: Final = 5
 
 
@@ -78,18 +77,10 @@ def read_catalogue(terminal: Terminal, hardware_file: str | None) -> "Catalogue"
         ConfigError: the owner's file cannot be used (HW-816).
         OperatorError: it cannot be read (HW-805).
     """
-    from hashwright.economics.hardware import load_catalogue, measured_of
-    from hashwright.errors import OperatorError
+    from hashwright.runtime.market_data import load_machines
 
-    catalogue = load_catalogue()
-    own = Path(hardware_file).expanduser() if hardware_file else terminal.load_config().data_dir / HARDWARE_FILE
-    if not hardware_file and not own.is_file():
-        return catalogue
-    try:
-        text = own.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise OperatorError(f"{own.name} cannot be read: {problem}.", code="HW-805") from problem
-    return catalogue.with_measured(measured_of(text, catalogue, source=own.name))
+    own = Path(hardware_file).expanduser() if hardware_file else None
+    return load_machines(terminal.load_config().data_dir, own=own)
 
 
 def read_power_price(text: str | None) -> tuple[float, bool]:

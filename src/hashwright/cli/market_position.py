@@ -25,6 +25,8 @@ from hashwright.cli.terminal import Table, Terminal
 def position(terminal: Terminal, /, name: str, paid: str, reference: str, **options: Any) -> None:  # noqa: ANN401
     """Track cloud-mining contracts: expected, paid, how far that drifts, and an early warning.
 
+    hw audit OFFER.toml --accept NAME makes one from an audit.
+
     Example: hw market position gizmo --seller gizmo.example --cost 0.05 --per-day 0.0002 --days 365 --decay 0.15
 
     Example: hw market position gizmo --paid 0.0002
@@ -38,7 +40,7 @@ def position(terminal: Terminal, /, name: str, paid: str, reference: str, **opti
     if terminal.is_json:
         terminal.document({"positions": found})
         return
-    heads = ("position", "seller", "day", "cost", "expected by now", "paid", "drift", "expected in all")
+    heads = ("position", "seller", "day", "cost", "expected by now", "paid", "drift", "expected in all", "audit")
     cells = tuple(
         (
             it["name"],
@@ -49,11 +51,12 @@ def position(terminal: Terminal, /, name: str, paid: str, reference: str, **opti
             short(it["paid"]),
             f"{it['drift']:+.0%}",
             f"about {short(it['expected_whole'])} {it['currency']}",
+            it.get("verdict") or "none",
         )
         for it in found
     )
     empty = "No contract is tracked. hw market position --help"
-    terminal.table(Table(heads=heads, rows=cells, right=frozenset(heads[2:]), empty=empty))
+    terminal.table(Table(heads=heads, rows=cells, right=frozenset(heads[2:8]), empty=empty))
     for it in found:
         for warning in it["warnings"]:
             terminal.tick("warning", f"{it['name']}: {warning}")

@@ -1,4 +1,4 @@
-"""`hw market rent`: rent hash power on NiceHash or Braiins Hashpower, where it pays and within a budget."""
+"""`hw market rent`: rent hash power here, on NiceHash or on Braiins Hashpower, where it pays and within a budget."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -8,43 +8,44 @@ import rich_click as click
 from hashwright import registry
 from hashwright.cli.command import LazyGroup, pass_terminal, run_async
 from hashwright.cli.pool import ask_process
-from hashwright.cli.terminal import Terminal
+from hashwright.cli.terminal import Table, Terminal
 from hashwright.errors import EXIT_PARTLY
 
 ASK_S = 120.0
-MARKETS = registry.names("markets")
+MARKETS = ("own", *registry.names("markets"))
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @click.group(cls=LazyGroup)
 def rent() -> None:
-    """Rent hash power on a public market, only where it pays. Simulated so far: no market was tried live.
+    """Rent hash power, only where it pays. Public markets are simulated so far: none was tried live.
 
     Example: hw market rent plan home --market nicehash --pool stratum+tcp://p.example:3333 --user k --limit 5PH/s
     """
 
 
 def _options(command: Command) -> Command:
-    """Let a command say what to rent, and where."""
+    """Let a command say what to rent, and where. What is not said is as it is kept under NAME, where it is."""
     wanted = [
         click.argument("name"),
-        click.option("--market", type=click.Choice(MARKETS), required=True, help="Where."),
-        click.option(
-            "--pool", "pool_url", required=True, metavar="URL", help="For which pool: stratum+tcp://host:port."
-        ),
-        click.option("--user", "pool_user", required=True, help="Your name at that pool."),
-        click.option("--limit", required=True, metavar="RATE", help="At most this hash rate: 5PH/s."),
-        click.option("--budget", default="", metavar="COINS", help="All that may ever be committed under NAME."),
-        click.option("--budget-day", default="", metavar="COINS", help="The most that is committed in 24 hours."),
-        click.option("--algo", "algorithm", type=click.Choice(["sha256d", "scrypt"]), default="sha256d", help="Hash."),
-        click.option("--pool-fee", "pool_fee_percent", type=float, default=0.0, help="What the pool keeps [%]."),
-        click.option("--margin", "margin_percent", type=float, default=2.0, show_default=True, help="Gain wanted [%]."),
-        click.option("--hashprice", default="", metavar="PRICE", help="Expected, for one EH/s and day. [of --books]"),
-        click.option("--books", default="", metavar="POOL", help="Own pool whose node tells what work is worth."),
-        click.option("--key-from", default="", metavar="REF", help="API key: file:PATH, env:NAME, credential:NAME."),
-        click.option("--secret-from", default="", metavar="REF", help="NiceHash: API secret, by reference."),
-        click.option("--organization", default="", metavar="ID", help="NiceHash: organisation id."),
-        click.option("--url", default="", metavar="URL", help="Another address than the market's own."),
+        click.option("--market", type=click.Choice(MARKETS), help="Where."),
+        click.option("--pool", "pool_url", metavar="URL", help="For which pool: stratum+tcp://host:port."),
+        click.option("--user", "pool_user", help="Your name at that pool."),
+        click.option("--limit", metavar="RATE", help="At most this hash rate: 5PH/s."),
+        click.option("--budget", metavar="COINS", help="All that may ever be committed under NAME."),
+        click.option("--budget-day", metavar="COINS", help="The most that is committed in 24 hours."),
+        click.option("--algo", "algorithm", type=click.Choice(["sha256d", "scrypt"]), help="Hash. [sha256d]"),
+        click.option("--pool-fee", "pool_fee_percent", type=float, help="What the pool keeps [%]."),
+        click.option("--margin", "margin_percent", type=float, help="Gain wanted [%]. [2]"),
+        click.option("--hashprice", metavar="PRICE", help="Expected, for one EH/s and day. [of --like, --books]"),
+        click.option("--books", metavar="POOL", help="Own pool that the work comes to: it counts it and values it."),
+        click.option("--like", metavar="DEST", help="Destination here whose newest job tells what work is worth."),
+        click.option("--pool-rate", metavar="RATE", help="Hash rate of a pool that pays by its luck, or 'solo'."),
+        click.option("--account", help="Own market: whose funds buy."),
+        click.option("--key-from", metavar="REF", help="API key: file:PATH, env:NAME, credential:NAME."),
+        click.option("--secret-from", metavar="REF", help="NiceHash: API secret, by reference."),
+        click.option("--organization", metavar="ID", help="NiceHash: organisation id."),
+        click.option("--url", metavar="URL", help="Another address than the market's own."),
     ]
     for option in reversed(wanted):
         command = option(command)
@@ -61,7 +62,7 @@ def plan(terminal: Terminal, /, **options: Any) -> None:  # noqa: ANN401
 
     Example: hw market rent plan n --market braiins --pool stratum+tcp://p.example:3333 --user k --limit 5PH/s
     """
-    _show(terminal, _ask(terminal, options, plan=True))
+    _show(terminal, _ask(terminal, "market-rent", rent=_said(options), plan=True))
 
 
 @rent.command()
@@ -76,18 +77,108 @@ def run(context: click.Context, terminal: Terminal, /, live: bool, **options: An
 
     Example: hw market rent run n --market braiins --pool stratum+tcp://p.example:3333 --user k --limit 5PH/s
     """
-    answer = _ask(terminal, options, live=live)
+    answer = _ask(terminal, "market-rent", rent=_said(options), live=live)
     _show(terminal, answer)
     if answer["open_questions"]:
         context.exit(EXIT_PARTLY)
 
 
-def _ask(terminal: Terminal, options: Mapping[str, Any], **flags: bool) -> Mapping[str, Any]:
-    folder = terminal.load_config().data_dir
-    answer: Mapping[str, Any] = run_async(
-        ask_process(folder, "market-rent", timeout_s=ASK_S, rent=dict(options), **flags)
+@rent.command(name="set")
+@_options
+@click.option("--live/--no-live", "is_live", default=None, help="A live autopilot may really buy by it. [no]")
+@pass_terminal
+def set_(terminal: Terminal, /, **options: Any) -> None:  # noqa: ANN401
+    """Keep a rental under NAME: for `plan` and `run`, and for an autopilot (hw autopilot set --buy NAME).
+
+    Nothing is bought by that. --live needs --budget and --budget-day. What you do not name stays as it was.
+
+    Example: hw market rent set n --market nicehash --pool stratum+tcp://p.example:3333 --user k --limit 5PH/s --like p
+    """
+    found = _ask(terminal, "rent-set", rent=_said(options))
+    if terminal.is_json:
+        terminal.document(found)
+        return
+    mode = "a live autopilot may buy by it" if found["is_live"] else "an autopilot only rehearses it"
+    terminal.line(f"{found['name']} is kept: {found['limit']} at {found['market']} for {found['pool']}; {mode}.")
+    terminal.note(f"Let it be bought: hw autopilot set {found['algorithm']} --buy {found['name']} --buy-budget USD")
+
+
+@rent.command(name="list")
+@pass_terminal
+def list_(terminal: Terminal) -> None:
+    """List the rentals that are kept, their budgets, and who buys by them.
+
+    Example: hw market rent list
+    """
+    found = _ask(terminal, "rent-list")
+    if terminal.is_json:
+        terminal.document({"rentals": found})
+        return
+    heads = ("rental", "market", "limit", "pool", "worth by", "budget", "a day", "margin", "mode", "bought by")
+    terminal.table(
+        Table(heads=heads, rows=tuple(map(_rental_row, found)), empty="None is kept. hw market rent set NAME")
     )
-    return answer
+
+
+def _rental_row(it: Mapping[str, Any]) -> tuple[str, ...]:
+    by = ", ".join(it["bought_by"]) or "nobody"
+    if it["problem"]:
+        return (it["name"], "broken", "", it["problem"], "", "", "", "", "", by)
+    mode = "live" if it["is_live"] else "paper"
+    budgets = (it["budget"] or "none", it["budget_day"] or "none")
+    where = (it["name"], it["market"], it["limit"], it["pool"], it["worth_by"])
+    return (*where, *budgets, f"{it['margin_percent']:g} %", mode, by)
+
+
+@rent.command()
+@click.argument("name")
+@pass_terminal
+def remove(terminal: Terminal, name: str) -> None:
+    """Forget a rental that nobody buys by. What was done under its name stays counted.
+
+    Example: hw market rent remove night
+    """
+    found = _ask(terminal, "rent-remove", name=name)
+    if terminal.is_json:
+        terminal.document(found)
+    else:
+        terminal.line(f"{name} is forgotten. What was done under it: hw market rent history {name}")
+
+
+@rent.command()
+@click.argument("name", default="")
+@pass_terminal
+def history(terminal: Terminal, name: str) -> None:
+    """Show every action that was ever sent: by whom, on what it rested, and what the market answered.
+
+    Example: hw market rent history night
+    """
+    from hashwright.cli.overview import time_text
+
+    found = _ask(terminal, "rent-history", name=name)
+    if terminal.is_json:
+        terminal.document(found)
+        return
+    heads = ("at (UTC)", "rental", "market", "action", "price", "amount", "by", "ask then", "why", "id", "answer")
+    rows = tuple(
+        (
+            time_text(it["at_ms"])[:19].replace("T", " "), it["name"], it["market"], it["kind"], it["price"],
+            it["amount"], it["author"], str(it["saw"].get("ask") or "-"), it["why"] or "-", it["client_id"],
+            it["answer"],
+        )
+        for it in found["actions"]
+    )  # fmt: skip
+    terminal.table(Table(heads=heads, rows=rows, right=frozenset(heads[4:6]), empty="Nothing was ever sent."))
+
+
+def _said(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was said; what was not is as it is kept."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _ask(terminal: Terminal, verb: str, **arguments: Any) -> Any:  # noqa: ANN401
+    folder = terminal.load_config().data_dir
+    return run_async(ask_process(folder, verb, timeout_s=ASK_S, **arguments))
 
 
 def _show(terminal: Terminal, found: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from hashwright.cli.command import Command, pass_terminal, run_async
 from hashwright.cli.terminal import Terminal, clean
 
 if TYPE_CHECKING:
-    from hashwright.testing.miner import MinerEvent, MinerOptions
+    from hashwright.testing.talk import MinerEvent, MinerOptions
 
 
 @click.command(cls=Command)
@@ -40,7 +40,7 @@ def miner(terminal: Terminal, /, **flags: Any) -> None:  # noqa: ANN401 (the opt
 
     Example: hw miner --algo randomx --url stratum+tcp://127.0.0.1:3337 --user kai.r01 --max-shares 3
     """
-    from hashwright.testing.miner import MinerOptions
+    from hashwright.testing.talk import MinerOptions
 
     options = MinerOptions(**flags)
     end = f"for {options.max_seconds:g} s" if options.max_seconds else "until Ctrl-C"

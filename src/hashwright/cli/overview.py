@@ -21,6 +21,9 @@ WINDOW_MS = 10 * 60_000
 """The span of a hash rate: long enough that 60 shares give it within a quarter (Poisson, 95 %)."""
 MINUTE_MS = 60_000
 DAY_MS = 24 * 3600_000
+LATE_MINUTES = 2
+"""A commit may be so late: a minute is read again until then."""
+PAGE = 1_000
 CREDITED = ("accepted", "block")
 NOT_RUNNING = ("HW-704", "HW-613")
 
@@ -59,13 +62,35 @@ class Overview:
         return sum(worker.hashrate_hs for worker in self.workers)
 
 
-async def read_overview(data_dir: Path, *, blocks: int = 5, alerts: int = 5) -> Overview:
-    """Ask the process if one runs, and read the database if there is one."""
+class DayCounts:
+    """Shares of the last day by outcome, kept up: who looks again and again reads only the minutes that may have grown.
+
+    A farm's day has millions of rows.
+    """
+
+    def __init__(self) -> None:
+        self._minutes: dict[int, dict[str, int]] = {}
+        self._grows_from = 0
+
+    def read(self, store: "Store", now_ms: int) -> dict[str, int]:
+        """Read what is new, and return the sums."""
+        oldest, minute = (now_ms - DAY_MS) // MINUTE_MS, now_ms // MINUTE_MS
+        begin = max(oldest, self._grows_from)
+        kept = {at: counts for at, counts in self._minutes.items() if oldest <= at < begin}
+        for at, outcome, shares in store.share_counts(begin):
+            kept.setdefault(at, {})[outcome] = shares
+        self._minutes, self._grows_from = kept, minute - LATE_MINUTES
+        return outcomes_of(pair for counts in kept.values() for pair in counts.items())
+
+
+async def read_overview(data_dir: Path, *, blocks: int = 5, alerts: int = 5, day: DayCounts | None = None) -> Overview:
+    """Ask the process if one runs, and read the database if there is one; `day` is what was read before."""
     from hashwright.runtime.system import SystemClock
 
     status, sessions = await ask_process(data_dir)
     now_ms = SystemClock().now()
-    facts = await asyncio.to_thread(_read_facts, data_dir, now_ms, blocks, alerts)
+    counts = DayCounts() if day is None else day
+    facts = await asyncio.to_thread(_read_facts, data_dir, now_ms, (blocks, alerts), counts)
     since = _window_start(now_ms, status)
     return Overview(
         data_dir=data_dir,
@@ -74,7 +99,7 @@ async def read_overview(data_dir: Path, *, blocks: int = 5, alerts: int = 5) -> 
         status=status,
         window_s=(now_ms - since) / 1000,
         workers=workers_of(sessions, facts.recent if facts else (), seconds=(now_ms - since) / 1000),
-        shares_by_outcome=outcomes_of(facts.day if facts else ()),
+        shares_by_outcome=facts.day if facts else {},
         blocks=tuple(facts.blocks) if facts else (),
         alerts=tuple(facts.alerts) if facts else (),
     )
@@ -82,20 +107,31 @@ async def read_overview(data_dir: Path, *, blocks: int = 5, alerts: int = 5) -> 
 
 async def ask_process(data_dir: Path) -> tuple[Mapping[str, Any] | None, Sequence[Mapping[str, Any]]]:
     """Return the running process's status and sessions; None and nothing where none runs."""
-    from hashwright.runtime.control import ask
+    from hashwright.runtime.control import Line
 
+    line = Line(data_dir)
     try:
-        return await ask(data_dir, "status"), await ask(data_dir, "workers")
+        status: Mapping[str, Any] = await line.ask("status")
+        found: list[Mapping[str, Any]] = []
+        page: list[Mapping[str, Any]] = []
+        while not found or len(page) == PAGE:  # ten thousand at once would hold up the shares
+            page = await line.ask("workers", after=found[-1]["session"] if found else -1, limit=PAGE)
+            found += page
+            if not page:
+                break
+        return status, found
     except (Unavailable, OperatorError) as error:
         if error.code in NOT_RUNNING:
             return None, ()
         raise
+    finally:
+        line.close()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Facts:
     recent: "list[WorkTotal]"
-    day: "list[WorkTotal]"
+    day: dict[str, int]
     blocks: "list[BlockRecord]"
     alerts: "list[AlertRecord]"
 
@@ -112,7 +148,7 @@ def open_readonly(data_dir: Path) -> "Store | None":
         raise
 
 
-def _read_facts(data_dir: Path, now_ms: int, blocks: int, alerts: int) -> _Facts | None:
+def _read_facts(data_dir: Path, now_ms: int, limits: tuple[int, int], day: DayCounts) -> _Facts | None:
     from hashwright.clock import Instant
 
     store = open_readonly(data_dir)
@@ -121,9 +157,9 @@ def _read_facts(data_dir: Path, now_ms: int, blocks: int, alerts: int) -> _Facts
     try:
         return _Facts(
             recent=store.work_totals(Instant(now_ms - WINDOW_MS)),
-            day=store.work_totals(Instant(now_ms - DAY_MS)),
-            blocks=store.blocks(blocks),
-            alerts=store.alerts(alerts),
+            day=day.read(store, now_ms),
+            blocks=store.blocks(limits[0]),
+            alerts=store.alerts(limits[1]),
         )
     finally:
         store.close()
@@ -163,11 +199,11 @@ def workers_of(
     return tuple(found[key] for key in sorted(found))
 
 
-def outcomes_of(totals: "Iterable[WorkTotal]") -> dict[str, int]:
-    """Count shares by outcome."""
+def outcomes_of(totals: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Sum shares by outcome, good ones first."""
     counts: dict[str, int] = {}
-    for total in totals:
-        counts[total.outcome] = counts.get(total.outcome, 0) + total.shares
+    for outcome, shares in totals:
+        counts[outcome] = counts.get(outcome, 0) + shares
     return dict(sorted(counts.items(), key=lambda item: (item[0] not in CREDITED, item[0])))
 
 

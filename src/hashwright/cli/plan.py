@@ -14,14 +14,16 @@ from hashwright.cli.plan_own import STALE_ASSUMED, own_figures
 from hashwright.cli.terminal import Table, Terminal
 
 if TYPE_CHECKING:
-    from hashwright.cli.documents_plan import OutcomeDocument, PlanDocument
+    from hashwright.cli.documents_plan import HistogramDocument, OutcomeDocument, PlanDocument
     from hashwright.economics.market import Market as Facts
-    from hashwright.planner.plan import Outcome, Plan, Wish
+    from hashwright.planner.plan import Market, Outcome, Plan, Wish
     from hashwright.planner.plan_stress import Stress
+    from hashwright.planner.series import FloatArray
     from hashwright.planner.worlds import Prepared
 
 EXAMPLE = "s21"
 ROWS = 12
+HISTOGRAM_BARS = 24
 PARTS = {"energy": "energy:energy"}
 
 
@@ -34,6 +36,7 @@ PARTS = {"energy": "energy:energy"}
 @click.option(
     "--market", "markets", multiple=True, metavar="BID", help="What a market pays: sha256d:bid=45 (USD/PH/d)."
 )
+@click.option("--rent", "rents", multiple=True, metavar="RENTAL", help="Quote of a rental: hw market rent set.")
 @click.option("--pool-fee", metavar="SHARE", default="1%", show_default=True, help="Fee where no venue is named.")
 @click.option("--stale", metavar="SHARE", help="Shares late or rejected.  [as measured, else 0.5%]")
 @click.option("--uptime", metavar="SHARE", default="100%", show_default=True, help="How much of a day machines run.")
@@ -80,7 +83,8 @@ def plan(context: click.Context, terminal: Terminal, /, **given: Any) -> None:  
     asked = Asked(terminal, given)
     document = asked.document()
     data_dir = terminal.load_config().data_dir
-    parts.store_plan(data_dir, msgspec.json.encode(document), now_ms=asked.now)
+    if not parts.is_lab():
+        parts.store_plan(data_dir, msgspec.json.encode(document), now_ms=asked.now)
     if given["html"]:
         from hashwright.planner.report import plan_page
 
@@ -131,7 +135,7 @@ class Asked:
             power_price_usd_kwh=self.price,
             terms=Terms(stale=self._stale(), uptime=share_of(given["uptime"], "an uptime")),
             venues=parts.venues_of(given["venues"], fee=fee, pass_through=through),
-            markets=parts.markets_of(given["markets"]),
+            markets=(*parts.markets_of(given["markets"]), *self._quotes()),
             horizon_days=parts.horizon_days(given["horizon"]),
             scenarios=given["scenarios"],
             risk=parts.risk_of(given["risk"]),
@@ -140,6 +144,13 @@ class Asked:
             seed=given["seed"],
             objective=given["objective"],
         )
+
+    def _quotes(self) -> "tuple[Market, ...]":
+        if not self.given["rents"]:
+            return ()
+        from hashwright.cli.plan_quotes import quotes_of
+
+        return quotes_of(self.terminal, self.given["rents"], self.facts)
 
     def _stale(self) -> float:
         from hashwright.economics.quantities import share_of
@@ -244,6 +255,7 @@ class Asked:
             p50_usd_est=middle,
             p95_usd_est=high,
             loss_chance=float((found.outcome_usd < 0).mean()),
+            histogram=_histogram(found.outcome_usd),
             solver=found.allocation.solver,
             outcomes=[_outcome_document(it) for it in found.outcomes],
             reasons=[_reason_document(it) for it in found.decision.reasons],
@@ -272,6 +284,19 @@ class Asked:
             ],
             findings=market.finding_documents(findings),
         )
+
+
+def _histogram(outcomes: "FloatArray") -> "HistogramDocument":
+    """Count how the scenarios end; the rarest 1 % of both sides are in the outermost bars."""
+    import numpy as np
+
+    from hashwright.cli.documents_plan import HistogramDocument
+
+    low, high = (float(it) for it in np.percentile(outcomes, (1, 99)))
+    high = high if high > low else low + 1.0
+    counts, edges = np.histogram(np.clip(outcomes, low, high), bins=HISTOGRAM_BARS, range=(low, high))
+    shares = np.round(counts / max(len(outcomes), 1), 5).tolist()
+    return HistogramDocument(edges_usd=np.round(edges, 4).tolist(), shares=shares)
 
 
 def _outcome_document(it: "Outcome") -> "OutcomeDocument":

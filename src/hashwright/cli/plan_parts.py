@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hashwright.cli.terminal import Terminal
-from hashwright.errors import OperatorError
+from hashwright.errors import OperatorError, reason_of
 
 if TYPE_CHECKING:
     from hashwright.economics.scenarios import Assumptions
@@ -25,6 +25,11 @@ LISTENER: contextvars.ContextVar[Callable[[float], None] | None] = contextvars.C
 """Who is told how far a work is where nobody sees a bar: the Lab of the web."""
 STORED: Final = "plans"
 KEPT: Final = 200
+
+
+def is_lab() -> bool:
+    """Tell whether the Lab of the web asks: then nothing is kept, for somebody only wants to know."""
+    return LISTENER.get() is not None
 
 
 def horizon_days(text: str) -> int:
@@ -248,7 +253,7 @@ def stored_plan(data_dir: Path, at_ms: int) -> dict[str, object]:
     try:
         document: dict[str, object] = json.loads(before[-1].read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
-        raise OperatorError(f"{before[-1].name} cannot be read: {problem}.", code="HW-828") from problem
+        raise OperatorError(f"{before[-1].name} cannot be read: {reason_of(problem)}.", code="HW-828") from problem
     return document
 
 

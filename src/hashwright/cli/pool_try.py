@@ -71,7 +71,8 @@ async def _try(terminal: Terminal, folder: Path, coin: str, max_seconds: float) 
 async def _mine_block(terminal: Terminal, app: "Hashwright", coin: str, url: str) -> dict[str, Any]:
     from hashwright.cli.practice import add_practice
     from hashwright.runtime.commands import status_of
-    from hashwright.testing.miner import MinerEvent, MinerOptions, mine
+    from hashwright.testing.miner import mine
+    from hashwright.testing.talk import MinerEvent, MinerOptions
 
     await add_practice(app, coin=coin, start_difficulty=START_DIFFICULTY[coin])
     while (destination := status_of(app)["destinations"][0])["height"] is None:  # noqa: ASYNC110 (the status is asked)

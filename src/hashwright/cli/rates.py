@@ -10,7 +10,7 @@ import rich_click as click
 
 from hashwright.cli.command import Command, pass_terminal, run_async
 from hashwright.cli.terminal import Table, Terminal, clean
-from hashwright.errors import OperatorError
+from hashwright.errors import OperatorError, reason_of
 
 if TYPE_CHECKING:
     from hashwright.cli.overview import Overview
@@ -112,7 +112,7 @@ def _read_file(file: Path) -> dict[str, float]:
     try:
         told = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise OperatorError(f"{file} cannot be read as JSON: {error}.", code="HW-314", hint=HINT) from error
+        raise OperatorError(f"{file} cannot be read as JSON: {reason_of(error)}.", code="HW-314", hint=HINT) from error
     wrong = (
         [name for name, rate in told.items() if not _is_rate(rate)] if isinstance(told, dict) else ["the whole file"]
     )

@@ -51,7 +51,7 @@ def restore(terminal: Terminal, file: Path, check: bool, yes: bool) -> None:
             raise NotSupported(
                 f"The books of {data_dir} are on a server. Nothing was changed.",
                 code="HW-618",
-                hint="Restore them with the server's own tools: pg_restore.",
+                hint="Restore it into a folder of its own (--data-dir): there it goes on in SQLite. Or: pg_restore.",
             )
         facts["overwrites"] = _facts_of(data_dir) if existing.exists() else None
         if not check:

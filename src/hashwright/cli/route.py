@@ -231,7 +231,12 @@ def move(terminal: Terminal, worker: str, destination: str) -> None:
 @click.option("--user", default="", help="Log in as this user; many pools give no job without.")
 @click.option("--password-from", metavar="REF", help="file:PATH, env:NAME or credential:NAME. [x]")
 @click.option(
-    "--algo", "algorithm", type=click.Choice(["sha256d", "scrypt"]), default="sha256d", show_default=True, help="Hash."
+    "--algo",
+    "algorithm",
+    type=click.Choice(["sha256d", "scrypt", "randomx"]),
+    default="sha256d",
+    show_default=True,
+    help="Hash.",
 )
 @click.option("--coin", default="", help="What is mined, to write addresses: bitcoin, litecoin.")
 @click.option("--network", default="main", show_default=True, help="main, test or regtest.")
@@ -246,9 +251,10 @@ def test(context: click.Context, terminal: Terminal, /, password_from: str | Non
     """Look at a pool: its job, whom that pays, its extranonce room, mask, difficulty, certificate and latency.
 
     It connects, subscribes, logs in where a user is given, and waits for the first job. No share is sent. Works without
-    a running Hashwright.
+    a running Hashwright. A Monero pool (--algo randomx) says nothing before a login, and hides whom its job pays.
 
     Example: hw route test stratum+tcp://pool.example:3333 --user kai.probe --coin bitcoin
+    Example: hw route test pool.example:3333 --algo randomx --user YOUR-ADDRESS
     """
     options["password"] = password_from or "x"
     if password_from and not password_from.startswith(("file:", "env:", "credential:")):

@@ -212,7 +212,9 @@ def payee_problems(upstreams: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def probe_parts(found: Mapping[str, Any], options: Mapping[str, Any]) -> list[Part]:
     """Return what a look at a pool found."""
-    times = f"connected in {found['connected_ms']} ms, subscribed in {found['subscribed_ms']} ms"
+    is_blob = found["kind"] == "blob"
+    word = "logged in" if is_blob else "subscribed"
+    times = f"connected in {found['connected_ms']} ms, {word} in {found['subscribed_ms']} ms"
     parts: list[Part] = [("ok", f"{found['url']} at {found['peer']}: {times}")]
     if found["tls"]:
         tls = found["tls"]
@@ -220,14 +222,50 @@ def probe_parts(found: Mapping[str, Any], options: Mapping[str, Any]) -> list[Pa
     else:
         parts.append(("skipped", "no TLS: who sits on the way can read and redirect everything"))
     parts.append(("ok", f"user {options['user']} is taken") if found["is_authorized"] else ("skipped", "no login"))
-    parts.append(("ok", room_text(found["room"])))
-    parts.append(_mask_part(found))
+    parts += _blob_parts(found) if is_blob else [("ok", room_text(found["room"])), _mask_part(found)]
     if found["difficulty"] is not None:
         parts.append(("ok", f"difficulty of its shares: {difficulty_text(found['difficulty'])}"))
     if found["sent_to"]:
         parts.append(("warning", f"it asks us to go to {found['sent_to']}; not followed (HW-434)"))
     parts += [("skipped", f"it says: {text}") for text in found["texts"]]
+    if is_blob:
+        return parts + _blob_job_parts(found)
     return parts + (_job_parts(found, options) if found["job"] else [])
+
+
+def _blob_parts(found: Mapping[str, Any]) -> list[Part]:
+    """Say what a connection to a CryptoNote pool is worth: who we are there, how many machines, whether it lives."""
+    parts: list[Part] = [("ok", f"this connection is {found['session'] or 'nameless'} there")]
+    room = found["room"]
+    if room["machines"] == 1:
+        taken = f"the byte of the nonce that tells machines apart is taken ({room['prefix']})"
+        parts.append(("warning", f"{taken}: it is a proxy, so one connection a machine. HW-310"))
+    else:
+        parts.append(("ok", f"a byte of the nonce is ours, so one connection carries {room['machines']} machines"))
+    if found["alive_ms"] is None:
+        parts.append(("warning", "it does not answer signs of life (keepalived): silence will look like death"))
+    else:
+        parts.append(("ok", f"it answers signs of life in {found['alive_ms']} ms"))
+    return parts
+
+
+def _blob_job_parts(found: Mapping[str, Any]) -> list[Part]:
+    job = found["job"]
+    height = job["height"] or UNKNOWN
+    head = f"first job after {found['first_job_ms']} ms: {job['id']}, {job['algorithm']}, height {height}"
+    if job["problem"]:
+        return [
+            ("ok", head),
+            ("failed", f"its blob is not read, so no machine would get it: {job['problem']}. HW-312"),
+        ]
+    coming = f", the coming one {job['next_seed'][:16]}..." if job["next_seed"] else ""
+    parts: list[Part] = [
+        ("ok", f"{head}, fork {job['version']}, blob of {len(job['blob']) // 2} bytes"),
+        ("ok", f"it builds on {job['previous_block']}"),
+        ("ok", f"key of RandomX {job['seed'][:16]}...{coming}"),
+    ]
+    parts += [("warning", f"odd: {doubt}") for doubt in job["doubts"]]
+    return [*parts, ("skipped", "whom its blocks pay, and the network's difficulty: a Monero job hides both")]
 
 
 def room_text(room: Mapping[str, Any]) -> str:

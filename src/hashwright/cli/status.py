@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from hashwright.cli.overview import Overview
 
 WATCH_S = 2.0
+WATCHED_A_SECOND = 1_000
+"""More machines are asked for less often: the program lists them in the loop that judges shares."""
+SCREEN_WIDE = 120
+SCREEN_ROWS = 100
+"""More machines than a screen has lines; a farm looks at them with `hw fleet top`."""
 
 
 @click.command(cls=Command)
@@ -44,14 +49,14 @@ async def _watch(terminal: Terminal) -> None:
     """Show the state again and again: in place where that is possible, else one below the other."""
     import asyncio
 
-    from hashwright.cli.overview import document_of, read_overview
+    from hashwright.cli.overview import DayCounts, document_of, read_overview
 
-    config = terminal.load_config()
+    config, day = terminal.load_config(), DayCounts()
     if terminal.can_animate:
         await _watch_screen(terminal, config.data_dir)
         return
     while True:
-        overview = await read_overview(config.data_dir)
+        overview = await read_overview(config.data_dir, day=day)
         if terminal.is_json:
             terminal.document(document_of(overview))
         else:
@@ -65,16 +70,18 @@ async def _watch_screen(terminal: Terminal, data_dir: "Path") -> None:
 
     from rich.live import Live
 
-    from hashwright.cli.overview import read_overview
+    from hashwright.cli.overview import DayCounts, read_overview
 
-    picture = screen_of(await read_overview(data_dir))
-    with Live(picture, console=terminal.console(), auto_refresh=False, screen=True, vertical_overflow="crop") as live:
+    day = DayCounts()
+    console, overview = terminal.console(), await read_overview(data_dir, day=day)
+    with Live(console=console, auto_refresh=False, screen=True, vertical_overflow="crop") as live:
         while True:
-            live.update(screen_of(await read_overview(data_dir)), refresh=True)
-            await asyncio.sleep(WATCH_S)
+            live.update(screen_of(overview, width=console.width), refresh=True)
+            await asyncio.sleep(max(WATCH_S, len(overview.workers) / WATCHED_A_SECOND))
+            overview = await read_overview(data_dir, day=day)
 
 
-def screen_of(overview: "Overview") -> "RichGroup":
+def screen_of(overview: "Overview", *, width: int = SCREEN_WIDE) -> "RichGroup":
     """Draw everything for one screen, the most important first: what does not fit is cut at the bottom."""
     from rich.console import Group
     from rich.text import Text
@@ -88,7 +95,8 @@ def screen_of(overview: "Overview") -> "RichGroup":
     tables = [views.alerts_table(overview.alerts, now_ms=overview.now_ms, is_short=True)]
     if overview.status is not None:
         tables.append(views.destinations_table(overview.status["destinations"]))
-    tables.append(views.workers_table(overview.workers, window_s=overview.window_s))
+    workers, is_short = overview.workers[:SCREEN_ROWS], width < SCREEN_WIDE
+    tables.append(views.workers_table(workers, window_s=overview.window_s, is_short=is_short))
     tables.append(views.blocks_table(overview.blocks, now_ms=overview.now_ms, is_short=True))
     for table in tables:
         if table.rows:

@@ -43,6 +43,7 @@ def serve(terminal: Terminal, config: "Config") -> None:
 
     from hashwright.runtime import logs
     from hashwright.runtime.notify_systemd import keep_watchdog, notify
+    from hashwright.runtime.system import calm_collector
     from hashwright.runtime.web_process import keep_web
     from hashwright.runtime.wiring import Hashwright
 
@@ -63,6 +64,7 @@ def serve(terminal: Terminal, config: "Config") -> None:
         await running.run(on_ready=lambda: tell_ready(running))
         notify("STOPPING=1")
 
+    calm_collector()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(work())
 

@@ -15,10 +15,10 @@ UNKNOWN = "-"
 """Unknown is not zero."""
 
 
-def workers_table(workers: Iterable[Worker], *, window_s: float) -> Table:
-    """Show who mines how fast."""
+def workers_table(workers: Iterable[Worker], *, window_s: float, is_short: bool = False) -> Table:
+    """Show who mines how fast; `is_short` has the columns that fit a narrow screen, without folding a row."""
     span = duration_text(window_s)
-    rows = tuple(
+    rows: tuple[tuple[str, ...], ...] = tuple(
         (
             worker.worker,
             worker.destination,
@@ -31,7 +31,11 @@ def workers_table(workers: Iterable[Worker], *, window_s: float) -> Table:
         for worker in workers
     )
     rate = f"hash rate ({span}, estimated)"
-    heads = ("worker", "destination", rate, "difficulty", "last share", "accepted", "rejected")
+    heads: tuple[str, ...] = ("worker", "destination", rate, "difficulty", "last share", "accepted", "rejected")
+    if is_short:
+        heads = ("worker", "hash rate", "last share", "accepted", "rejected")
+        rows = tuple((row[0], row[2], *row[4:]) for row in rows)
+        return Table(heads=heads, rows=rows, right=frozenset(heads[1:]), empty="No machine has worked here yet.")
     return Table(heads=heads, rows=rows, right=frozenset(heads[2:]), empty="No machine has worked here yet.")
 
 

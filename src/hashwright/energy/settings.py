@@ -9,13 +9,16 @@ import difflib
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
 from hashwright.errors import Finding
 
 T = TypeVar("T", bound=msgspec.Struct)
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Positive = Annotated[float, msgspec.Meta(gt=0, le=1e7)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e7)]
 CODE: Final = "HW-840"
 
 

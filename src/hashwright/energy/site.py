@@ -1,9 +1,9 @@
 """A site's file: limits, prices, sun, wind, battery, heat and machines, checked as a whole before anything is planned.
 
-The file is TOML, one table a subject; `docs/energy.md` shows each. Tables `tariff`, `export` and `weather` belong to
-plug-ins: their `kind` names a file in `adapters/tariffs` or `adapters/weather`, which checks the rest. Every problem is
-reported at once (HW-840), each with its place. Units are in the names: `_kw`, `_kwh`, `_w`, `_ths`, shares from 0 to 1,
-money in the tariff's currency.
+The file is TOML, one table a subject; `docs/energy.md` shows each. Tables `tariff`, `export`, `weather` and `inverter`
+belong to plug-ins: their `kind` names a file in `adapters/tariffs`, `weather` or `batteries`, which checks the rest.
+Every problem is reported at once (HW-840), each with its place. Units are in the names: `_kw`, `_kwh`, `_w`, `_ths`,
+shares from 0 to 1, money in the tariff's currency.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,18 +11,14 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from hashwright.energy.battery import Battery
+from hashwright.energy.battery import BatterySettings
 from hashwright.energy.calendar import zone_of
-from hashwright.energy.settings import Problem, read_struct
+from hashwright.energy.settings import NotNegative, Positive, Problem, Share, read_struct
 from hashwright.energy.sun import LOSSES, MOUNTS, SolarArray
 from hashwright.energy.wind import Turbine
 from hashwright.errors import Finding
 
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Positive = Annotated[float, msgspec.Meta(gt=0, le=1e7)]
-NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e7)]
-Price = Annotated[float, msgspec.Meta(ge=-100, le=100)]
-PLUGIN_TABLES: Final = ("tariff", "export", "weather")
+PLUGIN_TABLES: Final = ("tariff", "export", "weather", "inverter")
 
 
 class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -85,23 +81,6 @@ class Heat(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     months: tuple[Annotated[int, msgspec.Meta(ge=1, le=12)], ...] = ()
 
 
-class BatterySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A battery; `level` is what it reports now [percent], without it only the reserve is counted on."""
-
-    capacity_kwh: Positive
-    charge_kw: Positive
-    discharge_kw: Positive
-    round_trip: Annotated[float, msgspec.Meta(gt=0.3, le=1)] = 0.9
-    wear: NotNegative = 0.0
-    reserve: Share = 0.1
-    level: float | None = None
-
-    def facts(self) -> Battery:
-        """Return the battery without its reading."""
-        names = ("capacity_kwh", "charge_kw", "discharge_kw", "round_trip", "wear", "reserve")
-        return Battery(**{name: getattr(self, name) for name in names})
-
-
 class SunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Panels of one direction; `azimuth` from north over east [degrees]: 180 is south."""
 
@@ -156,12 +135,12 @@ class WindSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 class Revenue(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a TH/s earns a day [currency], or the coin whose recorded days say so; less `fee` and `rejects`.
 
-    `usd_rate` is what one US dollar is in the site's currency, for recorded days.
+    `usd_rate` is what one US dollar is in the site's currency, for what coins earn; without it a stored rate tells.
     """
 
     per_th_day: NotNegative | None = None
     coin: str = ""
-    usd_rate: Positive = 1.0
+    usd_rate: Positive | None = None
     fee: Share = 0.0
     rejects: Share = 0.0
 
@@ -253,4 +232,6 @@ def read_site(table: Mapping[str, Any], place: str, findings: list[Finding]) -> 
         )
     if (table.get("sun") or table.get("wind")) and "weather" not in table:
         findings.append(Finding(code="HW-840", place=f"{place}.weather", message="sun and wind need [weather]"))
+    if "inverter" in table and "battery" not in table:
+        findings.append(Finding(code="HW-840", place=f"{place}.battery", message="[inverter] needs [battery]"))
     return found

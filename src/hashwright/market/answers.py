@@ -14,7 +14,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 def known_answer(state: MarketState, event: Request) -> RequestAnswered | None:
     """Return what this request got when it came before; None where it is new."""
-    given = state.given.get(_key(event))
+    given = state.given.get(key_of(event))
     if given is None:
         return None
     if given.digest != _digest(event):
@@ -24,12 +24,13 @@ def known_answer(state: MarketState, event: Request) -> RequestAnswered | None:
 
 
 def answer(state: MarketState, event: Request, *, order: str, code: str = "", text: str) -> RequestAnswered:
-    """Answer a request and remember the answer for good."""
-    state.given[_key(event)] = Given(digest=_digest(event), order=order, code=code, text=text)
+    """Answer a request and remember the answer; a table has it for good later."""
+    state.given[key_of(event)] = Given(digest=_digest(event), order=order, code=code, text=text)
     return RequestAnswered(event.account, event.reference, order, code, text)
 
 
-def _key(event: Request) -> str:
+def key_of(event: Request) -> str:
+    """Return the key of a request's answer."""
     return f"{event.account}/{event.reference}"
 
 

@@ -31,17 +31,16 @@ def problem_of_order(state: MarketState, terms: Terms, event: OrderAsked, *, lea
         least_fixed: the lowest price at which the whole limit would be served now: no fixed order locks less;
             None where there is no such price.
     """
-    checks = (
-        _names(event),
-        problem_of_price(terms, event.price),
-        problem_of_rate(terms, event.limit_hs),
-        _minimum(event),
-        _times(terms, event),
-        _fixed(terms, event, least_fixed),
-        _budget(terms, event.budget),
-        problem_of_funds(state, terms, event.account, event.budget),
+    found = (
+        _names(event)
+        or problem_of_price(terms, event.price)
+        or problem_of_rate(terms, event.limit_hs)
+        or _minimum(event)
+        or _times(terms, event)
+        or _fixed(terms, event, least_fixed)
+        or _budget(terms, event.budget)
+        or problem_of_funds(state, terms, event.account, event.budget)
     )
-    found = next((it for it in checks if it is not None), None)
     if found is None and len(state.orders) >= ORDERS_MAX:
         return Problem("HW-512", f"The market holds {ORDERS_MAX} orders, as many as it takes.")
     return found
@@ -72,7 +71,7 @@ def problem_of_funds(state: MarketState, terms: Terms, account: str, minor: int)
     if minor <= free:
         return None
     currency = Currency(terms.currency, terms.exponent)
-    lacks = Amount(minor - free, currency)
+    lacks = Amount(min(minor - free, BOUND - 1), currency)  # no request makes the engine raise
     return Problem("HW-865", f"{account} has {Amount(free, currency)} free, {lacks} too little. Nothing was held.")
 
 

@@ -98,7 +98,52 @@ class SaleSet(Event, frozen=True, array_like=True, tag=True, gc=False):
     is_on: bool
 
 
-MarketJournaled = MarketSet | FundsMoved | FundsAsked | OrderAsked | OrderChecked | ChangeAsked | SaleSet
+class OrderBarred(Event, frozen=True, array_like=True, tag=True, gc=False):
+    """Somebody wants to buy for a pool whose address the gate refuses: the answer is no, for good, and nothing is held.
+
+    The shell judges an address only where the request is a new one, and tells this in place of `asked`.
+    """
+
+    asked: OrderAsked
+    code: str
+    text: str
+
+
+class MemoryMoved(Event, frozen=True, array_like=True, tag=True, gc=False):
+    """Tables hold these for good: the engine need not carry them any more.
+
+    `answers` by account and reference, `deposits` by origin, `ended` by order.
+    """
+
+    answers: tuple[str, ...] = ()
+    deposits: tuple[str, ...] = ()
+    ended: tuple[str, ...] = ()
+
+
+class MemoryRecalled(Event, frozen=True, array_like=True, tag=True, gc=False):
+    """What a table holds and the engine is about to need, told before the request that needs it.
+
+    `answers`: key, digest, order, code, text; `deposits`: origin, account, amount [minor units], time; `ended`: order,
+    account, state, reason.
+    """
+
+    answers: tuple[tuple[str, str, str, str, str], ...] = ()
+    deposits: tuple[tuple[str, str, int, int], ...] = ()
+    ended: tuple[tuple[str, str, str, str], ...] = ()
+
+
+MarketJournaled = (
+    MarketSet
+    | FundsMoved
+    | FundsAsked
+    | OrderAsked
+    | OrderBarred
+    | OrderChecked
+    | ChangeAsked
+    | SaleSet
+    | MemoryMoved
+    | MemoryRecalled
+)
 MarketEvent = (
     MarketJournaled
     | ProcessStarted

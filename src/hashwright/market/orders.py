@@ -20,7 +20,7 @@ from hashwright.market.effects import (
     PoolWanted,
     TradeNoted,
 )
-from hashwright.market.events import ChangeAsked, FundsAsked, FundsMoved, OrderAsked, OrderChecked
+from hashwright.market.events import ChangeAsked, FundsAsked, FundsMoved, OrderAsked, OrderBarred, OrderChecked
 from hashwright.market.records import MarketState, Order, OrderState, Terms
 from hashwright.signals import ORDER_PREFIX, Alert
 
@@ -53,6 +53,12 @@ def take_order(state: MarketState, event: OrderAsked, *, least_fixed: int | None
     entry = _hold(state, terms, order, event.budget, now=now)
     text = f"{order.id} stands; its pool is looked at first."
     return [entry, answer(state, event, order=order.id, text=text), LookAtPool(order.id), note(order)]
+
+
+def bar_order(state: MarketState, event: OrderBarred) -> Effects:
+    """Say no to an order whose pool's address is not allowed; one that stands already keeps its answer."""
+    known = known_answer(state, event.asked)
+    return [known or answer(state, event.asked, order="", code=event.code, text=event.text)]
 
 
 def _new_order(state: MarketState, terms: Terms, event: OrderAsked, *, now: int) -> Order:

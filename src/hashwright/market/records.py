@@ -194,7 +194,8 @@ class MarketState(msgspec.Struct, array_like=True):
     """Everything that the market engine knows.
 
     `funds` [minor units] are buyers' free deposits by account and algorithm's market; `given` what each request got, by
-    account and reference; `ended` the last words about orders that are over.
+    account and reference; `ended` the last words about orders that are over. Of `given`, `deposits` and `ended` the old
+    part is in tables (`memory.py`).
     """
 
     terms: dict[str, Terms] = msgspec.field(default_factory=dict)
@@ -214,6 +215,8 @@ class MarketState(msgspec.Struct, array_like=True):
     sealed: bytes = b""
     owed: dict[str, int] = msgspec.field(default_factory=dict)
     """What buyers owe [minor units], by market and account: deposits that were spent, then taken back by the chain."""
+    memory_moves: int = 0
+    """How often tables took over a part of `given`, `deposits` and `ended`; 0 means that no table need be asked."""
 
     @property
     def is_on(self) -> bool:

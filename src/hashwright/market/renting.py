@@ -2,14 +2,17 @@
 
 Renting pays only where
 
-    ask * (1 + fee) / (1 - pool fee)  <  hashprice * (1 - margin)
+    ask * (1 + fee) / (1 - pool fee)  <  hashprice * sure * (1 - margin)
 
-with the ask as the lowest price that is served now, and everything in coins for one EH/s and day. The bot goes up at
-once and down by the market's own rules; it never goes above what pays, and ends an order that pays no more.
+with the ask as the lowest price that is served now, and everything in coins for one EH/s and day. `sure` is what is
+left of the hashprice after the risk of luck and of what may change while an order is used up (`sure_part`). The bot
+goes up at once and down by the market's own rules; it never goes above what pays, and ends an order that pays no
+more. The margin is asked for before something is bought or raised; what stands is kept as long as it pays without it.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Literal
 
@@ -38,7 +41,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """The market's rules and ours. Fees are parts; `budget_left` is what may still be committed [coins]."""
+    """The market's rules and ours. Fees are parts; `budget_left` is what may still be committed [coins].
+
+    `sure` is the part of the hashprice that is counted with.
+    """
 
     fee_part: Decimal
     pool_fee_part: Decimal
@@ -49,6 +55,7 @@ class Bounds:
     down_every_s: int
     minimum_amount: Decimal
     budget_left: Decimal
+    sure: Decimal = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +69,30 @@ class Action:
 
 
 def highest_price(hashprice: Decimal, bounds: Bounds) -> Decimal:
-    """Return the highest price that still pays, on a step."""
-    most = hashprice * (1 - bounds.margin_part) * (1 - bounds.pool_fee_part) / (1 + bounds.fee_part)
+    """Return the highest price that still pays with the margin, on a step."""
+    most = hashprice * bounds.sure * (1 - bounds.margin_part) * (1 - bounds.pool_fee_part) / (1 + bounds.fee_part)
     return _on_step(most, bounds.price_step, ROUND_DOWN)
+
+
+def even_price(hashprice: Decimal, bounds: Bounds) -> Decimal:
+    """Return the highest price that pays without any margin, on a step: what stands is ended above it."""
+    return highest_price(hashprice, replace(bounds, margin_part=Decimal(0)))
+
+
+def sure_part(*, risk: float, blocks: float | None, spread_a_day: float, life_days: float) -> float:
+    """Return what part of an expectation to count with: so many standard deviations are taken off it, 0 to 1.
+
+    Args:
+        risk: how many standard deviations; 0 goes by the mean alone.
+        blocks: how many blocks the pool is expected to find while the order is used up, where it pays by its luck
+            (Poisson: a deviation of one by the root of it); None where it pays each share.
+        spread_a_day: root mean square of the daily change of what the work is worth (its logarithm).
+        life_days: how long the order lasts [days]; the mean of a walk over it deviates by a root of a third of it.
+    """
+    if risk <= 0:
+        return 1.0
+    luck = 0.0 if blocks is None else 1 / blocks if blocks > 0 else math.inf
+    return max(1 - risk * math.sqrt(luck + spread_a_day**2 * max(life_days, 0.0) / 3), 0.0)
 
 
 def asking_price(book: Sequence[Offer], wanted_hs: float, step: Decimal) -> Decimal | None:
@@ -98,14 +126,18 @@ def decide(
     book: Sequence[Offer], standing: Standing | None, *, wanted_hs: float, hashprice: Decimal, bounds: Bounds
 ) -> Action:
     """Say what to do now."""
-    most = highest_price(hashprice, bounds)
-    ask = asking_price(book, wanted_hs, bounds.price_step)
+    return judge(asking_price(book, wanted_hs, bounds.price_step), standing, hashprice=hashprice, bounds=bounds)
+
+
+def judge(ask: Decimal | None, standing: Standing | None, *, hashprice: Decimal, bounds: Bounds) -> Action:
+    """Say what to do where being served takes `ask` now; None: the book shows nobody who is served."""
+    most, even = highest_price(hashprice, bounds), even_price(hashprice, bounds)
+    if standing is not None and standing.price > even:
+        return _too_dear(standing, ask, even, bounds)
     if ask is None:
         return Action(kind="wait", why="the book shows no order that is served")
     if standing is None:
         return _begin(ask, most, bounds)
-    if standing.price > most:
-        return _too_dear(standing, ask, most, bounds)
     if ask > most:
         return Action(kind="wait", why=f"being served takes {ask:f}, and {most:f} is the most that pays")
     if ask > standing.price:
@@ -126,13 +158,13 @@ def _begin(ask: Decimal, most: Decimal, bounds: Bounds) -> Action:
     return Action(kind="place", why="it pays", price=ask, amount=amount)
 
 
-def _too_dear(standing: Standing, ask: Decimal, most: Decimal, bounds: Bounds) -> Action:
+def _too_dear(standing: Standing, ask: Decimal | None, even: Decimal, bounds: Bounds) -> Action:
     """Lower a price that pays no more, where that is allowed now and is enough; else end the order."""
-    if _may_lower(standing, bounds) and ask <= most:
+    if ask is not None and ask <= even and _may_lower(standing, bounds):
         price = _lower(standing, ask, bounds)
-        if price <= most:
+        if price <= even:
             return Action(kind="reprice", why="it pays no more at this price", price=price)
-    return Action(kind="cancel", why=f"{standing.price:f} is above {most:f}, the most that pays")
+    return Action(kind="cancel", why=f"{standing.price:f} is above {even:f}, the most that pays")
 
 
 def _may_lower(standing: Standing, bounds: Bounds) -> bool:

@@ -12,7 +12,7 @@ Rules
 Must not know: sockets, the pool engine's inside, storage.
 """
 
-from hashwright.market import delivery, orders, quote, settlement, steering
+from hashwright.market import delivery, memory, orders, quote, settlement, steering
 from hashwright.market.effects import MarketEffect
 from hashwright.market.events import (
     ChangeAsked,
@@ -20,7 +20,10 @@ from hashwright.market.events import (
     FundsMoved,
     MarketEvent,
     MarketSet,
+    MemoryMoved,
+    MemoryRecalled,
     OrderAsked,
+    OrderBarred,
     OrderChecked,
     SaleSet,
 )
@@ -82,7 +85,20 @@ def _rare_step(state: MarketState, event: MarketEvent, *, now: int) -> Effects:
         case MarketSet():
             return _set_market(state, event)
         case _:
-            return ()
+            return _memory_step(state, event)
+
+
+def _memory_step(state: MarketState, event: MarketEvent) -> Effects:
+    match event:
+        case OrderBarred():
+            return tuple(orders.bar_order(state, event))
+        case MemoryMoved():
+            memory.let_go(state, event)
+        case MemoryRecalled():
+            memory.recall(state, event)
+        case _:
+            pass
+    return ()
 
 
 def _least_fixed(state: MarketState, event: OrderAsked, *, now: int) -> int | None:
@@ -94,15 +110,28 @@ def _least_fixed(state: MarketState, event: OrderAsked, *, now: int) -> int | No
 
 
 def _set_market(state: MarketState, event: MarketSet) -> Effects:
-    """Take new terms. The money's unit and the price's unit are those of standing orders: they do not change."""
+    """Take new terms. The coin of buyers' money stays while there is any; the unit of prices while orders stand."""
     terms, before = event.terms, state.terms.get(event.terms.algorithm)
-    if before is not None and any(order.algorithm == terms.algorithm for order in state.orders.values()):
-        same = (before.currency, before.exponent, before.unit, before.books)
-        if same != (terms.currency, terms.exponent, terms.unit, terms.books):
+    if before is not None:
+        has_orders = any(order.algorithm == terms.algorithm for order in state.orders.values())
+        is_same_money = (before.currency, before.exponent, before.books) == (
+            terms.currency,
+            terms.exponent,
+            terms.books,
+        )
+        if not is_same_money and (has_orders or has_money(state, terms.algorithm)):
+            return ()
+        if before.unit != terms.unit and has_orders:
             return ()
     state.terms[terms.algorithm] = terms
     state.is_dirty = True
     return ()
+
+
+def has_money(state: MarketState, algorithm: str) -> bool:
+    """Tell whether buyers of a market have free funds, or owe something."""
+    owes = any(key.startswith(f"{algorithm}/") for key in state.owed)
+    return owes or any(state.funds.get(algorithm, {}).values())
 
 
 def _set_sale(state: MarketState, event: SaleSet, *, now: int) -> Effects:

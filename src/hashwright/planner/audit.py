@@ -19,6 +19,7 @@ from hashwright.planner.series import CoinSeries, day_of
 from hashwright.planner.worlds import Prepared
 
 PATHS: Final = 2000
+DECAY_MIN: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,41 @@ def audit(
         contract.check_terms(offer, today),
     )
     return Audit(offer=offer, today=today, verdict=contract.overall(checks), checks=checks, paths=paths)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """What an audit expects of a contract that is bought all the same [coins]: the terms that it is tracked by.
+
+    `per_day` is left of a day at the start after all fees; `decay_day` is the part by which each day is less, so that
+    all days together give the median of the scenarios.
+    """
+
+    cost: float
+    per_day: float
+    decay_day: float
+    median: float
+
+
+def accepted(found: Audit) -> Accepted:
+    """Return what a contract should pay, as the audit expects it.
+
+    Raises:
+        OperatorError: its fees leave nothing of a day, so there is nothing to track (HW-979).
+    """
+    offer, today = found.offer, found.today
+    fees = offer.maintenance_usd_th_day * today.th / today.price_usd
+    per_day, median = today.coins_day * (1 - offer.pool_fee) - fees, float(np.median(found.paths.coins))
+    if per_day <= 0 or median <= 0:
+        raise OperatorError("Its fees leave nothing of what it mines, so there is nothing to track.", code="HW-979")
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        is_more = per_day * (1 - (1 - middle) ** offer.days) / middle > median
+        low, high = (middle, high) if is_more else (low, middle)
+    return Accepted(
+        cost=found.bought_coins, per_day=per_day, decay_day=high if high > DECAY_MIN else 0.0, median=median
+    )
 
 
 def with_payouts(found: Audit, checks: Iterable[Check]) -> Audit:

@@ -19,11 +19,14 @@ so that a dry run of a month is the backtest of that month.
 numpy is loaded by whoever thinks, not by whoever asks: the running program only knows the records.
 """
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
 from hashwright import registry
+from hashwright.economics.exchange import Exchange
+from hashwright.planner.purchases import BuyRules, Promise, Purchase, SeenPurchase, buy
 
 if TYPE_CHECKING:
     from hashwright.planner.decide import Decision, FloatArray, Layout, Snapshot
@@ -51,6 +54,7 @@ class SeenWay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     `coins_per_hash` is what its newest job or template promises a hash [coins], or what orders would pay for one;
     `price_at_ms` is when the price was true. `net` is what is left after its fee, times what part of promises it was
     seen to keep; `factors` are the numbers that it is made of. `width` is the largest part of all work that it takes.
+    `move_s` is how much of its work a move to it loses [s], learned from the moves of `move_spans` spans.
     """
 
     destination: str
@@ -67,6 +71,8 @@ class SeenWay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     worth_source: str = ""
     factors: dict[str, float] = {}
     why_not: str = ""
+    move_s: float = 0.0
+    move_spans: int = 0
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -99,7 +105,9 @@ class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     `history` is what each destination was worth on days before, oldest first [USD/(PH/s)/day]; None is unknown.
     `paper` is the route of a dry run, with `idle`. `hashrate_hs` counts machines that the autopilot put to sleep;
     `asleep` is their part of it. `changed_ms` is when the route was last changed, `spent_usd` what the moves of the
-    last 24 hours cost. `cause` is why this turn came now, `hottest_c` the hottest machine.
+    last 24 hours cost. `cause` is why this turn came now, `hottest_c` the hottest machine. `power_exchange` is the rate
+    that power's price was converted by; `power_problem` says why it could not be. `purchases` are rentals that could be
+    bought, `bought_usd` what was committed for them in 24 hours, by market.
     """
 
     at_ms: int
@@ -118,6 +126,11 @@ class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     asleep: float = 0.0
     hottest_c: float | None = None
     power_source: str = ""
+    power_exchange: Exchange | None = None
+    power_problem: str = ""
+    purchases: tuple[SeenPurchase, ...] = ()
+    buying: BuyRules = BuyRules()
+    bought_usd: dict[str, float] = {}
 
     @property
     def power_usd_day(self) -> float:
@@ -132,7 +145,7 @@ class Thought(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     `worth` is what each way would earn if it had all work [USD/day, before power]; `idle` the part that should rest.
     `weights` are the exact parts, of the market and of rest too. `verdict` says whether anything moves; `second` is the
     best of the ways not chosen, and `second_usd_day` how much less it gives a day. `bound` are limits that bind,
-    `drift` is what the learned drift multiplied the worth of ways with.
+    `drift` is what the learned drift multiplied the worth of ways with. `purchases` say what to do about each rental.
     """
 
     parts: dict[str, int]
@@ -151,6 +164,7 @@ class Thought(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     moved_usd: float = 0.0
     bound: tuple[str, ...] = ()
     drift: dict[str, float] = {}
+    purchases: tuple[Purchase, ...] = ()
 
     @property
     def gain_usd_day(self) -> float:
@@ -175,6 +189,9 @@ def think(seen: Seen) -> Thought:
     usable, left_out = _sorted_out(seen)
     if not usable or seen.hashrate_hs <= 0:
         why = "no machine works here now" if usable else "nothing can be compared; everything stays as it is"
+        return _stay(seen, why, left_out)
+    if seen.power_problem and seen.efficiency_j_th > 0 and not seen.power_price_usd_kwh:
+        why = f"what power costs is not known, and you said no price: {seen.power_problem} Everything stays as it is"
         return _stay(seen, why, left_out)
     snapshot = _snapshot(seen, usable)
     layout = snapshot.layout
@@ -201,6 +218,7 @@ def think(seen: Seen) -> Thought:
         moved_usd=float((decided - snapshot.held).clip(0) @ layout.moves),
         bound=bound,
         drift=_drifts(snapshot),
+        purchases=bought(seen),
     )
 
 
@@ -284,6 +302,11 @@ def _snapshot(seen: Seen, usable: tuple[SeenWay, ...]) -> "Snapshot":
     )
 
 
+def lost_usd(way: SeenWay, seen: Seen) -> float:
+    """Return what a move of all work to a way loses [USD]: what it would have earned while nothing came."""
+    return (usd_ph_day(way) or 0.0) * seen.hashrate_hs / PH * way.move_s / DAY_S
+
+
 def _layout(seen: Seen, usable: tuple[SeenWay, ...]) -> "Layout":
     from hashwright.planner.decide import Layout, Way
 
@@ -297,7 +320,7 @@ def _layout(seen: Seen, usable: tuple[SeenWay, ...]) -> "Layout":
             coin=it.coin,
             venue=it.destination,
             cost_usd_day=power,
-            move_usd=move_usd,
+            move_usd=move_usd + lost_usd(it, seen),
             width=it.width,
         )
         for it in usable
@@ -353,7 +376,44 @@ def _stay(seen: Seen, why: str, left_out: tuple[str, ...]) -> Thought:
         reasons=(),
         left_out=left_out,
         is_loss=False,
+        purchases=bought(seen),
     )
+
+
+# ---------------------------------------------------------------- hash power of others
+
+
+def bought(seen: Seen) -> tuple[Purchase, ...]:
+    """Return what should be done about each rental that the owner named."""
+    ways = {way.destination: way for way in seen.ways}
+    promises = {it.name: _promise(it, ways.get(it.destination), seen) for it in seen.purchases}
+    left_out = {it.name: _coin_problem(it, seen) for it in seen.purchases}
+    return buy(seen.purchases, promises, seen.buying, spent_usd=seen.bought_usd, left_out=left_out)
+
+
+def _promise(it: SeenPurchase, way: SeenWay | None, seen: Seen) -> Promise:
+    """Return what the pool of a rental promises, in the market's coin."""
+    if way is None:
+        return Promise(why_not=f"there is no destination {it.destination!r} here that says so")
+    priced = msgspec.structs.replace(way, price_usd=1.0, price_at_ms=seen.at_ms) if it.is_same_coin else way
+    why_not = _problem(priced, seen) or ("" if it.is_same_coin else _coin_problem(it, seen))
+    if why_not or way.coins_per_hash is None:
+        return Promise(why_not=why_not)
+    if not it.is_same_coin and not it.coin_price_usd:
+        return Promise(why_not=f"coins of a test network ({it.coin}) cannot be compared with others")
+    ratio = 1.0 if it.is_same_coin else (way.price_usd or 0.0) / (it.coin_price_usd or 1.0)
+    kept = (1 - Decimal(it.pool_fee_part)) * Decimal(str(round(way.net * it.delivered, 9)))
+    return Promise(hashprice=Decimal(repr(way.coins_per_hash * 1e18 * DAY_S * ratio)), kept=kept)
+
+
+def _coin_problem(it: SeenPurchase, seen: Seen) -> str:
+    """Say why the price of a market's coin cannot be gone by; nothing new is bought without one."""
+    if it.coin_price_usd is None:
+        return f"no price of {it.coin or 'its coin'} is known"
+    minutes = (seen.at_ms - it.coin_price_at_ms) // 60_000
+    if minutes * 60_000 > seen.limits.price_age_max_ms:
+        return f"HW-401 the price of {it.coin} is {minutes:,} min old"
+    return "" if it.coin_price_at_ms - seen.at_ms <= AHEAD_MAX_MS else f"the price of {it.coin} is from a time to come"
 
 
 # ---------------------------------------------------------------- what becomes of it

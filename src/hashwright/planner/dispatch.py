@@ -103,13 +103,28 @@ def _not_worse(problem: Problem, found: Plan, last: Plan | None, settings: Setti
     """Return a solver's plan, or the last plan or the rule's where the solver ran out of time with a worse one."""
     if found.gap is not None and found.gap <= settings.limits.gap:
         return found
-    others = [it for it in (_last_plan(problem, last), rule_plan(problem)) if it is not None]
+    known = (_last_plan(problem, last), rule_plan(problem))
+    others = [it for it in known if it is not None and _gives_up_nothing(problem, it, found)]
+    if not others:
+        return found
     best = max(others, key=lambda it: it.value)
     if best.value <= found.value + settings.limits.gap_abs + _rounding(problem) or plan_findings(problem, best):
         return found
     bound = None if found.bound is None else max(found.bound, best.value)
     words = f"in {settings.limits.time_s:g} s it found a plan worth less than this one"
     return replace(best, bound=bound, notes=_no_answer(words))
+
+
+def _gives_up_nothing(problem: Problem, plan: Plan, found: Plan) -> bool:
+    """Tell whether a plan can be held against another by its worth: it stops nothing early, and serves as much load.
+
+    Neither is money: a rule that leaves the house dark would seem to save its power.
+    """
+    stops_early = any(
+        not group.may_stop and (counts.sum(axis=0)[: max(group.up_min - group.age, 0)] < group.running).any()
+        for group, counts in zip(problem.groups, plan.counts, strict=True)
+    )
+    return not stops_early and int(plan.flows.unserved_w.sum()) <= int(found.flows.unserved_w.sum())
 
 
 def _rounding(problem: Problem) -> float:
@@ -131,7 +146,7 @@ def _exact(problem: Problem, limits: SolverLimits) -> Plan | None:
     if answer is None:
         return None
     counts = tuple(np.rint(answer.columns[it]).astype(np.int64) for it in blocks)
-    wish = _tie_broken(problem, counts, limits)
+    wish = _tie_broken(problem, counts, limits, answer.columns)
     return None if wish is None else _plan(problem, counts, wish, method="exact", bound=-answer.bound)
 
 
@@ -139,7 +154,7 @@ def _by_prices(problem: Problem, limits: SolverLimits) -> Plan | None:
     answer = by_prices(problem, limits)
     if answer is None:
         return None
-    wish = _tie_broken(problem, answer.counts, limits)
+    wish = _tie_broken(problem, answer.counts, limits, answer.site)
     return None if wish is None else _plan(problem, answer.counts, wish, method="prices", bound=answer.bound)
 
 
@@ -160,10 +175,16 @@ def _plan(problem: Problem, counts: tuple[IntArray, ...], wish: Wish, *, method:
     )
 
 
-def _tie_broken(problem: Problem, counts: tuple[IntArray, ...], limits: SolverLimits) -> Wish | None:
-    """Return the battery's wish for machines that are fixed: of the best ones, that which moves least and early."""
+def _tie_broken(problem: Problem, counts: tuple[IntArray, ...], limits: SolverLimits, found: FloatArray) -> Wish | None:
+    """Return the battery's wish for machines that are fixed: of the best ones, that which moves least and early.
+
+    `found` is the first stage's answer, whose first columns are the site's. Where it chose between charging and
+    discharging, or import and export, that choice stays: in whole numbers, ties on a flat tariff have no end.
+    """
     model = Model()
     block = site_block(model, problem)
+    choices = model.whole_columns()
+    model.fix(choices, np.rint(found[choices]))
     slots = np.arange(problem.grid.count)
     machines = machine_power(problem, counts)
     fixed = model.add_columns(len(slots), lower=machines / KW, upper=machines / KW)
@@ -171,7 +192,7 @@ def _tie_broken(problem: Problem, counts: tuple[IntArray, ...], limits: SolverLi
     if block.cvar is not None:
         model.put(block.cvar, model.add_columns(1, lower=1.0, upper=1.0), _fixed_money(problem, counts))
     limits = replace(limits, gap=1e-7, gap_abs=1e-9)
-    first = solve(model, limits)
+    first = solve(model, limits, is_relaxed=True)
     if first is None:
         return None
     chosen = first.columns
@@ -181,9 +202,10 @@ def _tie_broken(problem: Problem, counts: tuple[IntArray, ...], limits: SolverLi
         used = np.flatnonzero(cost)
         model.put(kept, used, cost[used])
         model.cost = [np.zeros(len(block_cost)) for block_cost in model.cost]
-        model.pay(block.charge.ravel(), np.ones(block.charge.size) + np.arange(block.charge.size) * 1e-5)
-        model.pay(block.discharge.ravel(), np.ones(block.discharge.size))
-        second = solve(model, limits)
+        early = np.ones(block.charge.shape) + np.arange(problem.grid.count) * 1e-5
+        model.pay(block.charge.ravel(), early.ravel())
+        model.pay(block.discharge.ravel(), early.ravel())
+        second = solve(model, limits, is_relaxed=True)
         chosen = first.columns if second is None else second.columns
     shape = problem.price.shape
     nothing = np.zeros(shape)

@@ -50,12 +50,14 @@ def exact_flows(
     need = need + instead
     unserved = np.minimum(np.maximum(need - problem.site.import_w, 0), problem.load_w)
     net = need - unserved
-    export_limit = np.where(problem.export_price >= 0, problem.site.export_w, 0)
-    export = np.minimum(np.maximum(-net, 0), export_limit)
+    surplus = np.maximum(-net, 0)
+    # Where selling costs money own power is curtailed instead; what the battery gives has no other way out.
+    least = np.where(problem.export_price >= 0, surplus, surplus + instead - problem.own_w)
+    export = np.clip(least, 0, problem.site.export_w)
     return Flows(
         import_w=np.maximum(net, 0),
         export_w=export,
-        curtailed_w=np.maximum(-net, 0) - export + instead,
+        curtailed_w=surplus - export + instead,
         charge_w=charge,
         discharge_w=discharge,
         unserved_w=unserved,

@@ -74,6 +74,17 @@ class Model:
                 return
             first -= len(block)
 
+    def fix(self, numbers: IntArray, values: FloatArray) -> None:
+        """Hold columns at values."""
+        for blocks in (self.lower, self.upper):
+            joined = np.concatenate(blocks).copy()
+            joined[numbers] = values
+            blocks[:] = [joined]
+
+    def whole_columns(self) -> IntArray:
+        """Return the columns that must be whole numbers."""
+        return np.flatnonzero(np.concatenate(self.whole)).astype(np.int64)
+
     def matrix(self) -> "tuple[IntArray, IntArray, FloatArray]":
         """Return the entries by column: starts, rows, values; doubled places summed, zeros left out."""
         rows = np.concatenate([it[0] for it in self.entries])

@@ -43,12 +43,11 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceAnswer:
-    """Machines by group, the battery's wish [kW], and the bound [currency]."""
+    """Machines by group, what the site does with them, and the bound [currency]."""
 
     counts: tuple[IntArray, ...]
-    charge_kw: FloatArray
-    discharge_kw: FloatArray
-    curtailed_kw: FloatArray
+    site: FloatArray
+    """The columns of the site, as `site_block` numbers them."""
     bound: float
 
 
@@ -61,7 +60,7 @@ class _Work:
         self.terms: Terms = terms_of(problem.groups, self.items)
         self.model = Model()
         self.block: SiteBlock = site_block(self.model, problem)
-        self.site_rows = self.model.rows
+        self.site_rows, self.site_columns = self.model.rows, self.model.columns
         self.money = [group.money() for group in problem.groups]
         self.power_kw = [group.power_w() / KW for group in problem.groups]
         self.start_cost = np.array([problem.groups[it.group].start_cost for it in self.items])
@@ -216,15 +215,8 @@ def _chosen(work: _Work, limits: SolverLimits, bound: float) -> PriceAnswer | No
         slots = np.flatnonzero(schedule.level >= 0)
         if number and len(slots):
             counts[work.items[schedule.item].group][schedule.level[slots], slots] += number
-    block, shape = work.block, problem.price.shape
-
-    def wish(columns: IntArray | None) -> FloatArray:
-        return np.zeros(shape) if columns is None else answer.columns[columns]
-
     return PriceAnswer(
         counts=counts,
-        charge_kw=wish(block.charge),
-        discharge_kw=wish(block.discharge),
-        curtailed_kw=wish(block.curtailed),
+        site=answer.columns[: work.site_columns],
         bound=bound,
     )

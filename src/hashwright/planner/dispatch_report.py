@@ -4,6 +4,7 @@ A **block** is a run of slots in which the same number of machines runs for the 
 plan's own numbers: what the machines' power costs there, what it earns, and which limit they stand at.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal
@@ -16,7 +17,7 @@ from hashwright.planner.dispatch_problem import KW, FloatArray, IntArray, Plan, 
 
 Reason = Literal[
     "cheap power", "paid to use", "own sun and wind", "battery", "minimum run", "heat", "held back by a limit",
-    "too dear", "better sold", "minimum rest", "waits",
+    "too dear", "better sold", "minimum rest", "waits", "pinned by a person",
 ]  # fmt: skip
 NEAR: Final = 0.98
 """So near to a limit counts as at the limit: a machine is a step."""
@@ -124,10 +125,12 @@ def best_per_kwh(problem: Problem, number: int) -> FloatArray:
     return best * KW * expected(problem, group.earn)
 
 
-def blocks_of(problem: Problem, plan: Plan) -> tuple[Block, ...]:
-    """Return a plan as blocks of one number of machines and one reason."""
+def blocks_of(problem: Problem, plan: Plan, pinned: Collection[int] = ()) -> tuple[Block, ...]:
+    """Return a plan as blocks of one number of machines and one reason; in `pinned` slots a person is the reason."""
     on = np.sum([chosen.sum(axis=0) for chosen in plan.counts], axis=0)
-    reasons = [reason_of(problem, plan, slot) for slot in range(plan.grid.count)]
+    reasons: list[Reason] = [
+        "pinned by a person" if slot in pinned else reason_of(problem, plan, slot) for slot in range(plan.grid.count)
+    ]
     edges = [0] + [
         slot for slot in range(1, len(on)) if (on[slot], reasons[slot]) != (on[slot - 1], reasons[slot - 1])
     ] + [len(on)]  # fmt: skip

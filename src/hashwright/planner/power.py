@@ -16,6 +16,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from hashwright.planner.power_pins import Pin
+
 Rule = Literal["plan", "last plan", "threshold"]
 RULES: dict[str, Rule] = {"exact": "plan", "prices": "plan", "last plan": "last plan", "threshold": "threshold"}
 Runs = tuple[tuple[int, int], ...]
@@ -74,7 +76,9 @@ class PowerSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     `site` is the site's file without plug-ins, as read. Series have a value a slot from `start_ms` on: `price` and
     `export` [currency/kWh], `sun_w` and `wind_w` [W], `per_th_day` (what a TH/s earns a day, gross), None where not
-    known. `factor` and `spread` are what the meter taught of forecasts over `days` days.
+    known. `factor` and `spread` are what the meter taught of forecasts over `days` days. `is_battery_out`: it does not
+    obey, or nobody hears it, and the plan is made without it; `battery_w` is what it takes all the same [W]. `metered`
+    is what the meter saw of the last hours: (slot's start in ms, import, export) [W].
     """
 
     at_ms: int
@@ -99,6 +103,10 @@ class PowerSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     last: KeptPlan | None = None
     solver_s: float = 20.0
     has_solver: bool = True
+    pins: tuple[Pin, ...] = ()
+    is_battery_out: bool = False
+    battery_w: int = 0
+    metered: tuple[tuple[int, float, float], ...] = ()
 
 
 class PowerSlot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -156,6 +164,8 @@ class PowerThought(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     battery_wh: tuple[int, ...]
     told: tuple[Told, ...]
     left_out: tuple[str, ...]
+    earn: tuple[float, ...] = ()
+    """What the machines are expected to earn in each slot, net of fees and rejects [currency]."""
 
     @property
     def gain(self) -> float:

@@ -34,11 +34,16 @@ from hashwright.planner.power import (
     packed,
     unpacked,
 )
+from hashwright.planner.power_pinned import bent, keeps, pinned_slots, straight
+from hashwright.planner.power_pins import Pin
 from hashwright.planner.site_problem import Known, problem_of
 
 TH: Final = 1e12
+Pins = tuple[Pin, ...]
+FINER: Final = 4
 PART_SLACK: Final = 0.005
 """A level this little below what machines can do is one that they can do."""
+WITHOUT_BATTERY: Final = "the battery: it does not obey, does not answer, or is not believed"
 
 
 def think_power(seen: PowerSeen) -> PowerThought:
@@ -48,17 +53,37 @@ def think_power(seen: PowerSeen) -> PowerThought:
         OperatorError: no price of the next hour is known (HW-841), or no group of the fleet is in the site's file.
     """
     site, left_out = planned_site(seen)
-    problem, odd = problem_of(site, _known(seen, site))
-    lost = round(sum(it.lost_w for it in seen.machines))
-    problem = replace(problem, load_w=problem.load_w + lost)
+    problem, odd = seen_problem(seen, site)
     limits = SolverLimits(time_s=seen.solver_s)
     settings = Settings(limits=limits, has_solver=seen.has_solver)
-    plan = plan_dispatch(problem, settings=settings, last=plan_of(seen.last, problem))
+    plan = _planned(problem, settings, seen)
     told = (*seen.told, *map(_told, (*odd, *error_findings(_error(seen)), *plan.notes)))
-    return _thought(problem, plan, site, told=told, left_out=left_out)
+    return _thought(problem, plan, site, told=told, left_out=left_out, pins=seen.pins)
+
+
+def _planned(problem: Problem, settings: Settings, seen: PowerSeen) -> Plan:
+    """Return the plan that keeps what a person pinned, as far as limits allow; the last plan only if it kept it."""
+    last = plan_of(seen.last, problem)
+    if not seen.pins:
+        return plan_dispatch(problem, settings=settings, last=last)
+    kept = last if last is not None and keeps(last, problem, seen.pins) else None
+    finer = replace(settings.limits, gap=settings.limits.gap / FINER)  # bent money is larger than what counts
+    settings = replace(settings, limits=finer)
+    return straight(problem, plan_dispatch(bent(problem, seen.pins), settings=settings, last=kept), seen.pins)
 
 
 # ---------------------------------------------------------------- what is planned for
+
+
+def seen_problem(seen: PowerSeen, site: Site) -> tuple[Problem, tuple[Finding, ...]]:
+    """Return the problem of what was seen, and what is odd about it.
+
+    Raises:
+        OperatorError: no price of the next hour is known (HW-841).
+    """
+    problem, odd = problem_of(site, _known(seen, site))
+    lost = round(sum(it.lost_w for it in seen.machines))
+    return replace(problem, load_w=problem.load_w + lost + seen.battery_w), odd
 
 
 def planned_site(seen: PowerSeen) -> tuple[Site, tuple[str, ...]]:
@@ -81,6 +106,9 @@ def planned_site(seen: PowerSeen) -> tuple[Site, tuple[str, ...]]:
             groups.append(_group(group, machines))
     if not groups:
         raise OperatorError(f"No machine can be planned for: {'; '.join(left_out)}.", code="HW-955")
+    if seen.is_battery_out and site.battery is not None:
+        site = msgspec.structs.replace(site, battery=None)
+        left_out.append(WITHOUT_BATTERY)
     return msgspec.structs.replace(site, groups=tuple(groups)), tuple(left_out)
 
 
@@ -190,7 +218,7 @@ def plan_of(kept: KeptPlan | None, problem: Problem) -> Plan | None:
 
 
 def _thought(
-    problem: Problem, plan: Plan, site: Site, *, told: tuple[Told, ...], left_out: tuple[str, ...]
+    problem: Problem, plan: Plan, site: Site, *, told: tuple[Told, ...], left_out: tuple[str, ...], pins: Pins
 ) -> PowerThought:
     idle = tuple(np.zeros_like(it) for it in plan.counts)
     flows = plan.flows
@@ -199,7 +227,7 @@ def _thought(
         method=plan.method,
         plan=kept_plan(problem, plan),
         groups=_slots(problem, plan, site),
-        blocks=_blocks(problem, plan),
+        blocks=_blocks(problem, plan, pins),
         machines=sum(it.count for it in problem.groups),
         value=plan.value,
         value_always=finished(problem, by_rule(problem, always), method="always on").value,
@@ -214,7 +242,15 @@ def _thought(
         battery_wh=() if problem.site.battery is None else _means(problem, flows.energy_wh),
         told=told,
         left_out=left_out,
+        earn=_earn(problem, plan),
     )
+
+
+def _earn(problem: Problem, plan: Plan) -> tuple[float, ...]:
+    total = np.zeros(plan.grid.count)
+    for group, chosen in zip(problem.groups, plan.counts, strict=True):
+        total += problem.probability @ np.einsum("kst,kt->st", group.money(), chosen.astype(np.float64))
+    return tuple(round(float(it), 6) for it in total)
 
 
 def _means(problem: Problem, values: FloatArray | IntArray) -> tuple[int, ...]:
@@ -245,7 +281,7 @@ def _slot(group: str, from_ms: int, counts: tuple[int, ...], watts: IntArray) ->
     return PowerSlot(group=group, from_ms=from_ms, machines=sum(counts), parts=parts, power_w=power)
 
 
-def _blocks(problem: Problem, plan: Plan) -> tuple[PowerBlock, ...]:
+def _blocks(problem: Problem, plan: Plan, pins: Pins) -> tuple[PowerBlock, ...]:
     start = plan.grid.start_ms
     names = ("machines", "reason", "price", "earns", "machines_kw", "own_kw", "grid_kw", "battery_percent")
     return tuple(
@@ -254,7 +290,7 @@ def _blocks(problem: Problem, plan: Plan) -> tuple[PowerBlock, ...]:
             to_ms=start + it.last * SLOT_MS,
             **{name: getattr(it, name) for name in names},
         )
-        for it in blocks_of(problem, plan)
+        for it in blocks_of(problem, plan, pinned_slots(plan.grid, pins))
     )
 
 

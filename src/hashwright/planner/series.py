@@ -27,7 +27,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from hashwright.errors import Finding, OperatorError
+from hashwright.errors import Finding, OperatorError, reason_of
 
 FloatArray: TypeAlias = NDArray[np.float64]
 BoolArray: TypeAlias = NDArray[np.bool_]
@@ -367,7 +367,7 @@ def _opened(file: Path) -> io.TextIOBase:
         raw = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
         return io.StringIO(raw.decode("utf-8-sig"), newline="")
     except (OSError, EOFError, UnicodeDecodeError, ValueError) as problem:
-        raise OperatorError(f"{file.name} cannot be read: {problem}.", code="HW-805") from problem
+        raise OperatorError(f"{file.name} cannot be read: {reason_of(problem)}.", code="HW-805") from problem
 
 
 # -------------------------------------------------------------------- power

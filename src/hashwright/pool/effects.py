@@ -76,7 +76,7 @@ class SendJob(Effect, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class BroadcastJob(Effect, frozen=True, array_like=True, tag=True, gc=False):
-    """Send a job to every working session of a destination: serialised once. New-block path."""
+    """Send a job to every working session that has terms for it: serialised once. The new-block path."""
 
     destination: str
     job: str

@@ -24,6 +24,11 @@ JOBS_MAX = 256
 with five machines in slices of five seconds these are four minutes."""
 JOB_LIFE_MS = 5 * 60_000
 """An older job is forgotten even when its tip still stands: firmware does not work on one job that long."""
+RENTED_EVERY_MS = 20_000
+"""A market's buyer pays for restarts of the machines behind it, and each new job is one: between blocks they come as
+rarely as this (reference stratum.md 2.4, attack 22)."""
+RENTED_WORTH = 0.99
+"""A job that is worth more than a percent more does not wait: the first one of a block may lack all fees."""
 SENT_MAX = 128
 DIFFICULTY_MAX = 2.0**60
 """A machine that finds one such share a minute has 8e25 H/s: nobody is near it."""
@@ -126,14 +131,25 @@ def note_template(destination: Destination, seen: TemplateSeen, *, now: int) -> 
 
 
 def broadcast(state: PoolState, channel: Channel, job: Job, *, clean: bool) -> tuple[PoolEffect, ...]:
-    """Send a job to every working session of its channel."""
+    """Send a job to every working session of its channel; to a market's, what is not urgent only now and then."""
     channel.base_number, channel.job_at = job.number, job.made_at
     effects: list[PoolEffect] = []
     bounds = _bounds(state, job)
     for session_id in channel.working:
-        _note_sent(state, state.sessions[session_id], job, bounds, effects)
+        session = state.sessions[session_id]
+        if clean or not (session.is_rented and _is_fresh(state, session, job)):
+            _note_sent(state, session, job, bounds, effects)
     effects.append(BroadcastJob(destination=job.destination, job=job.id, clean=clean))
     return tuple(effects)
+
+
+def _is_fresh(state: PoolState, session: Session, job: Job) -> bool:
+    """Tell whether a session got a job of the same tip a little while ago that is worth nearly as much."""
+    last = state.jobs.get(next(reversed(session.sent), ""))
+    if last is None or (last.destination, last.prevhash_le) != (job.destination, job.prevhash_le):
+        return False
+    is_poor = len(last.branch) == 0 < len(job.branch) or last.reward < job.reward * RENTED_WORTH
+    return not is_poor and job.made_at - last.made_at < RENTED_EVERY_MS
 
 
 def send_job(state: PoolState, session: Session, channel: Channel, *, clean: bool, now: int) -> tuple[PoolEffect, ...]:
@@ -186,12 +202,19 @@ def clamp_difficulty(state: PoolState, session: Session, difficulty: float) -> f
 
 def network_difficulty(seen: TemplateSeen, algorithm: str) -> float:
     """Return the difficulty of a block."""
+    if seen.blob is not None:
+        return _difficulty_of_blob(seen.blob.network_target_be, algorithm)  # asked twice a login: a number costs more
     return _difficulty_of(seen.network_target, algorithm)
 
 
 @functools.lru_cache(maxsize=64)
 def _difficulty_of(network_target: int, algorithm: str) -> float:
     return target.difficulty_of_target(network_target, ALGORITHMS[algorithm].diff1_target)
+
+
+@functools.lru_cache(maxsize=64)
+def _difficulty_of_blob(network_target_be: bytes, algorithm: str) -> float:
+    return _difficulty_of(int.from_bytes(network_target_be, "big"), algorithm)
 
 
 @functools.lru_cache(maxsize=4096)

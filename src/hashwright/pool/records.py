@@ -16,6 +16,7 @@ from hashwright.pool.extranonce import Prefixes
 from hashwright.pool.members import Books
 from hashwright.pool.worth import BlockWorth
 from hashwright.signals import DestinationState
+from hashwright.stratum.proof import RENTED_AGENT
 
 OWN_CHANNEL = 0
 """The one channel of a destination with its own node."""
@@ -133,6 +134,11 @@ class Session(msgspec.Struct, array_like=True):
     def is_working(self) -> bool:
         """Tell whether it gets jobs, when there are any."""
         return self.is_subscribed and self.is_authorized
+
+    @property
+    def is_rented(self) -> bool:
+        """Tell whether a hash-power market is behind it: many machines under one name."""
+        return self.agent.startswith(RENTED_AGENT)
 
 
 class OpenShare(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -34,8 +34,6 @@ from hashwright.pool.workers import WORKER_MAX, worker_name
 from hashwright.signals import MachineGone
 
 KNOWN_EXTENSIONS = ("version-rolling", "minimum-difficulty", "subscribe-extranonce", "info")
-RENTED_AGENT = "NiceHash/"
-"""So a hash-power market's connection calls itself: many machines behind one name."""
 RENTED_DIFFICULTY = {"sha256d": 524_288.0, "randomx": 280_000.0}
 """Where such a connection starts: what open pools give theirs (DATUM, monero-pool; reference stratum.md 2.4). Lower,
 and its first minute is a flood."""
@@ -114,7 +112,7 @@ def subscribe(state: PoolState, session: Session, event: SubscribeAsked, *, now:
 def suit_rented(state: PoolState, session: Session) -> None:
     """Start a market's connection at a difficulty for many machines; on test chains everybody stays where he is."""
     destination = state.destinations.get(session.destination)
-    if destination is None or not session.agent.startswith(RENTED_AGENT) or session.pace.is_fixed:
+    if destination is None or not session.is_rented or session.pace.is_fixed:
         return
     settings = destination.settings
     if settings.network == "main" and not settings.is_practice:

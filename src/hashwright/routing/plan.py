@@ -52,8 +52,12 @@ def shares_of(group: Group, *, total_hs: float, now: int) -> dict[str, float]:
 
 def available(group: Group) -> list[str]:
     """List the destinations that can be mined for; degraded ones only where there is no other. Orders are none."""
-    ready = [name for name, account in group.accounts.items() if account.state == "ready" and not is_order(name)]
-    sound = [name for name in ready if not group.accounts[name].health.is_degraded]
+    ready, sound = [], []
+    for name, account in group.accounts.items():
+        if account.state == "ready" and not is_order(name):
+            ready.append(name)
+            if not account.health.is_degraded:
+                sound.append(name)
     return sound or ready
 
 

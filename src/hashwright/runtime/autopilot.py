@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from hashwright.economics.exchange import HINT as RATES
 from hashwright.errors import HashwrightError, OperatorError, StaleInput
-from hashwright.planner.autopilot import Seen, State, Thought, became, paper_after, think
+from hashwright.planner.autopilot import Seen, State, Thought, became, bought, is_change, paper_after, think
 from hashwright.runtime.autopilot_acts import AUTHOR, carry_out, end_rest, tend
+from hashwright.runtime.autopilot_buying import Acts, Before, Buyer
 from hashwright.runtime.autopilot_claims import claims_of
 from hashwright.runtime.autopilot_learning import close_span
 from hashwright.runtime.autopilot_market import end_sale
@@ -42,6 +44,7 @@ RECOVERED: Final = {
     "HW-770": ("HW-775", "Decisions are made again."),
     "HW-772": ("HW-778", "Mining earns more than its power again."),
     "HW-776": ("HW-777", "Every price is fresh again."),
+    "HW-714": ("HW-716", "Power's price is converted by a rate of these days."),
 }
 """What is told when the trouble of a code is over."""
 
@@ -89,14 +92,16 @@ class AutopilotService:
         self._told: dict[str, str] = {}
         self._prices = PriceFile(app.config.data_dir)
         self._turn = asyncio.Lock()
+        self.buyer = Buyer(app, self)
+        self._before: Before | None = None
 
     def follow(self, before: "AutopilotService") -> None:
         """Take over what a service with other settings knew: what it told, and where its paper route stood.
 
         The owner's word frees it from the rest after a change; what was spent today stays spent.
         """
-        self._told = before._told
-        self.last = before.last
+        self._told, self.last, self._before = before._told, before.last, before._before
+        self.buyer.follow(before.buyer)
         if before.memory is not None and before.settings.mode == self.settings.mode:
             self.memory = replace(before.memory, changed_ms=None)
 
@@ -131,11 +136,12 @@ class AutopilotService:
     async def turn(self, cause: str = "a person") -> Turn | None:
         """Take one turn; None while it is paused."""
         async with self._turn:
+            await self.buyer.sweep("nobody tends it any more")
             if self.settings.is_paused:
                 return None
             memory = await self._remembered()
             signs = signs_of(self._app, self.settings, self._prices)
-            seen = await look(self._app, self.settings, memory, cause=cause)
+            seen = await self._look(memory, cause)
             self.early.took(signs, now=seen.at_ms)
             try:
                 thought = await self._thinker.think(seen)
@@ -144,25 +150,43 @@ class AutopilotService:
                 words = f"{self.settings.algorithm}: {error.message} Nothing was changed."
                 self._tell("HW-770", is_so=True, text=words)
                 self.let_go()
-                return await self._keep(seen, None, "failed", error.message)
-            self.problem = ""
+                ended = await self.buyer.failed(seen.at_ms)
+                return await self._keep(seen, None, "failed", f"{error.message}{ended}")
+            self.problem, self.buyer.failing_since = "", None
             self._tell_all(seen, thought)
             return await self._act(seen, thought, memory)
 
-    async def apply(self, row: DecisionRow) -> None:
-        """Do what a kept decision asked for.
+    async def _look(self, memory: Memory, cause: str) -> Seen:
+        seen = await look(self._app, self.settings, memory, cause=cause)
+        return await self.buyer.see(seen, memory, self._before)
+
+    async def apply(self, row: DecisionRow) -> str:
+        """Do what a kept decision asked for; return what was done about rentals, in words.
 
         Raises:
             OperatorError: it asks for nothing.
         """
         thought = msgspec.json.decode(row.thought, type=Thought | None)
-        if thought is None or not thought.parts:
+        asked = () if thought is None else tuple(it for it in thought.purchases if it.acts)
+        if thought is None or not (thought.parts or asked):
             raise OperatorError(f"Decision {row.id} changes nothing.", code="HW-774")
         async with self._turn:
-            seen = msgspec.structs.replace(msgspec.json.decode(row.seen, type=Seen), at_ms=self._app.clock.now())
-            await carry_out(self._app, self.settings, seen, thought)
-            self._moved(await self._remembered(), seen, thought)
-            await self._keep(seen, thought, "applied", f"decision {row.id}, by hand")
+            then, memory = msgspec.json.decode(row.seen, type=Seen), await self._remembered()
+            seen = msgspec.structs.replace(then, at_ms=self._app.clock.now())
+            words = ""
+            if asked:
+                fresh = await self._look(memory, "a person")
+                seen = msgspec.structs.replace(
+                    seen, purchases=fresh.purchases, bought_usd=fresh.bought_usd, buying=fresh.buying
+                )
+                thought = msgspec.structs.replace(thought, purchases=bought(fresh))
+                words = await self.buyer.apply(asked, fresh, thought.purchases)
+            if thought.parts and is_change(then, thought):
+                await carry_out(self._app, self.settings, seen, thought)
+                self._moved(memory, seen, thought)
+            note = f"decision {row.id}, by hand"
+            await self._keep(seen, thought, "applied", f"{note}; {words}" if words else note)
+        return words
 
     async def _remembered(self) -> Memory:
         """Return the memory; after a start it is read from the decisions of this mode."""
@@ -175,11 +199,17 @@ class AutopilotService:
 
             acted, last = await LiveBooks(self._app).read(ask)
             for row in acted:
-                memory.changed_ms = row.at_ms
-                memory.moves.append((row.at_ms, msgspec.json.decode(row.thought, type=Thought).moved_usd))
-            if last is not None and last.mode == settings.mode == "dry-run" and last.thought != "null":
-                seen = msgspec.json.decode(last.seen, type=Seen)
-                memory.paper = paper_after(seen, msgspec.json.decode(last.thought, type=Thought))
+                seen, thought = (
+                    msgspec.json.decode(row.seen, type=Seen),
+                    msgspec.json.decode(row.thought, type=Thought),
+                )
+                if is_change(seen, thought):
+                    memory.changed_ms = row.at_ms
+                    memory.moves.append((row.at_ms, thought.moved_usd))
+            if last is not None and last.mode == settings.mode:
+                self._before = Before.of(last)
+                if settings.mode == "dry-run" and self._before.thought is not None:
+                    memory.paper = paper_after(self._before.seen, self._before.thought)
             self.memory = memory
         return self.memory
 
@@ -195,13 +225,20 @@ class AutopilotService:
             self._moved(memory, seen, thought)
         if mode == "dry-run":
             memory.paper = paper_after(seen, thought)
-        turn = await self._keep(seen, thought, state, f"{note}; {done}" if done else note)
-        wanted = f"{sorted(thought.parts.items())}" if state == "asked" else ""
+        acts = await self.buyer.act(seen, thought.purchases)
+        state = acts.state if state == "kept" and acts.state != "kept" else state
+        turn = await self._keep(seen, thought, state, "; ".join(it for it in (note, done, acts.words) if it))
+        self._ask(turn, thought, acts)
+        return turn
+
+    def _ask(self, turn: Turn, thought: Thought, acts: Acts) -> None:
+        """Tell a person once that a decision waits for him."""
+        wanted = f"{sorted(thought.parts.items())} {acts.asked}" if turn.row.state == "asked" else ""
         if wanted and self._told.get("HW-773") != wanted:
             gain = f"expected {thought.gain_usd_day:+.2f} USD a day beside what is done"
-            self._warn("HW-773", f"hw autopilot apply {turn.row.id}: {gain}")
+            words = "; ".join([gain, *([acts.words] if acts.asked else [])])
+            self._warn("HW-773", f"hw autopilot apply {turn.row.id}: {words}")
         self._told["HW-773"] = wanted
-        return turn
 
     def _moved(self, memory: Memory, seen: Seen, thought: Thought) -> None:
         memory.changed_ms = seen.at_ms
@@ -233,6 +270,7 @@ class AutopilotService:
             return decisions.write(connection, row)
 
         self.last = Turn(row=replace(row, id=await books.write(write)), thought=thought)
+        self._before = Before(seen=seen, thought=thought)
         return self.last
 
     # ---------------------------------------------------------------- telling
@@ -244,6 +282,7 @@ class AutopilotService:
         stale = [it for it in thought.left_out if "HW-401" in it or ": no price of" in it]
         text = f"{seen.algorithm}: nothing is decided by it: {'; '.join(stale)}. hw admin data fetch, or --fetch"
         self._tell("HW-776", is_so=bool(stale), text=text)
+        self._tell("HW-714", is_so=bool(seen.power_problem), text=f"{seen.algorithm}: {seen.power_problem} {RATES}")
 
     def _tell(self, code: str, *, is_so: bool, text: str = "") -> None:
         """Tell a person once when something begins, and once when it is over."""

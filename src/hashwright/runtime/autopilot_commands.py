@@ -22,6 +22,7 @@ from hashwright.runtime.autopilot_learning import document_of, machines_of
 from hashwright.runtime.autopilot_settings import KIND, parse_autopilot
 from hashwright.runtime.autopilot_sight import destinations_of
 from hashwright.runtime.payouts import LiveBooks
+from hashwright.runtime.rent_commands import kept
 from hashwright.store.rates import read_done
 
 if TYPE_CHECKING:
@@ -49,21 +50,26 @@ def _acting(app: "Hashwright") -> dict[str, Callable[[Mapping[str, Any]], Any]]:
             service.settings = parse_autopilot(document)
             await _store(app, name, document)
         power = await app.power.pause(is_paused=is_paused)
+        rentals: dict[str, str] = {}
+        for service in list(app.autopilots.values()) if is_paused else ():
+            rentals |= await service.buyer.sweep("the autopilot is paused")
         woken = wake_all(app) if arguments.get("is_waking") else []
         names = {"algorithms": sorted(app.autopilots), "power": power}
-        return {"is_paused": is_paused, **names, "resting": resting(app), "woken": woken}
+        return {"is_paused": is_paused, **names, "rentals": rentals, "resting": resting(app), "woken": woken}
 
     async def wake(_: Mapping[str, Any]) -> Any:  # noqa: ANN401
         return {"woken": wake_all(app)}
 
     async def remove(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         name = str(arguments["algorithm"])
-        _service(app, name).let_go()
-        end_rest(app, _service(app, name).settings)
+        service = _service(app, name)
+        service.let_go()
+        end_rest(app, service.settings)
         app.supervisor.stop_service(f"autopilot {name}")
         del app.autopilots[name]
         await asyncio.wrap_future(app.writer.delete_setting(KIND, name))
-        return {"removed": name, "resting": resting(app)}
+        rentals = await service.buyer.end("the autopilot was removed", service.settings.buy)
+        return {"removed": name, "rentals": rentals, "resting": resting(app)}
 
     async def turn(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         service = _service(app, str(arguments["algorithm"]))
@@ -73,8 +79,8 @@ def _acting(app: "Hashwright") -> dict[str, Callable[[Mapping[str, Any]], Any]]:
     async def apply(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         number = int(arguments["number"])
         row = await LiveBooks(app).read(lambda connection: autopilot_views.found_row(connection, number, algorithm=""))
-        await _service(app, row.algorithm).apply(row)
-        return {"applied": number, "algorithm": row.algorithm}
+        words = await _service(app, row.algorithm).apply(row)
+        return {"applied": number, "algorithm": row.algorithm, "rentals": words}
 
     return {
         "autopilot-set": setup,
@@ -171,8 +177,11 @@ async def _setup(app: "Hashwright", raw: Mapping[str, Any]) -> dict[str, Any]:
     before = app.store.settings(KIND).get(str(raw.get("algorithm")), {})
     document = {**before, **raw}
     settings = parse_autopilot(document)
+    for name in settings.buy:
+        kept(app, name)
     await _store(app, settings.algorithm, document)
-    return state_of(autopilot.start(app, settings))
+    service = autopilot.start(app, settings)
+    return state_of(service) | {"rentals": await service.buyer.sweep("it is not bought by any more")}
 
 
 async def _store(app: "Hashwright", name: str, document: Mapping[str, Any]) -> None:

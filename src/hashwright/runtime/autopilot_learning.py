@@ -18,7 +18,9 @@ import msgspec
 from hashwright.economics.claims import Claim, Proof, merged
 from hashwright.economics.realised import Evidence, ForecastError, Learned, forecast_error, learned, machine_factor
 from hashwright.economics.receivables import Realisation
-from hashwright.planner.autopilot import IDLE, MARKET, Seen, SeenWay, Thought, paper_after
+from hashwright.planner.autopilot import IDLE, MARKET, Seen, SeenWay, Thought, is_change, paper_after
+from hashwright.planner.purchases_paper import PurchaseOutcome, PurchaseSum, became_of, summed
+from hashwright.runtime.autopilot_moves import Losses, Moved, Span, documents_of, losses_of, moves_between
 from hashwright.runtime.receivables import realisations
 from hashwright.signals import is_order
 from hashwright.store import outcomes
@@ -55,7 +57,7 @@ class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """What became of a decision in its span [s]. Money is estimated USD after fees; `earned` is before `power`.
 
     `paper_*` are those of a dry run's paper route, None where there was none. `claimed_work` is what machines said they
-    hashed, `claimants_work` what shares of the same machines proved.
+    hashed, `claimants_work` what shares of the same machines proved. `moved` is what it moved where, as it began.
     """
 
     seconds: int
@@ -68,6 +70,8 @@ class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     claimants_work: float = 0.0
     power_usd: float = 0.0
     paper_power_usd: float | None = None
+    bought: tuple[PurchaseOutcome, ...] = ()
+    moved: tuple[Moved, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +101,7 @@ class DaySum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learning:
-    """What is learned at a moment. `accepted` and `credited` by destination, `forecasts` by coin."""
+    """What is learned at a moment: by pool `accepted` and `credited`, by coin `forecasts`, by rental `delivered`."""
 
     at_ms: int = 0
     accepted: Mapping[str, Learned] = field(default_factory=dict)
@@ -106,7 +110,10 @@ class Learning:
     prices: Mapping[str, ForecastError] = field(default_factory=dict)
     machines: Learned | None = None
     machine: float = 1.0
+    delivered: Mapping[str, Learned] = field(default_factory=dict)
+    purchases: tuple[PurchaseSum, ...] = ()
     spans: Mapping[int, DaySum] = field(default_factory=dict)
+    moves: Losses = field(default_factory=dict)
 
     def factors_of(self, destination: str, *, fee: float) -> dict[str, float]:
         """Return what a promise of a destination is multiplied by: fee, accepted, credited."""
@@ -131,10 +138,12 @@ def close_span(
     seen = msgspec.json.decode(row.seen, type=Seen)
     thought = msgspec.json.decode(row.thought, type=Thought | None)
     begin, end = row.at_ms // MINUTE_MS, now_seen.at_ms // MINUTE_MS
-    if end <= begin or now_seen.at_ms - row.at_ms > SPAN_MAX_MS:
+    if now_seen.at_ms - row.at_ms > SPAN_MAX_MS or (end <= begin and not _bought(seen, thought, now_seen)):
         return None
-    done = [it for it in read_done(connection, begin=begin, end=end, span=end - begin + 1) if it.work]
-    returned = _returns(connection, begin, end)
+    done, returned = list[Done](), dict[str, tuple[float, float]]()
+    if end > begin:
+        done = [it for it in read_done(connection, begin=begin, end=end, span=end - begin + 1) if it.work]
+        returned = _returns(connection, begin, end)
     outcome = outcome_of(row, seen, thought, now_seen, done=done, returned=returned, claims=claims)
     return OutcomeRow(
         decision=row.id,
@@ -192,12 +201,42 @@ def outcome_of(  # noqa: PLR0913 (the parts of one record)
         claimants_work=shown,
         power_usd=power * awake,
         paper_power_usd=None if paper is None else power * (1.0 - paper.get(IDLE, 0.0)),
+        bought=_bought(seen, thought, now_seen),
+        moved=_moved(row, seen, parts),
     )  # fmt: skip
+
+
+def _bought(seen: Seen, thought: Thought | None, now_seen: Seen) -> tuple[PurchaseOutcome, ...]:
+    """Hold what was paid for rented work against what came, on paper and for real alike."""
+    decided = {} if thought is None else {it.name: it for it in thought.purchases}
+    later = {it.name: it for it in now_seen.purchases}
+    ways = {it.destination: it for it in seen.ways}
+    then = {it.destination: it for it in now_seen.ways}
+    found = []
+    for it in (it for it in seen.purchases if it.name in later):
+        kept, way = 1.0 - float(it.pool_fee_part), ways.get(it.destination)
+        outcome = became_of(
+            it,
+            decided.get(it.name),
+            later[it.name],
+            worth_then=kept * _usd(way),
+            worth_now=kept * _usd(then.get(it.destination), or_else=way),
+        )
+        found += [] if outcome is None else [outcome]
+    return tuple(found)
+
+
+def _moved(row: DecisionRow, seen: Seen, parts: Mapping[str, float]) -> tuple[Moved, ...]:
+    """Return what a decision that acted moved between destinations; who falls asleep or wakes up does not move."""
+    if row.state != "applied":
+        return ()
+    before = {name: part * (1.0 - seen.asleep) for name, part in seen.held.items()}
+    return moves_between(before, {name: part for name, part in parts.items() if name != IDLE})
 
 
 def _in_effect(row: DecisionRow, seen: Seen, thought: Thought | None) -> dict[str, float]:
     """Return the parts of all capacity that destinations had in a span: as decided where it acted, else as held."""
-    if row.state == "applied" and thought is not None:
+    if row.state == "applied" and thought is not None and is_change(seen, thought):
         mined = {name: part / 10_000 for name, part in thought.parts.items()}
         weights = thought.weights or mined
         idle = weights.get(IDLE, 0.0) if seen.limits.may_sleep else 0.0
@@ -269,7 +308,20 @@ def learn(
         prices={coin: forecast_error(_prices(days, coin)) for coin in sorted(coins)},
         machines=machines,
         machine=machines.factor,
+        delivered=_delivered(spans, now),
+        purchases=summed(it for _, outcome in spans for it in outcome.bought),
         spans=_by_day(spans),
+        moves=losses_of([_span(row, it, now) for row, it in spans]),
+    )
+
+
+def _span(row: OutcomeRow, outcome: Outcome, now: int) -> Span:
+    return Span(
+        age_days=(now - row.until_ms) / DAY_MS,
+        seconds=outcome.seconds,
+        expected=sum(it.expected_work for it in outcome.ways),
+        proven=sum(it.proven_work for it in outcome.ways),
+        moved=outcome.moved,
     )
 
 
@@ -289,6 +341,16 @@ def _accepted(spans: Sequence[tuple[OutcomeRow, Outcome]], name: str, now: int) 
         for way in outcome.ways
         if way.destination == name
     ]
+
+
+def _delivered(spans: Sequence[tuple[OutcomeRow, Outcome]], now: int) -> dict[str, Learned]:
+    """Learn for each rental what part of the work that was paid for came, where somebody counted it."""
+    found: dict[str, list[Evidence]] = {}
+    for row, outcome in spans:
+        for it in outcome.bought:
+            if not it.is_paper and it.work is not None:
+                found.setdefault(it.name, []).append(_evidence(row, now, it.implied_work, it.work))
+    return {name: learned(evidence) for name, evidence in found.items()}
 
 
 def _worths(days: Sequence[Seen | None], coin: str) -> list[float | None]:
@@ -358,6 +420,8 @@ def document_of(algorithm: str, learning: Learning, *, hold_days: float = 1.0) -
             "proven_work": 0.0 if learning.machines is None else learning.machines.realised,
             "days": 0.0 if learning.machines is None else round(learning.machines.days, 3),
         },
+        "purchases": [_purchase(it, learning.delivered.get(it.name)) for it in learning.purchases],
+        "moves": documents_of(learning.moves),
         "days": [
             {
                 "day": day,
@@ -368,6 +432,20 @@ def document_of(algorithm: str, learning: Learning, *, hold_days: float = 1.0) -
             }
             for day, it in sorted(learning.spans.items(), reverse=True)
         ],
+    }
+
+
+def _purchase(it: PurchaseSum, delivered: Learned | None) -> dict[str, Any]:
+    return {
+        "rental": it.name,
+        "market": it.market,
+        "is_paper": it.is_paper,
+        "paid_usd_est": it.paid_usd,
+        "expected_usd_est": it.expected_usd,
+        "earned_usd_est": it.earned_usd,
+        "gain_usd_est": None if it.earned_usd is None else it.earned_usd - it.paid_usd,
+        "delivered_factor": 1.0 if delivered is None else round(min(delivered.factor, 1.0), 6),
+        "counted_days": 0.0 if delivered is None else round(delivered.days, 3),
     }
 
 

@@ -24,11 +24,13 @@ from hashwright.errors import OperatorError, StaleInput, Unavailable
 from hashwright.fleet import plan as planning
 from hashwright.fleet.events import PlanSlot, PowerPlan, PowerPlanEnded
 from hashwright.planner.power import KeptPlan, PowerSeen, PowerThought, Told, slots_now
-from hashwright.runtime import power_observe
+from hashwright.runtime import power_limits, power_observe
+from hashwright.runtime.battery import BatteryService, Driving
 from hashwright.runtime.market_data import load_market
 from hashwright.runtime.payouts import LiveBooks
-from hashwright.runtime.power_limits import leave_room, publish, watch_meter
 from hashwright.runtime.power_observe import Failure, PowerAsk
+from hashwright.runtime.power_outcome import Drawn, OutcomeKeeper
+from hashwright.runtime.power_pins import pins_of
 from hashwright.runtime.power_settings import PowerSettings
 from hashwright.runtime.power_sight import Signature, machines_of, signature_of, worths
 from hashwright.signals import Alert
@@ -74,6 +76,10 @@ class PowerService:
         self.planned: PowerTurn | None = None
         """The last turn that made a plan."""
         self.next_at = 0
+        self.driving: Driving | None = None
+        """The plan that drives the fleet now."""
+        self.battery = BatteryService(app, self)
+        self.outcomes = OutcomeKeeper(app, self)
         self._app = app
         self._kept: KeptPlan | None = None
         """The last plan of a solver: what holds when no new one comes."""
@@ -92,9 +98,11 @@ class PowerService:
         await self._restore()
         await self._wait_for_machines()
         async with asyncio.TaskGroup() as group:
-            group.create_task(watch_meter(self._app, self))
             group.create_task(self._watch())
             group.create_task(self._watch_prices())
+            group.create_task(power_limits.watch_meter(self._app, self))
+            group.create_task(self.battery.run())
+            group.create_task(self.outcomes.run())
             while True:
                 self._wake.clear()
                 try:
@@ -120,6 +128,18 @@ class PowerService:
         thought = msgspec.json.decode(row.thought, type=PowerThought)
         self.planned = self.last = PowerTurn(row=row, thought=thought)
         self._kept = thought.plan if thought.rule == "plan" else msgspec.json.decode(row.seen, type=PowerSeen).last
+        await self._restore_driving()
+
+    async def _restore_driving(self) -> None:
+        """Remember which turn's plan the fleet follows: a start, also after a crash, goes on with it."""
+        driven = self._app.kernel.fleet.plans.get(self.settings.name)
+        number = "" if driven is None else driven.plan.removeprefix(f"{self.settings.name} ")
+        if not number.isdecimal():
+            return
+        row = await LiveBooks(self._app).read(lambda connection: rows.numbered(connection, int(number)))
+        thought = None if row is None else msgspec.json.decode(row.thought, type=PowerThought | None)
+        if row is not None and thought is not None:
+            self.driving = row.id, row.at_ms, thought.plan
 
     async def _wait_for_machines(self) -> None:
         """Let every machine speak first, for a while: one that nobody heard yet is neither running nor asleep."""
@@ -169,11 +189,13 @@ class PowerService:
             if self.settings.is_paused:
                 return None
             self._signature = await signature_of(self._app, self.settings)
+            drawn = await self.outcomes.cut()
             ask = await self._ask()
             seen = await self._observe(ask)
+            await self._close_span(ask.now_ms, drawn, None if isinstance(seen, Failure) else seen)
             if isinstance(seen, Failure):
                 return await self._go_blind(None, seen)
-            publish(self._app, self.settings, seen)
+            power_limits.publish(self._app, self.settings, seen)
             thought = await self._think(seen)
             if isinstance(thought, Failure):
                 return await self._go_blind(seen, thought)
@@ -185,6 +207,13 @@ class PowerService:
             self.planned = turn
             await self._remember_told(seen)
             return turn
+
+    async def _close_span(self, until_ms: int, drawn: Drawn, seen: PowerSeen | None) -> None:
+        """Keep what became of the last plan's time; a plan that goes on holding is judged once, over its first span."""
+        turn = self.planned
+        if turn is not None:
+            is_driven = self.driving is not None and self.driving[0] == turn.row.id
+            await self.outcomes.close(turn, drawn, until_ms=until_ms, is_driven=is_driven, seen=seen)
 
     async def _ask(self) -> PowerAsk:
         app, settings = self._app, self.settings
@@ -208,6 +237,11 @@ class PowerService:
             worth=fresh,
             told=tuple(told.items()),
             last=self._kept,
+            data_dir=str(app.config.data_dir),
+            pins=pins_of(app, settings.name, now=now),
+            level=self.battery.level,
+            is_battery_out=self.battery.is_out,
+            battery_w=self.battery.taking_w,
         )
 
     async def _observe(self, ask: PowerAsk) -> PowerSeen | Failure:
@@ -269,9 +303,11 @@ class PowerService:
             raise OperatorError(f"Turn {turn.row.id} has no plan for now.", code="HW-957")
         seen = msgspec.json.decode(turn.row.seen, type=PowerSeen)
         self._app.kernel.handle(plan_event(self._app, self.settings, turn.row.id, seen, thought))
+        self.driving = turn.row.id, turn.row.at_ms, thought.plan
 
     def let_go(self) -> None:
-        """Drive the fleet no longer: machines stay as they are."""
+        """Drive the fleet no longer: machines stay as they are, a battery is given back at its next look."""
+        self.driving = None
         if self.settings.name in self._app.kernel.fleet.plans:
             self._app.kernel.handle(PowerPlanEnded(self.settings.name))
 
@@ -289,6 +325,7 @@ class PowerService:
         ending = "Machines are put to sleep." if sleeps else "Machines stay as they are."
         self._tell_only(NO_PLAN, f"{self.settings.name}: {failure.message} {ending}")
         if sleeps:
+            self.driving = None
             self._app.kernel.handle(self._sleep_event(now))
         return await self._keep(seen, None, "failed", f"{failure.code} {failure.message} {ending}")
 
@@ -373,7 +410,7 @@ def plan_event(
     reserved = {name: planning.reserved_w(mine, now=now) for name, mine in members.items()}
     slots = []
     full = [(it.group, planning.watts_for(ratings[it.group], it.parts)) for it in thought.groups]
-    fit = float("inf") if leave_room(seen.site, full, reserved) else FIT
+    fit = float("inf") if power_limits.leave_room(seen.site, full, reserved) else FIT
     for it, (_, exact) in zip(thought.groups, full, strict=True):
         watts = min(exact, it.power_w * fit)
         slots.append(PlanSlot(it.from_ms, it.group, watts + reserved[it.group], it.parts))

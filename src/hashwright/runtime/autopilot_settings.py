@@ -10,6 +10,7 @@ from hashwright import registry
 from hashwright.chain.proof import ALGORITHMS
 from hashwright.errors import ConfigError, Finding
 from hashwright.planner.autopilot import Limits, Mode
+from hashwright.planner.purchases import BuyRules
 
 KIND: Final = "autopilot"
 EVERY_MIN_S: Final = 10
@@ -27,7 +28,9 @@ class AutopilotSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     like real ones, for rehearsals. `budget_usd_day` bounds what moves may cost a day; a move of all work costs
     `move_minutes` of the power bill. `sleep_groups` are the groups of the fleet that may be put to sleep, and nobody is
     woken above `temperature_max_c`. Machines of `sell_as` may be sold on the own market, from `sell_floor_usd_ph_day`.
-    `power_of` is a site whose tariff says what power costs now, where somebody plans its power.
+    `power_of` is a site whose tariff says what power costs now, where somebody plans its power. `buy` are rentals
+    (`hw market rent set`) that it may buy by; `buy_usd_day` bounds what they commit a day in all, `buy_usd_day_of` at
+    one market, and `buy_risk` deviations are taken off what they are expected to earn.
     """
 
     algorithm: str
@@ -53,6 +56,15 @@ class AutopilotSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     sell_floor_usd_ph_day: float = 0.0
     learn_days: int = 0
     power_of: str = ""
+    buy: tuple[str, ...] = ()
+    buy_usd_day: float | None = None
+    buy_usd_day_of: dict[str, float] = {}
+    buy_risk: float = 0.3
+
+    @property
+    def buying(self) -> BuyRules:
+        """Return what may be bought."""
+        return BuyRules(usd_day=self.buy_usd_day, usd_day_of=self.buy_usd_day_of, risk=self.buy_risk)
 
     @property
     def limits(self) -> Limits:
@@ -96,7 +108,10 @@ def parse_autopilot(raw: Mapping[str, Any]) -> AutopilotSettings:
         "temperature_max_c": (settings.temperature_max_c or 60, 30, 120),
         "learn_days": (settings.learn_days, 0, 30),
         "sell_floor_usd_ph_day": (settings.sell_floor_usd_ph_day, 0, 1e6),
+        "buy_usd_day": (settings.buy_usd_day or 0, 0, 1e9),
+        "buy_risk": (settings.buy_risk, 0, 10),
     }
+    bounds |= {f"buy_usd_day_of {name}": (usd, 0, 1e9) for name, usd in settings.buy_usd_day_of.items()}
     findings = [
         _finding(name, f"{value} is not between {low} and {high}")
         for name, (value, low, high) in bounds.items()
@@ -118,6 +133,7 @@ def parse_autopilot(raw: Mapping[str, Any]) -> AutopilotSettings:
     named = [("sleep_groups", it) for it in settings.sleep_groups]
     named += [("power_of", settings.power_of)] if settings.power_of else []
     named += [("sell_as", settings.sell_as)] if settings.sell_as else []
+    named += [("buy", it) for it in settings.buy]
     findings += [_finding(name, f"{it[:40]!r} is no name") for name, it in named if not _NAME.fullmatch(it)]
     if findings:
         raise _refusal(findings)

@@ -19,6 +19,7 @@ from hashwright.pool.records import Destination
 from hashwright.routing.plan import shares_of
 from hashwright.runtime.autopilot_learning import NOTHING_LEARNED, Learning, learn
 from hashwright.runtime.autopilot_market import account_rate, lent_rate, market_way
+from hashwright.runtime.autopilot_moves import loss_to
 from hashwright.runtime.autopilot_settings import AutopilotSettings
 from hashwright.runtime.autopilot_tariff import power_price
 from hashwright.runtime.market_data import load_market
@@ -73,7 +74,7 @@ async def look(app: "Hashwright", settings: AutopilotSettings, memory: Memory, *
     ways = [_way(app, name, settings, market, memory.learning) for name in names]
     rate_hs = min(account_rate(app, settings, now=now), capacity)
     own = market_way(app, settings, market, rate_hs=rate_hs, capacity_hs=capacity)
-    power_usd_kwh, power_source = power_price(app, settings)
+    power = power_price(app, settings, market)
     held = {} if group is None else shares_of(group, total_hs=routed_hs, now=now)
     if lent_hs > 0:
         held = {name: part * routed_hs / awake_hs for name, part in held.items()} | {MARKET: lent_hs / awake_hs}
@@ -82,8 +83,8 @@ async def look(app: "Hashwright", settings: AutopilotSettings, memory: Memory, *
         algorithm=settings.algorithm,
         hashrate_hs=capacity,
         efficiency_j_th=settings.efficiency_j_th,
-        power_price_usd_kwh=power_usd_kwh,
-        ways=(*ways, *([] if own is None else [own])),
+        power_price_usd_kwh=power.usd_kwh,
+        ways=tuple(_with_move(it, memory.learning, held) for it in (*ways, *([] if own is None else [own]))),
         held=held,
         limits=settings.limits,
         history=history_of(memory, now=now),
@@ -93,7 +94,9 @@ async def look(app: "Hashwright", settings: AutopilotSettings, memory: Memory, *
         spent_usd=memory.spent_usd(now),
         asleep=asleep_hs / capacity if capacity > 0 else 0.0,
         hottest_c=hottest(app, settings),
-        power_source=power_source,
+        power_source=power.source,
+        power_exchange=power.exchange,
+        power_problem=power.problem,
     )
 
 
@@ -182,7 +185,7 @@ def _way(app: "Hashwright", name: str, settings: AutopilotSettings, market: Mark
     net = 1.0
     for factor in factors.values():
         net *= factor
-    coins, source, why_not = _coins_per_hash(app, name, destination, market)
+    coins, source, why_not = coins_per_hash(app, name, destination, market)
     return SeenWay(
         destination=name,
         coin=coin,
@@ -198,11 +201,17 @@ def _way(app: "Hashwright", name: str, settings: AutopilotSettings, market: Mark
     )
 
 
+def _with_move(way: SeenWay, learning: Learning, held: dict[str, float]) -> SeenWay:
+    """Add what a move to a way was seen to lose."""
+    loss = loss_to(learning.moves, held, way.destination)
+    return way if loss is None else msgspec.structs.replace(way, move_s=loss.seconds, move_spans=loss.spans)
+
+
 def _words(price: Any, now: int) -> str:  # noqa: ANN401 (a fact, or None)
     return "" if price is None else str(price.words(now))
 
 
-def _coins_per_hash(
+def coins_per_hash(
     app: "Hashwright", name: str, destination: Destination, market: Market
 ) -> tuple[float | None, str, str]:
     """Return what a hash promises [coins], who says so, and why it is not known.

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from hashwright.economics.market import Market
 from hashwright.pool.events import UpstreamSet
 from hashwright.pool.records import Destination
 from hashwright.runtime.autopilot_settings import AutopilotSettings
@@ -85,6 +86,7 @@ class PriceFile:
     folder: Path
     stamp: int = -1
     prices: dict[str, float] = field(default_factory=dict)
+    market: Market = field(default_factory=Market)
 
     def read(self) -> dict[str, float]:
         """Return the price of each coin [USD]."""
@@ -93,16 +95,17 @@ class PriceFile:
         except OSError:
             stamp = 0
         if stamp != self.stamp:
-            facts = load_market(self.folder).facts
-            self.prices = {coin: float(it.value) for (coin, name), it in facts.items() if name == "price_usd"}
+            self.market = load_market(self.folder)
+            facts = self.market.facts.items()
+            self.prices = {coin: float(it.value) for (coin, name), it in facts if name == "price_usd"}
             self.stamp = stamp
         return self.prices
 
 
 def signs_of(app: "Hashwright", settings: AutopilotSettings, prices: PriceFile) -> dict[str, Sign]:
     """Return what a turn of an algorithm rests on, in short."""
-    signs: dict[str, Sign] = {"the price of power": power_price(app, settings)[0]}
     known = prices.read()
+    signs: dict[str, Sign] = {"the price of power": power_price(app, settings, prices.market).usd_kwh}
     for name, it in app.kernel.pool.destinations.items():
         if it.settings.algorithm != settings.algorithm or name in app.market.state.orders:
             continue

@@ -72,9 +72,9 @@ def table(app: "Hashwright") -> dict[str, Command]:
 
 def status_of(app: "Hashwright") -> dict[str, Any]:
     """Return what a person wants to know first."""
-    state = app.kernel.pool
+    state, now = app.kernel.pool, app.clock.now()
     return {
-        "now": app.clock.now(),
+        "now": now,
         "started_at": state.started_at,
         "journal": {
             "state": app.write_state,
@@ -94,7 +94,7 @@ def status_of(app: "Hashwright") -> dict[str, Any]:
             }
             for listener in app.shell.listeners
         ],
-        "destinations": [destination_of(app, name, item) for name, item in state.destinations.items()],
+        "destinations": [destination_of(app, name, item, now=now) for name, item in state.destinations.items()],
         "broken": [{"destination": name, "problem": problem} for name, problem in app.broken.items()],
     }
 
@@ -117,7 +117,7 @@ def randomx_of(app: "Hashwright") -> dict[str, Any] | None:
     }
 
 
-def destination_of(app: "Hashwright", name: str, destination: Destination) -> dict[str, Any]:
+def destination_of(app: "Hashwright", name: str, destination: Destination, *, now: int) -> dict[str, Any]:
     """Return one destination's part of the status."""
     settings = destination.settings
     job = app.kernel.pool.jobs.get(destination.job)
@@ -135,7 +135,7 @@ def destination_of(app: "Hashwright", name: str, destination: Destination) -> di
         "height": None if job is None else job.height,
         "reward": None if job is None else str(job.reward),
         "nbits": None if job is None else job.nbits,
-        "job_age_ms": None if job is None else app.clock.now() - job.made_at,
+        "job_age_ms": None if job is None else now - job.made_at,
         "templates_seen": destination.templates_seen,
     }
 

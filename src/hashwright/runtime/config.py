@@ -17,7 +17,7 @@ from typing import Any
 
 import platformdirs
 
-from hashwright.errors import ConfigError, Finding
+from hashwright.errors import ConfigError, Finding, reason_of
 
 APP = "hw"
 ALGORITHM_PORTS = {"sha256d": 3333, "scrypt": 3335, "randomx": 3337}
@@ -80,6 +80,7 @@ class Config:
     tls_certificate: str = ""
     tls_key: str = ""
     postgres_url_from: str = ""
+    rented_proof_from: str = ""
     randomx_mode: str = "light"
     randomx_threads: int = 0
     fail_safe: str = "no"
@@ -226,6 +227,14 @@ SETTINGS = (
         " The data folder remembers it.",
     ),
     Setting(
+        key="rented_proof_from",
+        read=read_reference,
+        default=str,
+        default_text="not set: a market's connection is known by its name",
+        title="Where KEY:SECRET is found that you agreed with NiceHash: file:PATH, env:NAME or credential:NAME."
+        " Then only connections that prove it are treated as its own.",
+    ),
+    Setting(
         key="randomx_mode",
         read=one_of("light", "full"),
         default=lambda: "light",
@@ -348,7 +357,7 @@ def load_config(
         raise ConfigError(
             f"{len(findings)} setting{'s are' if len(findings) > 1 else ' is'} not usable.",
             code="HW-701",
-            hint="Correct them, then start again. Nothing was changed.",
+            hint=f"Correct {'them' if len(findings) > 1 else 'it'}, then start again. Nothing was changed.",
             findings=tuple(findings),
         )
     return Config(origins=origins, **values)
@@ -385,7 +394,8 @@ def _read_file(named: Path | None, findings: list[Finding]) -> tuple[dict[str, A
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        findings.append(_finding(str(path), f"The file cannot be read: {error}.", "It is TOML; see docs/reference."))
+        problem = f"The file cannot be read: {reason_of(error)}."
+        findings.append(_finding(str(path), problem, "It is TOML; see docs/reference."))
         return {}, str(path)
     known = {setting.key for setting in SETTINGS}
     for key in sorted(set(table) - known):

@@ -5,6 +5,7 @@ A Unix socket in the data folder, readable by its owner only (0600). One JSON ob
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import stat
@@ -55,6 +56,7 @@ class ControlServer:
         self._path = path
         self._commands = commands
         self._server: asyncio.Server | None = None
+        self._wires: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> None:
         """Listen; a socket left behind by a dead process is replaced (the data folder's lock is ours)."""
@@ -67,12 +69,15 @@ class ControlServer:
         self._path.chmod(stat.S_IRUSR | stat.S_IWUSR)
 
     async def stop(self) -> None:
-        """Stop listening and remove the socket."""
+        """Stop listening, let go of who is connected, and remove the socket."""
         if self._server is not None:
             self._server.close()
+        for wire in tuple(self._wires):  # what is written to them is still sent
+            wire.close()
         self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._wires.add(writer)
         try:
             while line := await reader.readline():
                 writer.write(msgspec.json.encode(await self._answer(line)) + b"\n")
@@ -80,6 +85,7 @@ class ControlServer:
         except (ConnectionError, ValueError, asyncio.CancelledError):
             pass
         finally:
+            self._wires.discard(writer)
             writer.close()
 
     async def _answer(self, line: bytes) -> dict[str, Any]:
@@ -109,30 +115,78 @@ async def ask(data_dir: Path, command: str, *, timeout_s: float = 30.0, **argume
         Unavailable: no process runs on this data folder (HW-704, exit 5), or it does not answer.
         OperatorError: it refused; the message and the hint are its own.
     """
+    line = Line(data_dir)
+    try:
+        return await line.ask(command, timeout_s=timeout_s, **arguments)
+    finally:
+        line.close()
+
+
+class Line:
+    """A connection to the running process that is kept, for who asks again and again: one question at a time."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._wires: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._turn = asyncio.Lock()
+
+    async def ask(self, command: str, *, timeout_s: float = 30.0, **arguments: Any) -> Any:  # noqa: ANN401
+        """Send one command and return its result; a process that has begun anew since is connected to once more.
+
+        Raises:
+            Unavailable: no process runs on this data folder (HW-704, exit 5), or it does not answer.
+            OperatorError: it refused; the message and the hint are its own.
+        """
+        request = msgspec.json.encode(Request(command=command, arguments=arguments)) + b"\n"
+        async with self._turn:
+            is_kept = self._wires is not None
+            found = await self._exchange(request, command, timeout_s)
+            if not found and is_kept:
+                found = await self._exchange(request, command, timeout_s)
+        if not found:
+            raise TimedOut(f"The running Hashwright closed {command!r}.", code="HW-704", hint="Look at its log.")
+        answer: dict[str, Any] = msgspec.json.decode(found)
+        if answer["ok"]:
+            return answer["result"]
+        raise _refusal_of(answer["error"])
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._wires is not None:
+            self._wires[1].close()
+            self._wires = None
+
+    async def _exchange(self, request: bytes, command: str, timeout_s: float) -> bytes:
+        """Send a line and read one; nothing where the process closed. After any trouble the connection is gone."""
+        found = b""
+        try:
+            if self._wires is None:
+                self._wires = await _connect(self._data_dir)
+            reader, writer = self._wires
+            with contextlib.suppress(ConnectionError):
+                writer.write(request)
+                async with asyncio.timeout(timeout_s):
+                    found = await reader.readline()
+        except TimeoutError as error:
+            raise TimedOut(
+                f"The running Hashwright did not answer {command!r}.", code="HW-704", hint="Look at its log."
+            ) from error
+        finally:
+            if not found.endswith(b"\n"):  # also when we are cancelled: an answer that comes later is of no question
+                self.close()
+                found = b""
+        return found
+
+
+async def _connect(data_dir: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     path = socket_path(data_dir)
     try:
         async with asyncio.timeout(CONNECT_S):
-            reader, writer = await asyncio.open_unix_connection(str(path), limit=ANSWER_MAX)
+            return await asyncio.open_unix_connection(str(path), limit=ANSWER_MAX)
     except (OSError, TimeoutError) as error:
         raise Unavailable(
             f"No Hashwright runs on {data_dir}.", code="HW-704", hint="Start it with `hw up`, or name its --data-dir."
         ) from error
-    try:
-        writer.write(msgspec.json.encode(Request(command=command, arguments=arguments)) + b"\n")
-        async with asyncio.timeout(timeout_s):
-            line = await reader.readline()
-    except (OSError, TimeoutError) as error:
-        raise TimedOut(
-            f"The running Hashwright did not answer {command!r}.", code="HW-704", hint="Look at its log."
-        ) from error
-    finally:
-        writer.close()
-    if not line:
-        raise TimedOut(f"The running Hashwright closed {command!r}.", code="HW-704", hint="Look at its log.")
-    answer: dict[str, Any] = msgspec.json.decode(line)
-    if answer["ok"]:
-        return answer["result"]
-    raise _refusal_of(answer["error"])
 
 
 def _problem_of(error: HashwrightError) -> dict[str, Any]:

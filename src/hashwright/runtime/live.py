@@ -32,6 +32,7 @@ from hashwright.runtime.hashing import Hashing
 from hashwright.runtime.kernel import Kernel
 from hashwright.runtime.passthrough import PassThrough
 from hashwright.runtime.randomx import RandomXDesk
+from hashwright.runtime.rented import RentedProof
 from hashwright.runtime.tcp import Connection, StratumListener
 from hashwright.signals import (
     Alert,
@@ -119,6 +120,7 @@ class LiveShell:
         self.nodes: dict[str, BlockDesk] = {}
         self.upstreams: dict[str, UpstreamDesk] = {}
         self.market: MarketDesk | None = None
+        self.rented: RentedProof | None = None
         self.fleet: FleetDesk | None = None
         self.passing = PassThrough(self)
         self.listeners: list[StratumListener] = []
@@ -152,8 +154,11 @@ class LiveShell:
         if isinstance(message, said.Submit | BlobShare):
             self._take_share(connection, message)
             return
-        if type(message) is said.Subscribe and self.market is not None:
-            self.market.met(message.agent)
+        if type(message) is said.Subscribe:
+            if self.rented is not None:
+                message = self.rented.judged(message, now_ms=self._clock.now())
+            if self.market is not None:
+                self.market.met(message.agent)
         event = connection.dialect.event_of(connection.id, message)
         if event is not None:
             self.kernel.handle(event)
@@ -345,7 +350,7 @@ class LiveShell:
         connections = self.connections
         for session_id in tuple(destination.channels[job.channel].working):
             connection = connections.get(session_id)
-            if connection is not None:
+            if connection is not None and (effect.clean or job.id in pool.sessions[session_id].sent):
                 if self.passing.is_on:
                     self.passing.adjust(session_id, job.id)
                 connection.send_now(line or self._own_job(connection, effect))

@@ -6,23 +6,25 @@ not stored: every start makes them anew from the engine's orders.
 """
 
 import asyncio
+import functools
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from hashwright.errors import HashwrightError, OperatorError, Unavailable
-from hashwright.market.answers import Request
+from hashwright.errors import Disconnected, HashwrightError, LimitRefused, OperatorError, Unavailable
+from hashwright.market.answers import Request, key_of
 from hashwright.market.effects import RequestAnswered
-from hashwright.market.events import MarketSet, OrderChecked
+from hashwright.market.events import MarketSet, OrderAsked, OrderBarred, OrderChecked
 from hashwright.market.records import MarketState, Order, Terms
 from hashwright.runtime.market_deposits import DepositDesk
+from hashwright.runtime.market_memory import LongMemory
 from hashwright.runtime.market_settings import KIND, MarketSettings, parse_market
 from hashwright.runtime.market_verify import AGENT, look_at
-from hashwright.runtime.outgoing import Guard
+from hashwright.runtime.outgoing import Guard, check_outgoing
 from hashwright.runtime.payouts import currency_of, own_pool
 from hashwright.runtime.positions import PositionWatch
-from hashwright.runtime.upstream_settings import UpstreamSettings, parse_upstream
+from hashwright.runtime.upstream_settings import UpstreamSettings, parse_address, parse_upstream
 from hashwright.signals import Alert
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 ANSWER_S = 20.0
+RESOLVE_S = 5.0
+BARRED = ("HW-106", "HW-871")
+"""Codes of the gate."""
 LOOKS_MAX = 8
 """Looks at pools at the same time."""
 SWEEP_S = 1.0
@@ -55,6 +60,11 @@ class MarketService:
         """What the engine knows."""
         return self._app.kernel.engines.market
 
+    @functools.cached_property
+    def memory(self) -> LongMemory:
+        """What tables hold for the engine."""
+        return LongMemory(self._app.kernel, self._app.store, self._app.writer)
+
     def start(self) -> None:
         """Read the stored markets, open what orders need, and begin to look at pools now and then."""
         self._app.shell.market = self
@@ -71,6 +81,7 @@ class MarketService:
                 self.open_pool(order.id)
         self._app.supervisor.start("market", self._sweep)
         self._app.supervisor.start("market deposits", self.deposits.run)
+        self._app.supervisor.start("market memory", self.memory.run)
         self._app.supervisor.start("contracts", PositionWatch(self._app).run)
 
     def take(self, raw: dict[str, Any]) -> Terms:
@@ -86,9 +97,10 @@ class MarketService:
             self._app.kernel.handle(MarketSet(terms))
             if self.state.terms.get(settings.algorithm) != terms:
                 raise OperatorError(
-                    "Pool, coin and unit of a market stay while orders stand. Nothing was changed.",
+                    "Pool, coin and unit of a market stay while orders stand, pool and coin while buyers have funds."
+                    " Nothing was changed.",
                     code="HW-876",
-                    hint="Cancel the orders first, or set the other values only.",
+                    hint="Cancel the orders and let buyers withdraw first, or set the other values only.",
                 )
         self.settings[settings.algorithm] = settings
         return terms
@@ -115,18 +127,41 @@ class MarketService:
         ports = {listener.port for listener in self._app.shell.listeners}
         return Guard(allows_private=settings is not None and settings.allows_private_pools, own_ports=frozenset(ports))
 
-    async def ask(self, event: Request) -> RequestAnswered:
+    async def place(self, event: OrderAsked) -> RequestAnswered:
+        """Give a new order to the engine, after the gate judged its pool's address: a refused one holds nothing.
+
+        Raises:
+            OperatorError: the engine or the gate says no, for good.
+            Unavailable: the journal cannot be written now, or the pool's name cannot be resolved. Nothing was held.
+        """
+        await self.memory.recall(event)
+        if key_of(event) in self.state.given:  # what it got before counts, whatever the address leads to today
+            return await self.ask(event)
+        address = parse_address(event.pool.url)
+        try:
+            async with asyncio.timeout(RESOLVE_S):
+                await check_outgoing(address.host, address.port, for_others=self.guard(event.algorithm))
+        except LimitRefused as refusal:
+            words = refusal.message.removesuffix("Nothing was sent.") + "Nothing was held."
+            return await self.ask(OrderBarred(event, refusal.code, words))
+        except TimeoutError as error:
+            raise Disconnected(f"{address.host} was not resolved in {RESOLVE_S:g} s.", code="HW-105") from error
+        return await self.ask(event)
+
+    async def ask(self, event: Request | OrderBarred) -> RequestAnswered:
         """Give a request to the engine and wait until its answer is durable.
 
         Raises:
             OperatorError: the engine says no; the code and the words are its own.
             Unavailable: the journal cannot be written now.
         """
+        request = event.asked if isinstance(event, OrderBarred) else event
         if self._app.write_state != "ok":
             raise Unavailable("The journal cannot be written, so nothing was changed.", code="HW-605")
         if self._app.kernel.engines.market_fault:
             raise Unavailable("The market has failed and takes nothing until the next start.", code="HW-901")
-        key = (event.account, event.reference)
+        key = (request.account, request.reference)
+        await self.memory.recall(request)
         future = self._waiting.setdefault(key, asyncio.get_running_loop().create_future())
         self._app.kernel.handle(event)
         try:
@@ -139,7 +174,7 @@ class MarketService:
         finally:
             self._waiting.pop(key, None)
         if answer.code:
-            raise OperatorError(answer.text, code=answer.code)
+            raise (LimitRefused if answer.code in BARRED else OperatorError)(answer.text, code=answer.code)
         return answer
 
     # ---------------------------------------------------------------- what the engine wants

@@ -11,13 +11,16 @@ from hashwright.errors import LimitRefused, OperatorError
 from hashwright.market.events import ChangeAsked, FundsAsked, FundsMoved, OrderAsked, SaleSet
 from hashwright.market.records import Pool, Terms
 from hashwright.market.steering import sale_key
-from hashwright.runtime import market_views, positions
+from hashwright.runtime import market_series, market_views, positions
 from hashwright.runtime.control import Command
 from hashwright.runtime.market_settings import (
     KIND,
     amount_text,
     check_account,
+    check_reference,
+    document_of_looks,
     document_of_terms,
+    is_order_id,
     parse_amount,
     parse_limit,
     parse_price,
@@ -42,10 +45,11 @@ def table(app: "Hashwright") -> dict[str, Command]:
         "market-change": change_order,
         "market-sell": _sell,
         "market-history": _history,
+        "market-depth": _depth,
+        "market-delivery": market_series.delivery,
         "market-fund": _fund,
         "market-deposit": _deposit,
         "market-withdraw": withdraw_funds,
-        "market-rent": _rent,
         "market-position": positions.change,
     }
 
@@ -66,6 +70,10 @@ async def _book(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, An
     return market_views.book(app, str(arguments.get("algorithm", "")))
 
 
+async def _depth(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return market_series.depth(app, str(arguments.get("algorithm", "")))
+
+
 async def _quote(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
     return market_views.quote(app, arguments)
 
@@ -81,7 +89,7 @@ async def _history(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str,
 
 
 async def _fund(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
-    answer = fund_account(app, arguments)
+    answer = await fund_account(app, arguments)
     await _durable(app)
     return answer
 
@@ -100,13 +108,6 @@ async def _deposit(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str,
     return {**found, "free": amount_text(free, terms)}
 
 
-async def _rent(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
-    from hashwright.runtime.rent import Renter, parse_rent
-
-    renter = Renter(app, parse_rent(dict(arguments["rent"])))
-    return await (renter.plan() if arguments.get("plan") else renter.run(is_live=bool(arguments.get("live"))))
-
-
 async def change_settings(app: "Hashwright", algorithm: str, changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return a market's settings, after changing them where changes are given.
 
@@ -123,7 +124,12 @@ async def change_settings(app: "Hashwright", algorithm: str, changes: Mapping[st
         app.market.take(raw)
         await asyncio.wrap_future(app.writer.put_setting(KIND, algorithm, raw, now=app.clock.now()))
     terms = app.market.terms_of(algorithm)
-    return {"settings": msgspec.to_builtins(app.market.settings[terms.algorithm]), **document_of_terms(terms)}
+    settings = app.market.settings[terms.algorithm]
+    return {
+        "settings": msgspec.to_builtins(settings),
+        **document_of_terms(terms),
+        **document_of_looks(settings),
+    }
 
 
 async def place_order(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,7 +142,7 @@ async def place_order(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[s
     hours = float(arguments.get("lock_hours") or 0)
     event = OrderAsked(
         account=check_account(str(arguments["account"])),
-        reference=str(arguments["reference"]),
+        reference=check_reference(arguments["reference"]),
         algorithm=terms.algorithm,
         kind="fixed" if hours else "standard",
         price=parse_price(str(arguments["price"]), terms),
@@ -147,7 +153,7 @@ async def place_order(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[s
         life_ms=int(float(arguments.get("days") or 0) * 24 * HOUR_MS),
         lock_ms=int(hours * HOUR_MS),
     )
-    answer = await app.market.ask(event)
+    answer = await app.market.place(event)
     return {"order": answer.order, "text": answer.text, "price": price_text(event.price, terms)}
 
 
@@ -169,6 +175,9 @@ async def change_order(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[
         OperatorError: it is not usable, or the engine says no.
     """
     name, what = str(arguments["order"]), arguments["what"]
+    if not is_order_id(name):
+        raise OperatorError(f"There is no order {name[:40]!r}.", code="HW-867", hint="hw market history lists them.")
+    await app.market.memory.recall_order(name)
     order = app.market.state.orders.get(name)
     ended = app.market.state.ended.get(name)
     account = str(arguments.get("account") or "") or (order.account if order else ended[0] if ended else "")
@@ -176,7 +185,7 @@ async def change_order(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[
         raise OperatorError(f"There is no order {name}.", code="HW-867", hint="hw market history lists them.")
     terms = app.market.terms_of(order.algorithm) if order else None
     minor, rate_hs = _value_of(what, str(arguments.get("value") or ""), terms)
-    event = ChangeAsked(account, str(arguments["reference"]), name, what, minor, rate_hs)
+    event = ChangeAsked(account, check_reference(arguments["reference"]), name, what, minor, rate_hs)
     answer = await app.market.ask(event)
     return {"order": name, "text": answer.text}
 
@@ -211,16 +220,24 @@ def set_sale(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def fund_account(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
+async def fund_account(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Credit a buyer with money that the operator got outside; it is the operator's word, and stands in the books so.
 
     Raises:
-        OperatorError: the amount is not usable.
+        OperatorError: the amount is not usable, or the reference stands for another one (HW-864).
     """
     terms = app.market.terms_of(str(arguments.get("algorithm", "")))
     account = check_account(str(arguments["account"]))
     minor = parse_amount(str(arguments["amount"]), terms)
-    origin = f"operator:{account}:{arguments['reference']}"
+    origin = f"operator:{account}:{check_reference(arguments['reference'])}"
+    await app.market.memory.recall_deposit(origin)
+    known = app.market.state.deposits.get(origin)
+    if known is not None and known[:2] != (account, minor):
+        raise OperatorError(
+            f"That reference credited {account} with {amount_text(known[1], terms)}. Nothing was changed.",
+            code="HW-864",
+            hint="Give each payment an --id of its own.",
+        )
     app.kernel.handle(FundsMoved(terms.algorithm, account, minor, "equity:owner", origin))
     free = app.market.state.funds.get(terms.algorithm, {}).get(account, 0)
     return {"account": account, "free": amount_text(free, terms)}
@@ -235,6 +252,6 @@ async def withdraw_funds(app: "Hashwright", arguments: Mapping[str, Any]) -> dic
     terms = app.market.terms_of(str(arguments.get("algorithm", "")))
     account = check_account(str(arguments["account"]))
     minor = parse_amount(str(arguments["amount"]), terms)
-    answer = await app.market.ask(FundsAsked(terms.algorithm, account, str(arguments["reference"]), minor))
+    answer = await app.market.ask(FundsAsked(terms.algorithm, account, check_reference(arguments["reference"]), minor))
     free = app.market.state.funds.get(terms.algorithm, {}).get(account, 0)
     return {"account": account, "free": amount_text(free, terms), "text": answer.text}

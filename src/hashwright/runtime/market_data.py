@@ -3,6 +3,7 @@
     DATA_DIR/market/facts.json        one fact a coin and field, from `hw admin data fetch`
     DATA_DIR/market/feeds/NAME.json   what each feed said last, and when it may be asked again
     DATA_DIR/market/coin_daily.csv    history, from `hw admin data import`
+    DATA_DIR/hardware.toml            the owner's own measurements of machines
 
 Reading never asks the network: a calculation works offline, and says how old its facts are.
 """
@@ -14,12 +15,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from hashwright.economics.hardware import Catalogue, load_catalogue, measured_of
 from hashwright.economics.market import FIELDS, Fact, FieldName, Market, load_snapshot
-from hashwright.errors import Finding
+from hashwright.errors import Finding, OperatorError, reason_of
 
 FOLDER: Final = "market"
 FACTS: Final = "facts.json"
 HISTORY: Final = "coin_daily.csv"
+HARDWARE: Final = "hardware.toml"
 
 
 def market_folder(data_dir: Path) -> Path:
@@ -45,6 +48,24 @@ def load_market(data_dir: Path) -> Market:
         message = f"it cannot be read ({problem}); the snapshot serves"
         return Market(facts=snapshot.facts, findings=(Finding(code="HW-805", place=file.name, message=message),))
     return Market(facts=facts).over(snapshot)
+
+
+def load_machines(data_dir: Path, *, own: Path | None = None) -> Catalogue:
+    """Read the catalogue of machines, with the owner's measurements over it: those of `own`, or of the data folder.
+
+    Raises:
+        ConfigError: the owner's file cannot be used (HW-816).
+        OperatorError: it cannot be read (HW-805).
+    """
+    catalogue = load_catalogue()
+    file = data_dir / HARDWARE if own is None else own
+    if own is None and not file.is_file():
+        return catalogue
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise OperatorError(f"{file.name} cannot be read: {reason_of(problem)}.", code="HW-805") from problem
+    return catalogue.with_measured(measured_of(text, catalogue, source=file.name))
 
 
 def save_market(market: Market, data_dir: Path) -> None:

@@ -6,7 +6,7 @@ deposit that comes, goes and comes again is three entries and never a double one
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -63,7 +63,8 @@ class DepositDesk:
         settings = self._app.market.settings.get(terms.algorithm)
         needed = settings.confirmations if settings is not None else 6
         place = accounts.wallet(service_of(self._app, terms.books).policy.wallet)
-        for event in changes(self._app.market.state, terms, found, owners, needed=needed, place=place):
+        times = await self._counter()
+        for event in changes(terms, found, owners, times=times, needed=needed, place=place):
             self._app.kernel.handle(event)
 
     async def describe(self, terms: Terms, account: str) -> dict[str, Any]:
@@ -76,6 +77,7 @@ class DepositDesk:
         await self.look(terms)
         currency = Currency(terms.currency, terms.exponent)
         settings = self._app.market.settings[terms.algorithm]
+        times = await self._counter()
         mine = [it for it in self._seen.get(terms.algorithm, []) if self._owners(terms).get(it.address) == account]
         return {
             "account": account,
@@ -86,7 +88,7 @@ class DepositDesk:
                     "txid": it.txid_display,
                     "amount": Amount(it.minor, currency).text(),
                     "confirmations": it.confirmations,
-                    "state": state_of(self._app.market.state, it),
+                    "state": state_of(it, times),
                     "at_ms": self._app.clock.now(),
                 }
                 for it in mine
@@ -96,41 +98,53 @@ class DepositDesk:
     async def _address(self, terms: Terms, account: str) -> str:
         name = f"{terms.algorithm}/{account}"
         known = self._app.store.settings(ADDRESS_KIND).get(name)
-        if known is not None:
+        if known is not None and known.get("books", terms.books) == terms.books:
             return str(known["address"])
         wallet = await service_of(self._app, terms.books).open()
         try:
             address = await wallet.new_address(f"market {account}")
         finally:
             await wallet.aclose()
-        value = {"account": account, "address": address, "algorithm": terms.algorithm}
+        value = {"account": account, "address": address, "algorithm": terms.algorithm, "books": terms.books}
         await asyncio.wrap_future(self._app.writer.put_setting(ADDRESS_KIND, name, value, now=self._app.clock.now()))
         return address
 
+    async def _counter(self) -> Callable[[str], int]:
+        """Return what counts the moves of an output; valid until the next `await`."""
+        state, kept = self._app.market.state, await self._app.market.memory.moves_kept()
+        return lambda key: times_moved(state, key, kept)
+
     def _owners(self, terms: Terms) -> dict[str, str]:
         stored = self._app.store.settings(ADDRESS_KIND).values()
-        return {str(it["address"]): str(it["account"]) for it in stored if it["algorithm"] == terms.algorithm}
+        return {
+            str(it["address"]): str(it["account"])
+            for it in stored
+            if it["algorithm"] == terms.algorithm and it.get("books", terms.books) == terms.books
+        }
 
 
 def changes(
-    state: MarketState,
     terms: Terms,
     found: list[Deposit],
     owners: Mapping[str, str],
     *,
+    times: Callable[[str], int],
     needed: int,
     place: str,
 ) -> list[FundsMoved]:
-    """Say what a look at the wallet changes: outputs that are deep enough now, and credited ones that are gone."""
+    """Say what a look at the wallet changes: outputs that are deep enough now, and credited ones that are gone.
+
+    `times` says how often an output was credited and taken back.
+    """
     events = []
     shown = {origin_of(it): it for it in found}
     for key, it in shown.items():
-        times = times_moved(state, key)
-        is_credited = times % 2 == 1
+        moves = times(key)
+        is_credited = moves % 2 == 1
         if not is_credited and it.confirmations >= needed:
-            events.append(FundsMoved(terms.algorithm, owners[it.address], it.minor, place, f"{key}#{times + 1}"))
+            events.append(FundsMoved(terms.algorithm, owners[it.address], it.minor, place, f"{key}#{moves + 1}"))
         elif is_credited and it.confirmations <= 0:
-            events.append(FundsMoved(terms.algorithm, owners[it.address], -it.minor, place, f"{key}#{times + 1}"))
+            events.append(FundsMoved(terms.algorithm, owners[it.address], -it.minor, place, f"{key}#{moves + 1}"))
     return events
 
 
@@ -139,16 +153,16 @@ def origin_of(deposit: Deposit) -> str:
     return f"{deposit.txid_display}:{deposit.index}"
 
 
-def times_moved(state: MarketState, key: str) -> int:
-    """Count how often an output was credited and taken back."""
-    times = 0
+def times_moved(state: MarketState, key: str, kept: Mapping[str, int]) -> int:
+    """Count how often an output was credited and taken back: the oldest moves are in the table."""
+    times = kept.get(key, 0)
     while f"{key}#{times + 1}" in state.deposits:
         times += 1
     return times
 
 
-def state_of(state: MarketState, deposit: Deposit) -> str:
+def state_of(deposit: Deposit, times: Callable[[str], int]) -> str:
     """Say in a word how it is with a deposit."""
-    if times_moved(state, origin_of(deposit)) % 2 == 1:
+    if times(origin_of(deposit)) % 2 == 1:
         return "credited"
     return "dropped by the chain" if deposit.confirmations < 0 else "waits"

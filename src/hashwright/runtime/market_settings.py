@@ -12,12 +12,17 @@ from typing import Any, Final, Literal
 import msgspec
 
 from hashwright.errors import ConfigError, Finding, OperatorError
+from hashwright.market.checks import TEXT_MAX
 from hashwright.market.records import UNIT_LETTERS, Terms
 from hashwright.money import Amount, Currency, MoneyError, amount_of, decimal_text
 from hashwright.runtime.route_settings import parse_rate
+from hashwright.signals import ORDER_PREFIX
 
 KIND: Final = "market"
+EXTRANONCE_MIN: Final = 4
+"""Bytes that a buyer's pool must leave us. NiceHash asks the same: less leaves no room to tell machines apart."""
 _PRICE = re.compile(r"([+-]?[0-9.]{1,40}) ?(?:([A-Za-z]{2,12}))?(?:/([A-Za-z]?)H(?:/s)?/(?:d|day))?", re.ASCII)
+_ORDER = re.compile(rf"{ORDER_PREFIX}[0-9]{{1,15}}", re.ASCII)
 _ACCOUNT = re.compile(r"[-a-zA-Z0-9_@+:]{1,64}", re.ASCII)
 HINT: Final = "hw market settings --help shows each setting."
 
@@ -182,6 +187,25 @@ def check_account(name: str) -> str:
     return name
 
 
+def check_reference(reference: object) -> str:
+    """Return the id of a request: it is kept for ever, so it is short and printable.
+
+    Raises:
+        OperatorError: it is none (HW-967).
+    """
+    text = str(reference)
+    if not (1 <= len(text) <= TEXT_MAX and text.isprintable()):
+        raise OperatorError(
+            f"{text[:40]!r} is no id of a request: 1 to {TEXT_MAX} printable characters.", code="HW-967"
+        )
+    return text
+
+
+def is_order_id(text: str) -> bool:
+    """Tell whether a text has the form of an order's id."""
+    return _ORDER.fullmatch(text) is not None
+
+
 def unit_letter(terms: Terms) -> str:
     """Return the letter of the hash rate in a price."""
     return UNIT_LETTERS[terms.unit // 3]
@@ -204,6 +228,26 @@ def document_of_terms(terms: Terms) -> dict[str, Any]:
         "floor": price_text(terms.floor, terms),
         "currency": terms.currency,
         "exponent": terms.exponent,
+        "cooldown_s": terms.cooldown_ms // 1000,
+        "lock_hours_max": terms.lock_max_ms / 3_600_000,
+        "days_max": terms.life_max_ms / 86_400_000,
+        "closing_s": terms.closing_ms // 1000,
+        "window_s": terms.window_ms // 1000,
+        "reject_percent_max": terms.reject_part_max * 100,
+        "reject_percent_expected": terms.reject_part_expected * 100,
+        "silent_s": terms.silent_ms // 1000,
+    }
+
+
+def document_of_looks(settings: MarketSettings) -> dict[str, Any]:
+    """Return what a market asks of buyers' pools and deposits, as it is published."""
+    return {
+        "pool_difficulty_min": settings.pool_difficulty_min,
+        "pool_difficulty_max": settings.pool_difficulty_max,
+        "pool_latency_ms_max": settings.pool_latency_ms_max,
+        "pool_extranonce_min": EXTRANONCE_MIN,
+        "verify_s": settings.verify_s,
+        "confirmations": settings.confirmations,
     }
 
 

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 
 from hashwright.errors import HashwrightError
 from hashwright.market.records import Pool
-from hashwright.runtime.market_settings import MarketSettings
+from hashwright.runtime.market_settings import EXTRANONCE_MIN, MarketSettings
 from hashwright.runtime.outgoing import Guard
-from hashwright.runtime.route_test import Probe, ProbeLimits, ProbeOptions, probe
+from hashwright.runtime.route_probe import Probe, ProbeLimits, ProbeOptions
+from hashwright.runtime.route_test import probe
 
-EXTRANONCE_MIN = 4
-"""NiceHash asks the same of a pool: less leaves no room to tell machines apart."""
 COINBASE_MAX = 2**62
 AGENT = "hashwright-market/"
 LIMITS = ProbeLimits(connect_s=4.0, subscribe_s=4.0, login_s=4.0, job_s=6.0, rest_s=0.5)

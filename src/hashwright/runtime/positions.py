@@ -22,7 +22,10 @@ LOOK_S: Final = 3_600.0
 
 
 class PositionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A contract, as it is stored. Amounts are decimals of `currency`, as text; payments are (time [ms], amount)."""
+    """A contract, as it is stored. Amounts are decimals of `currency`, as text; payments are (time [ms], amount, id).
+
+    `verdict` is the audit's, where it was accepted from one.
+    """
 
     name: str
     seller: str
@@ -35,6 +38,7 @@ class PositionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     pays_every_days: int = 1
     began_ms: int = 0
     payments: tuple[tuple[int, str, str], ...] = ()
+    verdict: str = ""
 
 
 async def change(app: "Hashwright", arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -128,6 +132,7 @@ def describe(app: "Hashwright", raw: Mapping[str, Any]) -> dict[str, Any]:
         "paid": decimal_text(found.paid, settings.exponent),
         "drift": found.drift,
         "expected_whole": decimal_text(round(found.whole), settings.exponent),
+        "verdict": settings.verdict,
         "warnings": list(found.warnings),
     }
 

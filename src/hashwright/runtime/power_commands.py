@@ -1,7 +1,7 @@
 """Power autopilots as a whole: start, set, pause, and what they are asked over the control socket.
 
-`power-status` is what pages and `hw autopilot power status` show; `stored_plans` reads the same from the database when
-nothing runs. Both give each site's settings, the rule that holds, and the last turn that made a plan, with what it saw.
+`power-status` is what pages and `hw autopilot power status` show; `power_state.stored_states` reads the same from the
+database when nothing runs. Both give each site's settings, the rule that holds, and the last turn that made a plan.
 """
 
 import asyncio
@@ -15,16 +15,15 @@ from hashwright.errors import ConfigError, HashwrightError, OperatorError
 from hashwright.fleet.events import PowerPlanEnded
 from hashwright.fleet.wish import left_asleep
 from hashwright.planner.power import PowerThought
-from hashwright.runtime import power_limits, power_observe
+from hashwright.runtime import power_limits, power_observe, power_pins
 from hashwright.runtime.autopilot_power import OBSERVE_S, PowerService, PowerTurn
 from hashwright.runtime.payouts import LiveBooks
 from hashwright.runtime.power_observe import Failure, Looked
 from hashwright.runtime.power_settings import KIND, PowerSettings, overlap, parse_power, word_of
+from hashwright.runtime.power_state import document_of, history_of, settings_document, summary_of
 from hashwright.runtime.worker import Worker
 from hashwright.signals import Alert
 from hashwright.store import power as rows
-from hashwright.store.connection import Connection
-from hashwright.store.power import PowerTurnRow
 
 if TYPE_CHECKING:
     from hashwright.runtime.wiring import Hashwright
@@ -38,6 +37,7 @@ class PowerDesk:
     def __init__(self, app: "Hashwright") -> None:
         self.services: dict[str, PowerService] = {}
         self.worker = Worker()
+        self.pins = power_pins.PinDesk(self, app)
         self._app = app
 
     def start_all(self) -> None:
@@ -64,6 +64,11 @@ class PowerDesk:
         self._app.supervisor.start(f"power {settings.name}", service.run)
         return service
 
+    async def release(self, why: str) -> None:
+        """Give every battery back to itself, all at once, and wait a little for their answers."""
+        batteries = (service.battery.release(why, is_final=True) for service in self.services.values())
+        await asyncio.gather(*batteries, return_exceptions=True)
+
     def close(self) -> None:
         """End the process that thinks."""
         self.worker.close()
@@ -75,24 +80,29 @@ class PowerDesk:
             service.settings = parse_power(document)
             if is_paused:
                 service.let_go()
+                await service.battery.release("autopilots are paused")
             else:
                 service.wake()
             await self._store(name, document)
         return sorted(self.services)
 
-    async def setup(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        """Set what is named; the rest stays as it was. The site's file is read first.
+    async def setup(self, raw: Mapping[str, Any], *, is_whole: bool = False) -> dict[str, Any]:
+        """Set what is named; the rest stays as it was, or `is_whole`: has its defaults. The site's file is read first.
 
         Raises:
             ConfigError: a value or the site's file is not usable, or another autopilot has its machines (HW-950).
         """
         looked = await self._look(raw)
         name = str(raw.get("name") or word_of(looked.title))
-        document = {**self._app.store.settings(KIND).get(name, {}), **raw, "name": name}
+        before_it = {} if is_whole else self._app.store.settings(KIND).get(name, {})
+        document = {**before_it, **raw, "name": name}
         settings = parse_power(document)
         await self._require_alone(settings, looked)
         await self._store(name, document)
-        return self.state_of(self.start(settings))
+        before = self.services.get(name)
+        if before is not None and before.settings.site_file != settings.site_file:
+            await before.battery.release("its site has another file")
+        return await self.whole_state(self.start(settings))
 
     async def _look(self, raw: Mapping[str, Any]) -> Looked:
         known = self._app.store.settings(KIND).get(str(raw.get("name", "")), {})
@@ -123,12 +133,15 @@ class PowerDesk:
 
     async def remove(self, name: str) -> dict[str, Any]:
         """Take a site's autopilot away; its turns are kept, machines stay as they are."""
-        service = self.service(name)
-        self._app.supervisor.stop_service(f"power {name}")
-        service.let_go()
-        del self.services[name]
+        if name not in self._app.store.settings(KIND) or name in self.services:
+            service = self.service(name)
+            self._app.supervisor.stop_service(f"power {name}")
+            service.let_go()
+            power_limits.withdraw(self._app, name)
+            await service.battery.release("its power autopilot is taken away")
+            del self.services[name]
+        await power_pins.forget(self._app, name)
         await asyncio.wrap_future(self._app.writer.delete_setting(KIND, name))
-        power_limits.withdraw(self._app, name)
         return {"removed": name, "resting": left_asleep(self._app.kernel.fleet, now=self._app.clock.now())}
 
     async def apply(self, number: int) -> dict[str, Any]:
@@ -159,8 +172,14 @@ class PowerDesk:
             )
         return self.services[name]
 
+    async def whole_state(self, service: PowerService) -> dict[str, Any]:
+        """Return a site's autopilot as pages and commands show it, with what is kept of its past."""
+        name, now = service.settings.name, self._app.clock.now()
+        past = await LiveBooks(self._app).read(lambda connection: history_of(connection, name, now=now))
+        return self.state_of(service) | past
+
     def state_of(self, service: PowerService) -> dict[str, Any]:
-        """Return a site's autopilot as pages and commands show it."""
+        """Return a site's autopilot as it is now."""
         state = self._app.kernel.fleet
         driven = state.plans.get(service.settings.name)
         planned, last = service.planned, service.last
@@ -175,6 +194,10 @@ class PowerDesk:
             else {"plan": driven.plan, "author": driven.author, "valid_until_ms": driven.valid_until},
             "last": None if last is None else summary_of(last.row),
             "plan": None if planned is None else document_of(planned.row),
+            "pins": power_pins.document_of(self._app, service.settings.name),
+            "battery": service.battery.document(),
+            "is_stored": False,
+            "stored_ms": None,
         }
 
 
@@ -182,48 +205,11 @@ def _drives(settings: PowerSettings) -> bool:
     return settings.mode != "dry-run" and not settings.is_paused
 
 
-def settings_document(settings: PowerSettings) -> dict[str, Any]:
-    """Return settings with every value named."""
-    return {name: getattr(settings, name) for name in settings.__struct_fields__}
-
-
-def summary_of(row: PowerTurnRow) -> dict[str, Any]:
-    """Return a kept turn without what it saw and thought."""
-    return {
-        "number": row.id,
-        "at_ms": row.at_ms,
-        "name": row.name,
-        "mode": row.mode,
-        "state": row.state,
-        "note": row.note,
-    }
-
-
-def document_of(row: PowerTurnRow) -> dict[str, Any]:
-    """Return a kept turn as a document; money in it is estimated, in the site's currency."""
-    thought = msgspec.json.decode(row.thought)
-    return summary_of(row) | {
-        "seen": msgspec.json.decode(row.seen),
-        "thought": thought,
-        "gain": None if thought is None else thought["value"] - thought["value_always"],
-    }
-
-
-def stored_plans(connection: Connection) -> list[dict[str, Any]]:
-    """Read each site's last turn that made a plan, for who looks when nothing runs; empty where there is none."""
-    found = []
-    for name in rows.names(connection):
-        row = rows.last_thought(connection, name)
-        if row is not None:
-            found.append(document_of(row))
-    return found
-
-
 def commands(desk: PowerDesk) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
     """Return the commands of power autopilots for the control socket."""
 
     async def setup(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        return await desk.setup(arguments["settings"])
+        return await desk.setup(arguments["settings"], is_whole=bool(arguments.get("is_whole")))
 
     async def remove(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         return await desk.remove(str(arguments["name"]))
@@ -231,13 +217,13 @@ def commands(desk: PowerDesk) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
     async def turn(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         service = desk.service(str(arguments["name"]))
         await service.turn()
-        return desk.state_of(service)
+        return await desk.whole_state(service)
 
     async def apply(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         return await desk.apply(int(arguments["number"]))
 
     async def status(_: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        return [desk.state_of(service) for _, service in sorted(desk.services.items())]
+        return [await desk.whole_state(service) for _, service in sorted(desk.services.items())]
 
     return {
         "power-set": setup,
@@ -245,4 +231,5 @@ def commands(desk: PowerDesk) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
         "power-turn": turn,
         "power-apply": apply,
         "power-status": status,
+        **power_pins.commands(desk.pins),
     }

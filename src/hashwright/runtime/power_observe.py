@@ -6,19 +6,29 @@ machine. Questions and answers are plain records; an error comes back as words, 
 
 import asyncio
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from hashwright.error_codes import CODES
 from hashwright.errors import Finding, HashwrightError, StaleInput
 from hashwright.planner.power import KeptPlan, PowerSeen, PowerThought, SeenMachines, Told
+from hashwright.planner.power_pins import Pin
+
+if TYPE_CHECKING:
+    from hashwright.energy.meter import Meter
 
 GATHER_S: Final = 40.0
+METERED_MS: Final = 7 * 3_600_000
+"""What became of a turn is asked over at most six hours."""
 
 
 class PowerAsk(msgspec.Struct, frozen=True, kw_only=True):
-    """A question to the worker. `worth` is what a TH/s of each coin earns a day [USD] with its source; `told` [W]."""
+    """A question to the worker. `worth` is what a TH/s of each coin earns a day [USD] with its source; `told` [W].
+
+    `data_dir` has the stored exchange rates. `level` is what a commanded battery reports [percent]; it stands above the
+    meter's.
+    """
 
     name: str
     now_ms: int
@@ -31,6 +41,11 @@ class PowerAsk(msgspec.Struct, frozen=True, kw_only=True):
     worth: dict[str, tuple[float, str]]
     told: tuple[tuple[int, int], ...]
     last: KeptPlan | None
+    data_dir: str = ""
+    pins: tuple[Pin, ...] = ()
+    level: float | None = None
+    is_battery_out: bool = False
+    battery_w: int = 0
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,10 +141,11 @@ async def _observe(ask: PowerAsk) -> PowerSeen:
         )
     worth = {coin: value for coin, (value, _) in ask.worth.items()}
     async with asyncio.timeout(GATHER_S):
-        gathered = await gather(setup, grid, now_ms=ask.now_ms, worth=worth)
+        data_dir = Path(ask.data_dir) if ask.data_dir else None
+        gathered = await gather(setup, grid, now_ms=ask.now_ms, worth=worth, data_dir=data_dir)
     meter, odd = load_meter(Path(ask.meter)) if ask.meter else (Meter(), ())
     told = {at: float(watts) for at, watts in ask.told}
-    metered = with_meter(setup, gathered, meter, told, now_ms=ask.now_ms)
+    metered = with_meter(setup, gathered, meter, told, now_ms=ask.now_ms, level=ask.level)
     known = metered.gathered.known
     source = "the site's file" if revenue.per_th_day is not None else ask.worth.get(revenue.coin, (0, "recorded"))[1]
     mine = tuple(it for it in ask.machines if it.group in own)
@@ -156,7 +172,18 @@ async def _observe(ask: PowerAsk) -> PowerSeen:
         last=ask.last,
         solver_s=ask.solver_s,
         has_solver=ask.solver_s > 0,
+        pins=ask.pins,
+        is_battery_out=ask.is_battery_out,
+        battery_w=ask.battery_w,
+        metered=_lately(meter, ask.now_ms),
     )
+
+
+def _lately(meter: "Meter", now_ms: int) -> tuple[tuple[int, float, float], ...]:
+    """Return the slots of the last hours that the meter saw import of; it need not know of export."""
+    bought, sold = meter.slots.get("import_w", {}), meter.slots.get("export_w", {})
+    known = sorted(at for at in bought if now_ms - METERED_MS <= at <= now_ms)
+    return tuple((at, bought[at], sold.get(at, 0.0)) for at in known)
 
 
 def _watts(values: list[float]) -> tuple[float | None, ...]:

@@ -7,11 +7,14 @@ hash power comes to a pool of ours. Both are shown; the price that was really pa
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hashwright.adapters.markets.base import Rental, Rules, plain
-from hashwright.market.renting import DAY_S
+from hashwright.market.renting import DAY_S, Action, Bounds, effective, highest_price
 from hashwright.store.base import WorkTotal
+
+if TYPE_CHECKING:
+    from hashwright.runtime.rent import Look, Renter
 
 EH: Final = 10**18
 GOOD: Final = ("accepted", "block")
@@ -81,3 +84,49 @@ def seen_work(totals: Sequence[WorkTotal], *, destination: str, user: str) -> in
 def short(value: Decimal) -> str:
     """Write a price to the satoshi."""
     return plain(value.quantize(Decimal("1e-8")))
+
+
+def document_of(  # noqa: PLR0913 (the parts of one answer)
+    renter: "Renter", look: "Look", bounds: Bounds, action: Action, *, hashprice: Decimal, done: str, mode: str
+) -> dict[str, Any]:
+    """Return a look for people and programs: what it takes, what it is expected to earn, what is or would be done."""
+    rental, budget_day = look.rental, renter.budget_day
+    return {
+        "name": renter.settings.name,
+        "market": renter.plugin.title,
+        "seen": renter.plugin.seen,
+        "mode": mode,
+        "algorithm": renter.settings.algorithm,
+        "coin": renter.plugin.coin,
+        "limit_hs": renter.limit_hs,
+        "fee_part": plain(bounds.fee_part),
+        "ask": None if look.ask is None else plain(look.ask),
+        "ask_with_fees": None if look.ask is None else short(effective(look.ask, bounds)),
+        "hashprice": short(hashprice),
+        "most": plain(highest_price(hashprice, bounds)),
+        "action": action.kind,
+        "why": action.why,
+        "price": plain(action.price),
+        "amount": plain(action.amount),
+        "done": done,
+        "committed": plain(look.committed.amount),
+        "budget": renter.settings.budget or "0",
+        "open_questions": list(look.open_questions),
+        "budget_day": None if budget_day is None else plain(budget_day),
+        "realised": look.realised.document(hashprice * (1 - bounds.pool_fee_part)),
+        "order": None if rental is None else order_document(rental),
+    }
+
+
+def order_document(rental: Rental) -> dict[str, Any]:
+    """Return an order of ours as it stands at its market."""
+    return {
+        "id": rental.id,
+        "price": plain(rental.price),
+        "limit_hs": rental.limit_hs,
+        "amount": plain(rental.amount),
+        "spent": plain(rental.spent),
+        "estimated": plain(rental.estimated),
+        "speed_hs": rental.speed_hs,
+        "state": rental.state,
+    }

@@ -15,6 +15,7 @@ from hashwright.errors import EXIT_NOTHING, LimitRefused, OperatorError, Unavail
 from hashwright.routing.events import PinSet, RouteSet
 from hashwright.runtime import route_status
 from hashwright.runtime.control import Command
+from hashwright.runtime.route_probe import ProbeOptions
 from hashwright.runtime.route_settings import (
     AUTO,
     PIN_KIND,
@@ -28,7 +29,7 @@ from hashwright.runtime.route_settings import (
     parse_route,
     refuse_pin,
 )
-from hashwright.runtime.route_test import ProbeOptions, parse_options, probe, solo_problem
+from hashwright.runtime.route_test import parse_options, probe, solo_problem
 from hashwright.runtime.upstream_settings import SECRET_KINDS
 
 if TYPE_CHECKING:

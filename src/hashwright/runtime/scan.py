@@ -26,6 +26,7 @@ PORTS: Final = (80, 4028, 8080)
 ASICS: Final = frozenset((4028,))
 """Ports of machines alone: who is silent there is worth a word; a web page without an answer may be anything."""
 SILENT: Final = "says nothing"
+NAME_FORM: Final = "m-{}"
 BRIDGES: Final = tuple(ipaddress.IPv4Network(f"172.{number}.0.0/16") for number in range(17, 32))
 """The networks that Docker makes for containers, in its default order."""
 Network = ipaddress.IPv4Network
@@ -66,6 +67,11 @@ def parse_range(text: str) -> Network:
     if not network.is_private:
         raise _refuse(f"{text} is a public network: only private ones are scanned")
     return network
+
+
+def settings_of(found: Found) -> dict[str, Any]:
+    """Return a found machine as it is stored; its name is its address."""
+    return {"name": NAME_FORM.format(found.host.replace(".", "-")), "kind": found.kind, "settings": found.settings}
 
 
 def hosts_of(network: Network) -> Iterable[str]:

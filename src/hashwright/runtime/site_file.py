@@ -20,8 +20,11 @@ import msgspec
 import numpy as np
 
 from hashwright import registry
+from hashwright.adapters.batteries.base import BatteryPlugin
 from hashwright.adapters.tariffs.base import TariffPlugin
 from hashwright.adapters.weather.base import Place, WeatherPlugin, WeatherSource
+from hashwright.economics.exchange import USD, YOUNG_MS, exchange_of
+from hashwright.economics.market import load_snapshot
 from hashwright.energy.settings import read_struct
 from hashwright.energy.site import Site, read_site
 from hashwright.energy.slots import Grid, Slotted
@@ -29,8 +32,9 @@ from hashwright.energy.sun import solar_power_w
 from hashwright.energy.tariff import Tariff, slotted_prices
 from hashwright.energy.weather import FloatArray, Weather, silence_findings, typical_on, weather_on
 from hashwright.energy.wind import wind_power_w
-from hashwright.errors import ConfigError, Finding, HashwrightError, NotSupported, OperatorError
+from hashwright.errors import ConfigError, Finding, HashwrightError, NotSupported, OperatorError, reason_of
 from hashwright.planner.site_problem import Known
+from hashwright.runtime.market_data import load_market
 
 COIN_FILE: Final = "coin_daily.csv.gz"
 NET_METERING: Final = "net_metering"
@@ -60,6 +64,8 @@ class SiteSetup:
     net_metering: NetMetering | None
     weather: WeatherSource | None
     data: Path | None
+    is_commanded: bool = False
+    """Its battery takes orders: the file has an [inverter]."""
 
     @property
     def place(self) -> Place:
@@ -93,6 +99,7 @@ def load_site(path: Path, *, data: Path | None = None) -> SiteSetup:
         net, sold = read_struct(NetMetering, sold, f"{path.name}.export", findings), None
     export = _plugin("tariffs", sold, f"{path.name}.export", findings, (data, path.parent))
     weather = _plugin("weather", table.get("weather"), f"{path.name}.weather", findings, (data, path.parent))
+    inverter = _plugin("batteries", table.get("inverter"), f"{path.name}.inverter", findings, (data, path.parent))
     if findings or site is None:
         raise ConfigError(
             f"{path.name} has {len(findings)} problem{'s' if len(findings) != 1 else ''}. Nothing was planned.",
@@ -100,7 +107,15 @@ def load_site(path: Path, *, data: Path | None = None) -> SiteSetup:
             hint="Correct them all, then try again. docs/energy.md shows every table.",
             findings=tuple(findings),
         )
-    return SiteSetup(site=site, tariff=tariff, export=export, net_metering=net, weather=weather, data=data)
+    return SiteSetup(
+        site=site,
+        tariff=tariff,
+        export=export,
+        net_metering=net,
+        weather=weather,
+        data=data,
+        is_commanded=inverter is not None,
+    )
 
 
 def _table(path: Path) -> dict[str, Any]:
@@ -109,7 +124,7 @@ def _table(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
         raise ConfigError(
-            f"The site's file {path} cannot be read: {problem}.",
+            f"The site's file {path} cannot be read: {reason_of(problem)}.",
             code="HW-840",
             hint="docs/examples/home.toml is one to begin with.",
             findings=(),
@@ -126,7 +141,7 @@ def _plugin(kind: str, table: object, place: str, findings: list[Finding], folde
         message = f"{str(name)[:40]!r} is no kind"
         findings.append(Finding(code="HW-840", place=f"{place}.kind", message=message, hint=f"Known: {known}."))
         return None
-    plugin: TariffPlugin | WeatherPlugin = registry.load(kind, str(name)).PLUGIN
+    plugin: TariffPlugin | WeatherPlugin | BatteryPlugin = registry.load(kind, str(name)).PLUGIN
     values = dict(table)
     if "folder" in plugin.config.__struct_fields__ and "folder" not in values:
         data, beside = folders
@@ -136,26 +151,58 @@ def _plugin(kind: str, table: object, place: str, findings: list[Finding], folde
 
 
 async def gather(
-    setup: SiteSetup, grid: Grid, *, now_ms: int, level: float | None = None, worth: Mapping[str, float] | None = None
+    setup: SiteSetup,
+    grid: Grid,
+    *,
+    now_ms: int,
+    level: float | None = None,
+    worth: Mapping[str, float] | None = None,
+    data_dir: Path | None = None,
 ) -> Gathered:
     """Ask the site's plug-ins what is known of a grid. `worth` is what a TH/s of each coin earns a day now [USD].
 
+    `data_dir` has the stored exchange rates; without it only the dated ones of the package are known.
+
     Raises:
-        Unavailable, OperatorError: the tariff does not answer, or not understandably.
+        Unavailable, OperatorError: the tariff does not answer, or not understandably; or what coins earn cannot be
+            said in its currency (HW-714).
     """
     answer = await setup.tariff.prices(grid.start_ms, grid.end_ms, now_ms=now_ms)
     price = slotted_prices(answer, grid)
     export, more = await _export(setup, grid, price, answer.currency, now_ms)
     weather, odd = await _weather(setup, grid, now_ms)
+    dollar, told = dollar_in(setup, answer.currency, data_dir, now_ms=now_ms)
     known = Known(
         price=price,
         export=export,
         sun_w=sun_w(setup, weather, grid),
         wind_w=_wind_w(setup, weather, grid),
-        per_th_day=per_th_day(setup, grid, worth or {}),
+        per_th_day=per_th_day(setup, grid, worth or {}, dollar=dollar),
         level=level,
     )
-    return Gathered(known=known, currency=answer.currency, findings=(*more, *odd))
+    return Gathered(known=known, currency=answer.currency, findings=(*more, *odd, *told))
+
+
+def dollar_in(
+    setup: SiteSetup, currency: str, data_dir: Path | None, *, now_ms: int
+) -> tuple[float, tuple[Finding, ...]]:
+    """Return what one US dollar is in a site's currency, and a finding where the rate is an old one.
+
+    Raises:
+        OperatorError: coins earn dollars here, and no rate of the currency is known (HW-714).
+    """
+    revenue = setup.site.revenue
+    if revenue.usd_rate is not None:
+        return revenue.usd_rate, ()
+    if revenue.per_th_day is not None or currency == USD:
+        return 1.0, ()
+    rate = exchange_of(load_snapshot() if data_dir is None else load_market(data_dir), currency, now_ms=now_ms)
+    if abs(now_ms - rate.at_ms) <= YOUNG_MS:
+        return 1 / rate.usd, ()
+    later = ", which is of a later day" if rate.at_ms > now_ms else ""
+    words = f"what coins earn is reckoned by {rate.words}{later}"
+    hint = "Say yours: usd_rate in [revenue], what one dollar is; or hw admin data fetch frankfurter."
+    return 1 / rate.usd, (Finding(code="HW-715", place="revenue", message=words, hint=hint),)
 
 
 async def _export(
@@ -211,8 +258,12 @@ def _wind_w(setup: SiteSetup, weather: Weather | None, grid: Grid) -> FloatArray
     return wind_power_w(tuple(it.turbine() for it in setup.site.wind), _on(weather, grid))
 
 
-def per_th_day(setup: SiteSetup, grid: Grid, worth: Mapping[str, float] = MappingProxyType({})) -> FloatArray:
+def per_th_day(
+    setup: SiteSetup, grid: Grid, worth: Mapping[str, float] = MappingProxyType({}), *, dollar: float = 1.0
+) -> FloatArray:
     """Return what a TH/s earns a day in each slot, gross [currency]: as set, as known now, or by recorded days.
+
+    `dollar` is what one US dollar is in the site's currency.
 
     Raises:
         OperatorError: the recorded days do not reach near enough (HW-853).
@@ -221,10 +272,10 @@ def per_th_day(setup: SiteSetup, grid: Grid, worth: Mapping[str, float] = Mappin
     if revenue.per_th_day is not None:
         return np.full(grid.count, revenue.per_th_day)
     if revenue.coin in worth:
-        return np.full(grid.count, worth[revenue.coin] * revenue.usd_rate)
+        return np.full(grid.count, worth[revenue.coin] * dollar)
     days = recorded_hashprice(setup.data, revenue.coin)
     found = np.array([_known_on(days, at, revenue.coin) for at in _days(grid)])
-    return found * revenue.usd_rate
+    return found * dollar
 
 
 def _days(grid: Grid) -> list[str]:
@@ -256,7 +307,7 @@ def recorded_hashprice(data: Path | None, coin: str) -> dict[str, float]:
         text = gzip.decompress(path.read_bytes()).decode("utf-8")
     except (OSError, EOFError) as problem:
         raise OperatorError(
-            f"{path} cannot be read: {type(problem).__name__}.", code="HW-853", hint="Name its folder with --data."
+            f"{path} cannot be read: {reason_of(problem)}.", code="HW-853", hint="Name its folder with --data."
         ) from problem
     found = {}
     for row in csv.DictReader(io.StringIO(text)):

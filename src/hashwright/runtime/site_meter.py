@@ -9,7 +9,7 @@ from typing import Final
 from hashwright.energy.meter import Meter, MonthSoFar, error_of, level_of, month_so_far, read_meter
 from hashwright.energy.slots import Slotted
 from hashwright.energy.tariff import net_metering_bill
-from hashwright.errors import Finding, OperatorError
+from hashwright.errors import Finding, OperatorError, reason_of
 from hashwright.runtime.site_file import Gathered, SiteSetup
 
 METER_BYTES_MAX: Final = 64 * 2**20
@@ -40,7 +40,7 @@ def load_meter(path: Path) -> tuple[Meter, tuple[Finding, ...]]:
         return read_meter(path.read_text(encoding="utf-8"), path.name)
     except (OSError, UnicodeDecodeError) as problem:
         raise OperatorError(
-            f"The meter's file {path} cannot be read: {type(problem).__name__}.",
+            f"The meter's file {path} cannot be read: {reason_of(problem)}.",
             code="HW-956",
             hint="docs/energy.md shows its form.",
         ) from problem

@@ -7,6 +7,7 @@ and not by a timer each: ten thousand timers cost more than one walk.
 
 import asyncio
 import dataclasses
+import functools
 import ipaddress
 import os
 import socket
@@ -166,7 +167,7 @@ class Connection(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Send bytes, unless the machine is gone; a machine that does not read is let go."""
-        if self.is_closed:
+        if self.is_closed or not data:
             return
         assert self.transport is not None
         self.transport.write(data)
@@ -398,8 +399,9 @@ class StratumListener:
         self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
 
 
+@functools.lru_cache(maxsize=65_536)
 def address_group(host: str) -> str:
-    """Return what counts as one address: itself for IPv4, its /64 for IPv6."""
+    """Return what counts as one address: itself for IPv4, its /64 for IPv6. A farm's machines come again and again."""
     try:
         address = ipaddress.ip_address(host.split("%")[0])
     except ValueError:

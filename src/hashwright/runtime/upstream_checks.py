@@ -12,7 +12,8 @@ from hashwright.chain.proof import ALGORITHMS
 from hashwright.errors import ConfigError, HashwrightError
 from hashwright.pool.extranonce import PREFIX_BYTES
 from hashwright.runtime.checks import Check, failed, ok, shortened, titled
-from hashwright.runtime.route_test import JobFound, Probe, ProbeLimits, ProbeOptions, probe, solo_problem
+from hashwright.runtime.route_probe import JobFound, Probe, ProbeLimits, ProbeOptions
+from hashwright.runtime.route_test import probe, solo_problem
 from hashwright.runtime.upstream_names import NameBook
 from hashwright.runtime.upstream_settings import UpstreamSettings, parse_upstream, password_of
 

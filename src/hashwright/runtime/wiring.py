@@ -36,6 +36,7 @@ from hashwright.runtime import (
     power_commands,
     receivables,
     reconcile,
+    rent_commands,
     replay,
     route_commands,
     schemes,
@@ -49,10 +50,12 @@ from hashwright.runtime.engines import EngineEvent
 from hashwright.runtime.fleet import FleetService
 from hashwright.runtime.kernel import Kernel
 from hashwright.runtime.live import LiveShell
+from hashwright.runtime.machine_history import MachineHistory
 from hashwright.runtime.market import MarketService
 from hashwright.runtime.node_link import NodeLink, StoredBlock
 from hashwright.runtime.opening import open_store
 from hashwright.runtime.randomx import RandomXDesk
+from hashwright.runtime.rented import read_proof
 from hashwright.runtime.supervisor import Supervisor
 from hashwright.runtime.system import SteadyClock, system_rng
 from hashwright.runtime.tcp import Limits, StratumListener, tls_context
@@ -96,6 +99,7 @@ class Hashwright:
         self.autopilots: dict[str, autopilot.AutopilotService] = {}
         self.thinker = autopilot.Thinker()
         self.power = power_commands.PowerDesk(self)
+        self.renting: dict[tuple[str, str], asyncio.Lock] = {}
         self.market = MarketService(self)
         self.setups: dict[str, setups.Setup] = {}
         """What runs, as it was set: to see at a reload what changed."""
@@ -150,6 +154,7 @@ class Hashwright:
         self.shell = LiveShell(
             clock=self.clock, executor=self._executor, rng=self.rng, first_session=first, randomx=self._randomx
         )
+        self.shell.rented = read_proof(self.config.rented_proof_from)
         self.shell.breather = Breather(call_soon=loop.call_soon, monotonic=self.clock.monotonic)
         self.kernel = self.shell.kernel = Kernel(
             self.recovered.state,
@@ -292,7 +297,7 @@ class Hashwright:
                 url=listener.url,
             )
         verbs = commands.table(self) | route_commands.table(self) | payouts.commands(self)
-        verbs |= market_commands.table(self)
+        verbs |= market_commands.table(self) | rent_commands.table(self)
         verbs |= reconcile.commands(self) | receivables.commands(self) | schemes.commands(self)
         verbs |= autopilot_commands.table(self) | fleet_commands.commands(self)
         verbs |= power_commands.commands(self.power)
@@ -306,6 +311,7 @@ class Hashwright:
         self.market.start()
         self.fleet = FleetService(self)
         self.fleet.start()
+        self.supervisor.start("history of machines", MachineHistory(self).run)
         self.power.start_all()
 
     # ---------------------------------------------------------------- run and stop
@@ -335,6 +341,7 @@ class Hashwright:
             await self._control.stop()
         if self.fleet is not None and self.config.fail_safe == "yes":
             await self.fleet.fall_asleep()
+        await self.power.release("Hashwright ends")
         await self.supervisor.close()
         self.thinker.close()
         self.power.close()

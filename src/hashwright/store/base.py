@@ -13,18 +13,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, Select, select
-
 from hashwright.clock import Instant
 from hashwright.errors import Finding, OperatorError
-from hashwright.store import commands, migrations, schema
+from hashwright.store import commands, migrations
 from hashwright.store.checks import database_findings
 from hashwright.store.connection import Connection
 from hashwright.store.hashchain import ANCHOR, damaged, read_chain, read_link
 from hashwright.store.journal import SCHEMA_VERSION, Snapshot, StoredBatch
-from hashwright.store.projections import MINUTE_MS
+from hashwright.store.projections import CREDITED, MINUTE_MS, work_of_row
 
 T = TypeVar("T")
+LARGEST = 2**62
+"""As in the schema, whose library takes longer to load than most questions take to answer."""
+BLOCK_COLUMNS = (
+    "destination", "block_hash", "height", "worker", "reward", "found_ms", "state", "detail", "confirmations",
+)  # fmt: skip
+SELECT_BLOCKS = (
+    "SELECT destination, block_hash, height, worker, reward, found_ms, state, detail, confirmations FROM block"
+    " ORDER BY found_ms DESC, block_hash LIMIT ?"
+)
+"""In the order of `BLOCK_COLUMNS`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +105,6 @@ class Store(ABC):
     """An open database."""
 
     folder: Path
-    _engine: Engine
 
     @abstractmethod
     def connect(self) -> Connection:
@@ -124,7 +131,7 @@ class Store(ABC):
     @property
     def instance(self) -> str:
         """The name of this database, drawn once when it was created."""
-        return str(self._read(select(schema.meta.c.value).where(schema.meta.c.key == "instance"))[0][0])
+        return str(self._read("SELECT value FROM meta WHERE key = 'instance'")[0][0])
 
     def next_boot(self) -> int:
         """Count one more start of this data folder, durably, and return the number; the first is 1."""
@@ -170,21 +177,18 @@ class Store(ABC):
 
     def pending_outbox(self) -> list[OutboxItem]:
         """List outside effects without an answer, oldest first."""
-        table = schema.outbox.c
-        query = (
-            select(table.key, table.kind, table.payload, table.created_ms)
-            .where(table.state == "open")
-            .order_by(table.created_ms, table.key)
-        )
-        return [OutboxItem(**row._mapping) for row in self._read(query)]
+        query = "SELECT key, kind, payload, created_ms FROM outbox WHERE state = 'open' ORDER BY created_ms, key"
+        return [
+            OutboxItem(key=key, kind=kind, payload=payload, created_ms=created)
+            for key, kind, payload, created in self._read(query)
+        ]
 
     # ------------------------------------------------------------ settings
 
     def settings(self, kind: str) -> dict[str, Any]:
         """Read the settings of a kind, by name."""
-        table = schema.setting.c
-        query = select(table.name, table.value).where(table.kind == kind).order_by(table.name)
-        return {name: json.loads(value) for name, value in self._read(query)}
+        rows = self._read("SELECT name, value FROM setting WHERE kind = ? ORDER BY name", kind)
+        return {name: json.loads(value) for name, value in rows}
 
     def put_setting(self, kind: str, name: str, value: object, *, now: Instant) -> None:
         """Write a person's choice durably; `value` is anything JSON can say."""
@@ -201,30 +205,33 @@ class Store(ABC):
 
     def work_totals(self, since_ms: Instant) -> list[WorkTotal]:
         """Sum shares and work by destination, worker and outcome, from the minute that holds `since_ms`."""
-        table = schema.work.c
-        query = select(table.destination, table.worker, table.outcome, table.shares, table.work).where(
-            table.minute >= since_ms // MINUTE_MS
-        )
+        query = (
+            "SELECT destination, worker, outcome, target, sum(shares) FROM work WHERE minute >= ?"
+            " GROUP BY destination, worker, outcome, target"
+        )  # work exceeds what a database can sum, but all shares of one target are worth the same
         sums: dict[tuple[str, str, str], tuple[int, int]] = {}
-        for destination, worker, outcome, shares, work in self._read(query):
+        for destination, worker, outcome, target, shares in self._read(query, since_ms // MINUTE_MS):
             key = (destination, worker, outcome)
             before = sums.get(key, (0, 0))
-            sums[key] = (before[0] + shares, before[1] + int(work))
+            work = work_of_row(bytes.fromhex(target), int(shares)) if outcome in CREDITED else 0
+            sums[key] = (before[0] + int(shares), before[1] + work)
         return [
             WorkTotal(destination=key[0], worker=key[1], outcome=key[2], shares=total[0], work=total[1])
             for key, total in sorted(sums.items())
         ]
 
+    def share_counts(self, begin_minute: int) -> list[tuple[int, str, int]]:
+        """Count shares by minute and outcome, from a minute on."""
+        query = "SELECT minute, outcome, sum(shares) FROM work WHERE minute >= ? GROUP BY minute, outcome"
+        return [(int(minute), outcome, int(shares)) for minute, outcome, shares in self._read(query, begin_minute)]
+
     def delivery_totals(self, since_ms: Instant) -> list[DeliveryTotal]:
         """Sum what became of work for upstreams by destination, state and reason, from the minute of `since_ms`."""
         if not self._has_delivery():
             return []
-        table = schema.delivery.c
-        query = select(table.destination, table.state, table.reason, table.shares, table.work).where(
-            table.minute >= since_ms // MINUTE_MS
-        )
+        query = "SELECT destination, state, reason, shares, work FROM delivery WHERE minute >= ?"
         sums: dict[tuple[str, str, str], tuple[int, int]] = {}
-        for destination, state, reason, shares, work in self._read(query):
+        for destination, state, reason, shares, work in self._read(query, since_ms // MINUTE_MS):
             key = (destination, state, reason)
             before = sums.get(key, (0, 0))
             sums[key] = (before[0] + shares, before[1] + int(work))
@@ -237,27 +244,26 @@ class Store(ABC):
         """Sum the work that destinations were to get by the plan, from the minute that holds `since_ms`."""
         if not self._has_delivery():
             return []
-        table = schema.asked.c
-        query = select(table.destination, table.work).where(table.minute >= since_ms // MINUTE_MS)
+        query = "SELECT destination, work FROM asked WHERE minute >= ?"
         sums: dict[str, int] = {}
-        for destination, work in self._read(query):
+        for destination, work in self._read(query, since_ms // MINUTE_MS):
             sums[destination] = sums.get(destination, 0) + int(work)
         return [AskedTotal(destination=destination, work=work) for destination, work in sorted(sums.items())]
 
     def blocks(self, limit: int) -> list[BlockRecord]:
         """List our blocks, newest first."""
-        query = select(schema.block).order_by(schema.block.c.found_ms.desc(), schema.block.c.block_hash).limit(limit)
-        return [
-            BlockRecord(**{**row._mapping, "reward": None if row.reward is None else int(row.reward)})
-            for row in self._read(query)
-        ]
+        found = []
+        for row in self._read(SELECT_BLOCKS, limit):
+            words = dict(zip(BLOCK_COLUMNS, row, strict=True))
+            found.append(BlockRecord(**words | {"reward": None if words["reward"] is None else int(words["reward"])}))
+        return found
 
-    def alerts(self, limit: int, *, before: int = schema.LARGEST) -> list[AlertRecord]:
+    def alerts(self, limit: int, *, before: int = LARGEST) -> list[AlertRecord]:
         """List alerts with a number below `before`, newest first."""
-        query = select(schema.alert).where(schema.alert.c.id < before).order_by(schema.alert.c.id.desc()).limit(limit)
+        query = "SELECT id, at_ms, level, code, text FROM alert WHERE id < ? ORDER BY id DESC LIMIT ?"
         return [
-            AlertRecord(number=row.id, at_ms=row.at_ms, level=row.level, code=row.code, text=row.text)
-            for row in self._read(query)
+            AlertRecord(number=number, at_ms=at_ms, level=level, code=code, text=text)
+            for number, at_ms, level, code, text in self._read(query, before, limit)
         ]
 
     def read_tables(self, query: Callable[[Connection], T]) -> T:
@@ -301,9 +307,9 @@ class Store(ABC):
                 return total
             total += count
 
-    def _read(self, query: Select[Any]) -> list[Any]:
-        with self._engine.connect() as connection:
-            return list(connection.execute(query))
+    def _read(self, query: str, *parameters: object) -> list[Any]:
+        with self._reading() as connection:
+            return list(connection.execute(query, parameters).fetchall())
 
     def _has_delivery(self) -> bool:
         with self._reading() as connection:

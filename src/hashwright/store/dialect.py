@@ -5,8 +5,11 @@ What is described here is described once; each database creates its own and neve
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
+if TYPE_CHECKING:
+    from sqlalchemy import CheckConstraint
+    from sqlalchemy import Connection as CoreConnection
 
 SQLITE = "sqlite"
 CHECK_VIOLATION = "23514"
@@ -55,7 +58,7 @@ def history(immutable: Iterable[str], kept: Iterable[str]) -> tuple[Trigger, ...
     )
 
 
-def create_triggers(connection: sa.Connection, triggers: Iterable[Trigger]) -> None:
+def create_triggers(connection: "CoreConnection", triggers: Iterable[Trigger]) -> None:
     """Create triggers in the dialect of the connection."""
     for trigger in triggers:
         is_sqlite = connection.dialect.name == SQLITE
@@ -63,19 +66,23 @@ def create_triggers(connection: sa.Connection, triggers: Iterable[Trigger]) -> N
             connection.exec_driver_sql(statement)
 
 
-def form(name: str, rest: str, column: str, letters: str) -> tuple[sa.CheckConstraint, sa.CheckConstraint]:
+def form(name: str, rest: str, column: str, letters: str) -> "tuple[CheckConstraint, CheckConstraint]":
     """Describe a column that holds only letters of a set such as `0-9a-f`; `rest` is a condition beside it."""
+    from sqlalchemy import CheckConstraint
+
     head = f"{rest} AND " if rest else ""
     return (
-        sa.CheckConstraint(f"{head}{column} NOT GLOB '*[^{letters}]*'", name=name).ddl_if(dialect=SQLITE),
-        sa.CheckConstraint(f"{head}{column} !~ '[^{letters}]'", name=name).ddl_if(dialect="postgresql"),
+        CheckConstraint(f"{head}{column} NOT GLOB '*[^{letters}]*'", name=name).ddl_if(dialect=SQLITE),
+        CheckConstraint(f"{head}{column} !~ '[^{letters}]'", name=name).ddl_if(dialect="postgresql"),
     )
 
 
-def is_json(column: str) -> tuple[sa.CheckConstraint, sa.CheckConstraint]:
+def is_json(column: str) -> "tuple[CheckConstraint, CheckConstraint]":
     """Describe a column of JSON text."""
+    from sqlalchemy import CheckConstraint
+
     name = f"{column}_is_json"
     return (
-        sa.CheckConstraint(f"json_valid({column})", name=name).ddl_if(dialect=SQLITE),
-        sa.CheckConstraint(f"{column}::json IS NOT NULL", name=name).ddl_if(dialect="postgresql"),
+        CheckConstraint(f"json_valid({column})", name=name).ddl_if(dialect=SQLITE),
+        CheckConstraint(f"{column}::json IS NOT NULL", name=name).ddl_if(dialect="postgresql"),
     )

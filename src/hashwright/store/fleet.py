@@ -5,13 +5,14 @@ whole numbers here; a reading is the JSON text of its record, because it is only
 """
 
 from collections.abc import Iterable
-
-from sqlalchemy import MetaData, Table
+from typing import TYPE_CHECKING
 
 from hashwright.clock import Instant
 from hashwright.store import dialect, migrations
 from hashwright.store.connection import Connection
-from hashwright.store.ledger_schema import PACKED, text, whole, within
+
+if TYPE_CHECKING:
+    from sqlalchemy import MetaData
 
 Curve = tuple[tuple[float, float], ...]
 UPSERT_READING = (
@@ -20,8 +21,12 @@ UPSERT_READING = (
 )
 
 
-def add_tables(metadata: MetaData) -> None:
+def add_tables(metadata: "MetaData") -> None:
     """Describe the tables of machines; migration 0010 creates them."""
+    from sqlalchemy import Table
+
+    from hashwright.store.ledger_schema import PACKED, text, whole, within
+
     Table(
         "device_reading",
         metadata,

@@ -1,9 +1,7 @@
 """Hold rules and sales in the database, as a person said them. A rule is never changed: another follows it."""
 
 from collections.abc import Mapping
-from typing import Any, cast
-
-from sqlalchemy import CheckConstraint, Column, MetaData, Table, Text
+from typing import TYPE_CHECKING, Any, cast
 
 from hashwright.errors import InvariantBroken
 from hashwright.ledger import accounts
@@ -12,13 +10,19 @@ from hashwright.ledger.sales import SaleSaid, sale_entry, unsold
 from hashwright.store import dialect, migrations
 from hashwright.store.connection import Connection
 from hashwright.store.ledger import post, read_balance, read_currencies
-from hashwright.store.ledger_schema import PACKED, text, whole, within
+
+if TYPE_CHECKING:
+    from sqlalchemy import MetaData
 
 TRIGGERS = dialect.history(("hold_rule",), ("hold_rule",))
 
 
-def add_hold_rules(metadata: MetaData) -> None:
+def add_hold_rules(metadata: "MetaData") -> None:
     """Describe the table; migration 0017 creates it."""
+    from sqlalchemy import CheckConstraint, Column, Table, Text
+
+    from hashwright.store.ledger_schema import PACKED, text, whole, within
+
     Table(
         "hold_rule",
         metadata,

@@ -1,7 +1,8 @@
 """Orders and trades of the market in the database: written with the batch of their event, read for people."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hashwright.clock import Instant
 from hashwright.market.effects import OrderNoted, TradeNoted
@@ -18,6 +19,14 @@ UPSERT_ORDER = (
     " limit_hs = excluded.limit_hs, budget = excluded.budget, committed = excluded.committed, work = excluded.work,"
     " unpaid_work = excluded.unpaid_work, changed_ms = excluded.changed_ms"
 )
+INSERT_CHANGE = (
+    "INSERT INTO market_change (order_id, at_ms, state, reason, price, limit_hs, budget) SELECT ?, ?, ?, ?, ?, ?, ?"
+    " WHERE NOT EXISTS (SELECT 1 FROM market_order"
+    " WHERE id = ? AND state = ? AND reason = ? AND price = ? AND limit_hs = ? AND budget = ?)"
+    " ON CONFLICT (order_id, at_ms) DO UPDATE SET state = excluded.state, reason = excluded.reason,"
+    " price = excluded.price, limit_hs = excluded.limit_hs, budget = excluded.budget"
+)
+"""What a person or the market changed of an order; a settlement alone is no change."""
 INSERT_TRADE = "INSERT INTO market_trade VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
 
@@ -58,15 +67,16 @@ class TradeSum:
 
 def write_market(connection: Connection, changes: Iterable[tuple[Instant, OrderNoted | TradeNoted]]) -> None:
     """Write what changed, in order; of an order only the last word of the batch."""
-    orders: dict[str, tuple[object, ...]] = {}
+    orders: dict[str, tuple[Instant, OrderNoted]] = {}
     trades: list[tuple[object, ...]] = []
     for now, change in changes:
         if isinstance(change, OrderNoted):
-            orders[change.order] = _order_row(change, now)
+            orders[change.order] = now, change
         else:
             trades.append(_trade_row(change, now))
     if orders:
-        connection.executemany(UPSERT_ORDER, list(orders.values()))
+        connection.executemany(INSERT_CHANGE, [_change_row(change, now) for now, change in orders.values()])
+        connection.executemany(UPSERT_ORDER, [_order_row(change, now) for now, change in orders.values()])
     if trades:
         connection.executemany(INSERT_TRADE, trades)
 
@@ -77,14 +87,22 @@ def read_orders(connection: Connection, *, account: str = "", limit: int = 200) 
         return []
     where, values = ("WHERE account = ?", (account,)) if account else ("", tuple[str, ...]())
     query = f"SELECT {COLUMNS} FROM market_order {where} ORDER BY created_ms DESC, id DESC LIMIT {int(limit)}"  # noqa: S608
-    names = [name.strip() for name in COLUMNS.split(",")]
-    found = []
-    for row in connection.execute(query, values).fetchall():
-        fields = dict(zip(names, row, strict=True))
-        fields["limit_hs"] = float(fields["limit_hs"])
-        fields["work"], fields["unpaid_work"] = int(fields["work"]), int(fields["unpaid_work"])
-        found.append(OrderRow(**fields))
-    return found
+    return [_order_of(row) for row in connection.execute(query, values).fetchall()]
+
+
+def read_order(connection: Connection, id_: str) -> OrderRow | None:
+    """Read one order; None where it never was."""
+    if not migrations.has(connection, "market"):
+        return None
+    row = connection.execute(f"SELECT {COLUMNS} FROM market_order WHERE id = ?", (id_,)).fetchone()  # noqa: S608
+    return None if row is None else _order_of(row)
+
+
+def _order_of(row: Sequence[Any]) -> OrderRow:
+    fields = dict(zip((name.strip() for name in COLUMNS.split(",")), row, strict=True))
+    fields["limit_hs"] = float(fields["limit_hs"])
+    fields["work"], fields["unpaid_work"] = int(fields["work"]), int(fields["unpaid_work"])
+    return OrderRow(**fields)
 
 
 def read_trades(connection: Connection, *, order: str = "", account: str = "") -> list[TradeSum]:
@@ -117,6 +135,11 @@ def _order_row(change: OrderNoted, now: Instant) -> tuple[object, ...]:
         *(str(change.limit_hs), change.budget, change.committed, _digits(change.work_be), _digits(change.unpaid_be)),
         *(change.pool, change.created_at, now),
     )
+
+
+def _change_row(change: OrderNoted, now: Instant) -> tuple[object, ...]:
+    said = (change.state, change.reason, change.price, str(change.limit_hs), change.budget)
+    return (change.order, now, *said, change.order, *said)
 
 
 def _trade_row(change: TradeNoted, now: Instant) -> tuple[object, ...]:

@@ -14,10 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Self
 
-from sqlalchemy import Engine, NullPool, create_engine, insert
-
 from hashwright.errors import ConfigError, NotSupported, OperatorError, Unavailable
-from hashwright.store import migrations, schema
+from hashwright.store import migrations
 from hashwright.store.base import Store, refuse_newer
 from hashwright.store.connection import Connection
 from hashwright.store.folder import FolderLock
@@ -103,7 +101,6 @@ class PostgresStore(Store):
         self.folder = folder
         self._url = url
         self._locks = locks
-        self._engine: Engine = create_engine("postgresql+psycopg://", creator=lambda: _connect(url), poolclass=NullPool)
 
     def __repr__(self) -> str:
         return f"<PostgresStore {where(self._url)} {'readonly' if self._locks is None else 'owner'}>"
@@ -158,23 +155,23 @@ class PostgresStore(Store):
 
     def close(self) -> None:
         """Give database and folder free."""
-        self._engine.dispose()
         if self._locks is not None:
             lock, owner = self._locks
             owner.close()
             lock.close()
 
     def backup(self, target: Path) -> None:
-        """Refuse: the server's own tools copy it.
+        """Copy the books to a SQLite file while they are in use, and prove the copy before it gets its name.
 
         Raises:
-            NotSupported: always (HW-618).
+            OperatorError: the file exists (HW-610).
+            InvariantBroken: the copy does not hold (HW-604), or is not whole (HW-654).
         """
-        raise NotSupported(
-            f"The books are in {where(self._url)}; {target} was not written.",
-            code="HW-618",
-            hint="Copy them with the server's own tools: pg_dump --format=custom, or continuous archiving.",
-        )
+        from hashwright.store.copying import copy_books
+        from hashwright.store.sqlite import draft_of
+
+        with draft_of(target) as draft, self._reading() as source:
+            copy_books(source, draft)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -291,6 +288,10 @@ def _prepare(owner: "psycopg.Connection[Any]", url: str) -> None:
         refuse_newer(revision, where(url))
     if revision == migrations.HEAD_REVISION:
         return
+    from sqlalchemy import NullPool, create_engine, insert
+
+    from hashwright.store import schema
+
     # Not in autocommit: a migration that fails, or is killed, leaves nothing behind.
     engine = create_engine("postgresql+psycopg://", creator=lambda: _connect(url, autocommit=False), poolclass=NullPool)
     with engine.begin() as connection:

@@ -5,6 +5,7 @@ To be read when nothing runs, by the web and by who asks why a machine slept.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from hashwright.store import migrations
 from hashwright.store.connection import Connection
@@ -62,6 +63,15 @@ def last_thought(connection: Connection, name: str) -> PowerTurnRow | None:
 def newest(connection: Connection, *, since_ms: int = 0, limit: int = 500) -> list[PowerTurnRow]:
     """Read turns since a moment, newest first."""
     return _read(connection, "at_ms >= ? ORDER BY id DESC LIMIT ?", (since_ms, limit))
+
+
+def briefs(connection: Connection, name: str, *, limit: int) -> list[dict[str, Any]]:
+    """Read a site's newest turns without what they saw and thought, newest first."""
+    if not migrations.has(connection, "power"):
+        return []
+    query = "SELECT id, at_ms, name, mode, state, note FROM power_turn WHERE name = ? ORDER BY id DESC LIMIT ?"
+    heads = ("number", "at_ms", "name", "mode", "state", "note")
+    return [dict(zip(heads, row, strict=True)) for row in connection.execute(query, (name, limit))]
 
 
 def names(connection: Connection) -> list[str]:

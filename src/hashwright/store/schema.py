@@ -16,9 +16,20 @@ from sqlalchemy import (
     Table,
     Text,
     event,
+    text,
 )
 
-from hashwright.store import decision_schema, dialect, fleet, hold, ledger_schema, market_schema, power_schema
+from hashwright.store import (
+    decision_schema,
+    dialect,
+    fleet,
+    hold,
+    ledger_schema,
+    machine_history,
+    market_schema,
+    power_battery,
+    power_schema,
+)
 from hashwright.store.dialect import Trigger
 from hashwright.store.reasons import REASON_CHARACTERS
 
@@ -131,6 +142,17 @@ asked = Table(
     sqlite_with_rowid=False,
 )
 
+WORK_REFUSED = "outcome NOT IN ('accepted', 'block')"
+DELIVERY_REFUSED = "state IN ('rejected', 'stale', 'lost')"
+for _name, _table, _part in (("work_refused", work, WORK_REFUSED), ("delivery_refused", delivery, DELIVERY_REFUSED)):
+    Index(
+        _name,
+        *(_table.c[it] for it in ("minute", "destination", "worker")),
+        sqlite_where=text(_part),
+        postgresql_where=text(_part),
+    )
+    """Of shares that were refused alone: they are few, and are asked for among millions of good ones."""
+
 block = Table(
     "block",
     metadata,
@@ -227,7 +249,8 @@ TRIGGERS = (
 def _create_triggers(_target: MetaData, connection: Connection, **_options: object) -> None:
     books = (*ledger_schema.TRIGGERS, *ledger_schema.PRICE_TRIGGERS, *ledger_schema.READING_TRIGGERS, *hold.TRIGGERS)
     dialect.create_triggers(connection, (*TRIGGERS, *books, *market_schema.TRIGGERS, *decision_schema.TRIGGERS))
-    dialect.create_triggers(connection, power_schema.TRIGGERS)
+    dialect.create_triggers(connection, (*power_schema.TRIGGERS, *market_schema.MEMORY_TRIGGERS))
+    dialect.create_triggers(connection, power_battery.TRIGGERS)
 
 
 ledger_schema.add_tables(metadata)
@@ -238,5 +261,9 @@ market_schema.add_market(metadata)
 decision_schema.add_decisions(metadata)
 power_schema.add_power(metadata)
 hold.add_hold_rules(metadata)
+power_battery.add_battery(metadata)
 decision_schema.add_outcomes(metadata)
+market_schema.add_memory(metadata)
+market_schema.add_memory_index(metadata)
+machine_history.add_tables(metadata)
 event.listen(metadata, "after_create", _create_triggers)

@@ -11,10 +11,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import Engine, NullPool, create_engine, event, insert
-
 from hashwright.errors import Finding, InvariantBroken, OperatorError
-from hashwright.store import migrations, schema
+from hashwright.store import migrations
 from hashwright.store.base import Store, refuse_newer
 from hashwright.store.checks import database_findings
 from hashwright.store.connection import Connection, connect_durable, connect_readonly
@@ -29,9 +27,6 @@ class SqliteStore(Store):
         self.folder = folder
         self.path = folder / DATABASE_NAME
         self._lock = lock
-        self._engine: Engine = create_engine(
-            "sqlite://", creator=lambda: connect_readonly(self.path), poolclass=NullPool
-        )
 
     def __repr__(self) -> str:
         return f"<SqliteStore {self.path} {'readonly' if self._lock is None else 'owner'}>"
@@ -64,7 +59,6 @@ class SqliteStore(Store):
 
     def close(self) -> None:
         """Give the data folder free."""
-        self._engine.dispose()
         if self._lock is not None:
             self._lock.close()
 
@@ -75,22 +69,14 @@ class SqliteStore(Store):
 
         Raise OperatorError where the file exists, InvariantBroken where the copy does not hold.
         """
-        if target.exists():
-            raise OperatorError(
-                f"{target} exists already. Nothing was written.", code="HW-610", hint="Choose another file name."
-            )
-        draft = target.with_name(target.name + ".part")
-        draft.unlink(missing_ok=True)
-        try:
-            with closing(connect_readonly(self.path)) as source, closing(sqlite3.connect(draft)) as copy:
-                source.backup(copy)
-                copy.execute("PRAGMA journal_mode = DELETE").fetchone()
-                _refuse_findings(database_findings(copy, deep=True))
-            _sync_file(draft)
-            draft.rename(target)
-            sync_folder(target.parent)
-        finally:
-            draft.unlink(missing_ok=True)
+        with (
+            draft_of(target) as draft,
+            closing(connect_readonly(self.path)) as source,
+            closing(sqlite3.connect(draft)) as copy,
+        ):
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE").fetchone()
+            refuse_findings(database_findings(copy, deep=True))
 
     # ------------------------------------------------------------ connections
 
@@ -117,6 +103,34 @@ class SqliteStore(Store):
             )
 
 
+@contextmanager
+def draft_of(target: Path) -> Iterator[Path]:
+    """Yield a file to write; durable and in its place at the end, gone where anything is raised.
+
+    Raises:
+        OperatorError: the target exists (HW-610).
+    """
+    if target.exists():
+        raise OperatorError(
+            f"{target} exists already. Nothing was written.", code="HW-610", hint="Choose another file name."
+        )
+    draft = target.with_name(target.name + ".part")
+    draft.unlink(missing_ok=True)
+    try:
+        yield draft
+        _sync_file(draft)
+        draft.rename(target)
+        sync_folder(target.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def create_empty(path: Path) -> None:
+    """Create a database of the newest form without a row of its own; only its owner may read it."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    _migrate(path, is_new=False)
+
+
 def _prepare(path: Path) -> None:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     with closing(_opened(path)) as connection:
@@ -128,6 +142,10 @@ def _prepare(path: Path) -> None:
 
 
 def _migrate(path: Path, *, is_new: bool) -> None:
+    from sqlalchemy import NullPool, create_engine, event, insert
+
+    from hashwright.store import schema
+
     engine = create_engine("sqlite://", creator=lambda: connect_durable(path), poolclass=NullPool)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     with engine.begin() as connection:
@@ -174,7 +192,8 @@ def _refuse_unreadable(path: Path) -> None:
     refuse_newer(revision, str(path))
 
 
-def _refuse_findings(findings: list[Finding]) -> None:
+def refuse_findings(findings: list[Finding]) -> None:
+    """Raise InvariantBroken (HW-604) where a copy does not hold."""
     if findings:
         raise InvariantBroken(
             f"The copy does not hold: {findings[0].message} ({len(findings)} findings). It was thrown away.",

@@ -19,6 +19,7 @@ from hashwright.stratum.messages import (
     Subscribe,
     SuggestDifficulty,
 )
+from hashwright.stratum.proof import RENTED_AGENT
 from hashwright.stratum.strict import (
     CONTROL_CHARACTERS,
     EXTRANONCE2_LIMIT,
@@ -94,9 +95,14 @@ def submit_by_field(request: RequestId, params: list[Any]) -> Submit:
 
 
 def subscribe(request: RequestId, params: list[Any]) -> Subscribe:
-    """Read `[agent?, session?, ...]` or NiceHash's `[agent, time in ms, proof]`; what follows is ignored."""
+    """Read `[agent?, session?, ...]` or NiceHash's `[agent, time in ms, proof]`; what follows is ignored.
+
+    Its specification says a number and shows a text of digits; both are read.
+    """
     agent = _agent(params[0]) if params else ""
     second = params[1] if len(params) > 1 else None
+    if len(params) > 2 and agent.startswith(RENTED_AGENT) and type(second) is str and _MS.fullmatch(second):
+        second = int(second)
     if type(second) is int:
         proof = text(params[2], "proof") if len(params) > 2 else ""
         time_ms = whole(second, "time", lowest=0, highest=2**63 - 1)
@@ -111,6 +117,9 @@ def _agent(value: object) -> str:
     if type(value) is not str:
         raise Malformed("agent must be a text")
     return printable(value)
+
+
+_MS: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
 
 def authorize(request: RequestId, params: list[Any]) -> Authorize:

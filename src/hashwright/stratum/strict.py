@@ -55,7 +55,7 @@ def text(value: object, field: str, *, limit: int = TEXT_LIMIT) -> str:
     """Read a text without control characters."""
     if type(value) is not str or len(value) > limit:
         raise Malformed(f"{field} must be a text of at most {limit} characters")
-    if _control.search(value):
+    if not value.isprintable() and _control.search(value):  # what is printable holds none, and this is quicker to ask
         raise Malformed(f"{field} must not hold control characters")
     return value
 
@@ -89,6 +89,8 @@ def flag(value: object, field: str) -> bool:
 
 def printable(value: str, *, limit: int = TEXT_LIMIT) -> str:
     """Return text for a person: any script, but control characters escaped, shortened."""
+    if len(value) <= limit and value.isprintable():
+        return value
     shown = _control.sub(lambda found: f"\\x{ord(found[0]):02x}", value[:limit])
     return shown if len(value) <= limit else shown + "..."
 

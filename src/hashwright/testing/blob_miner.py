@@ -20,14 +20,23 @@ from hashwright.stratum.cryptonote.client import BlobClientSession
 from hashwright.stratum.cryptonote.messages import BlobJobSent, BlobShare, LoggedIn
 from hashwright.stratum.cryptonote.targets import target_be_of
 from hashwright.stratum.messages import Message
-from hashwright.testing.miner import AGENT, MinerEvent, MinerOptions, MinerSummary, connect, parse_url
+from hashwright.testing.talk import (
+    AGENT,
+    OPEN_SHARES_MAX,
+    MinerEvent,
+    MinerOptions,
+    MinerSummary,
+    Talk,
+    connect,
+    first_to_end,
+    parse_url,
+)
 
 SLICE_HASHES = 4
 """Hashes of one slice: a new job is taken up within a fraction of a second."""
 KEEP_ALIVE_S = 60.0
 LOGIN_S = 20.0
 """As long as xmrig waits for an answer."""
-OPEN_SHARES_MAX = 32
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,25 +76,19 @@ def search(work: BlobWork, machine: RandomX, start: int, count: int) -> tuple[tu
     return tuple(found)
 
 
-class BlobMiner:
+class BlobMiner(Talk):
     """One connection and its search."""
 
     def __init__(self, options: MinerOptions, on_event: Callable[[MinerEvent], None]) -> None:
-        self.options = options
-        self.summary = MinerSummary()
-        self._say = on_event
-        self._session = BlobClientSession(agent=AGENT, algorithm=ALGORITHMS[options.algorithm].wire)
-        self._writer: asyncio.StreamWriter | None = None
+        session = BlobClientSession(agent=AGENT, algorithm=ALGORITHMS[options.algorithm].wire)
+        super().__init__(options, on_event, session=session)
         self._work: BlobWork | None = None
         self._machine: RandomX | None = None
         self._old: list[RandomX] = []
         """Of earlier keys: a thread may still hash with one, so they end with the miner."""
         self._making: asyncio.Future[RandomX] | None = None
         self._next = 0
-        self._open = 0
         self._has_job = asyncio.Event()
-        self._may_submit = asyncio.Event()
-        self._may_submit.set()
 
     async def run(self) -> MinerSummary:
         """Mine until a bound is reached or the connection ends.
@@ -118,31 +121,8 @@ class BlobMiner:
     async def _mine(self, reader: asyncio.StreamReader, pool: concurrent.futures.Executor) -> None:
         self._session.login(self.options.user, self.options.password)
         self._flush()
-        # allow task: awaited and cancelled below; the first that ends decides, which no TaskGroup does
-        tasks = [asyncio.ensure_future(self._listen(reader)), asyncio.ensure_future(self._keep_alive())]
-        # allow task: as above
-        tasks += [asyncio.ensure_future(self._search(pool)) for _ in range(self.options.threads)]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _listen(self, reader: asyncio.StreamReader) -> None:
-        while data := await reader.read(65536):
-            for message in self._session.receive_data(data):
-                self._hear(message)
-            self._flush()
-            if self._session.should_close:
-                self.summary.reason = self._session.should_close
-                return
-            if self.options.max_shares and self.summary.accepted >= self.options.max_shares:
-                self.summary.reason = f"{self.summary.accepted} shares were accepted"
-                return
-        self.summary.reason = self.summary.reason or "the pool closed the connection"
+        searches = (self._search(pool) for _ in range(self.options.threads))
+        await first_to_end(self._listen(reader), self._keep_alive(), *searches)
 
     async def _keep_alive(self) -> None:
         while True:
@@ -166,16 +146,6 @@ class BlobMiner:
                 self.summary.reason = message.text
             case _:
                 pass
-
-    def _take_verdict(self, answer: said.ShareAnswered) -> None:
-        self._open -= 1
-        self._may_submit.set()
-        if answer.is_accepted:
-            self.summary.accepted += 1
-            self._say(MinerEvent(kind="accepted", text=str(answer.request)))
-        else:
-            self.summary.rejected += 1
-            self._say(MinerEvent(kind="rejected", text=answer.reason))
 
     # ---------------------------------------------------------------- the search
 
@@ -209,9 +179,7 @@ class BlobMiner:
         return self._machine
 
     async def _submit(self, work: BlobWork, nonce: int, hash_le: bytes) -> None:
-        while self._open >= self._open_max():
-            self._may_submit.clear()
-            await self._may_submit.wait()
+        await self._wait_for_room()
         if self._work is None or self._work.head[-32:] != work.head[-32:]:
             return  # another previous block: the share is worth nothing
         self._open += 1
@@ -225,7 +193,5 @@ class BlobMiner:
             return OPEN_SHARES_MAX
         return min(OPEN_SHARES_MAX, max(self.options.max_shares - self.summary.accepted, 1))
 
-    def _flush(self) -> None:
-        assert self._writer is not None
-        self._writer.write(bytes(self._session.output))
-        self._session.output.clear()
+    def _refusal_text(self, answer: said.ShareAnswered) -> str:
+        return answer.reason  # every error has the same code here

@@ -10,62 +10,30 @@ itself is `stratum.client`, on the event loop.
 import asyncio
 import concurrent.futures
 import dataclasses
-import re
 from collections.abc import Callable
-from typing import Literal
 
 from hashwright.chain import target
 from hashwright.chain.merkle import root_from_branch
 from hashwright.chain.proof import ALGORITHMS, sha256d
-from hashwright.errors import OperatorError, Unavailable
+from hashwright.errors import OperatorError
 from hashwright.stratum import messages as said
 from hashwright.stratum.client import ClientSession
 from hashwright.stratum.messages import Message, Notify, Submit
+from hashwright.testing.talk import (
+    AGENT,
+    MinerEvent,
+    MinerOptions,
+    MinerSummary,
+    Talk,
+    connect,
+    first_to_end,
+    parse_url,
+)
 
-AGENT = "hashwright-miner/0.1"
 SLICE_HASHES = {"sha256d": 20_000, "scrypt": 60}
 """Hashes of one slice: about 20 ms of one core."""
-OPEN_SHARES_MAX = 32
-"""Shares without an answer. With a very low difficulty a miner could flood its pool; it waits instead."""
-CONNECT_S = 10.0
 RECONNECTS_MAX = 1000
 VERSION_MASK = 0x1FFFE000
-_URL = re.compile(r"(?:stratum\+tcp://)?(\[[0-9a-fA-F:]+\]|[^:/\[\]]+):([0-9]{1,5})/?", re.ASCII)
-
-Kind = Literal["connected", "job", "difficulty", "accepted", "rejected", "message", "closed"]
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class MinerOptions:
-    """Where to mine, as whom, and for how long (0: no bound)."""
-
-    url: str
-    user: str
-    password: str = "x"
-    algorithm: str = "sha256d"
-    threads: int = 1
-    max_seconds: float = 0.0
-    max_shares: int = 0
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class MinerEvent:
-    """Something a person would like to see."""
-
-    kind: Kind
-    text: str
-
-
-@dataclasses.dataclass(slots=True)
-class MinerSummary:
-    """What was done. `accepted` and `rejected` are the pool's answers."""
-
-    submitted: int = 0
-    accepted: int = 0
-    rejected: int = 0
-    hashes: int = 0
-    seconds: float = 0.0
-    reason: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,37 +65,6 @@ class Work:
     mask: int
 
 
-def parse_url(url: str) -> tuple[str, int]:
-    """Split `stratum+tcp://host:port`.
-
-    Raises:
-        OperatorError: it is of another form.
-    """
-    match = _URL.fullmatch(url.strip())
-    if match is None or int(match[2]) > 65535:
-        raise OperatorError(
-            f"{url!r} is not the address of a Stratum server.",
-            code="HW-104",
-            hint="Write stratum+tcp://host:port, such as stratum+tcp://127.0.0.1:3333.",
-        )
-    return match[1].strip("[]"), int(match[2])
-
-
-async def connect(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connect to a pool.
-
-    Raises:
-        Unavailable: nothing answers there.
-    """
-    try:
-        async with asyncio.timeout(CONNECT_S):
-            return await asyncio.open_connection(host, port)
-    except (OSError, TimeoutError) as error:
-        raise Unavailable(
-            f"Nothing answers on {host}:{port}.", code="HW-105", hint="Is `hw up` running, and is this its address?"
-        ) from error
-
-
 def search(work: Search) -> tuple[int, ...]:
     """Try a span of nonces and return those whose hash is not above the target."""
     hash_header = ALGORITHMS[work.algorithm].hash
@@ -136,15 +73,11 @@ def search(work: Search) -> tuple[int, ...]:
     return tuple([nonce for nonce in nonces if hash_header(head + nonce.to_bytes(4, "little"))[::-1] <= bound])
 
 
-class Miner:
+class Miner(Talk):
     """One connection and its search."""
 
     def __init__(self, options: MinerOptions, on_event: Callable[[MinerEvent], None]) -> None:
-        self.options = options
-        self.summary = MinerSummary()
-        self._say = on_event
-        self._session = ClientSession(agent=AGENT)
-        self._writer: asyncio.StreamWriter | None = None
+        super().__init__(options, on_event, session=ClientSession(agent=AGENT))
         self._place = Place(prefix=b"", extranonce2_size=0)
         self._mask = 0
         self._difficulty = 1.0
@@ -152,9 +85,6 @@ class Miner:
         self._comes_again = False
         self._reconnects = 0
         self._has_job = asyncio.Event()
-        self._may_submit = asyncio.Event()
-        self._may_submit.set()
-        self._open = 0
         self._extranonce2 = 0
         self._is_authorized = False
 
@@ -203,35 +133,13 @@ class Miner:
         self._session.extranonce_subscribe()
         self._session.authorize(self.options.user, self.options.password)
         self._flush()
-        # allow task: awaited and cancelled below; the first that ends decides, which no TaskGroup does
-        tasks = [asyncio.ensure_future(self._listen(reader))]
-        # allow task: as above
-        tasks += [asyncio.ensure_future(self._search(pool)) for _ in range(self.options.threads)]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await first_to_end(self._listen(reader), *(self._search(pool) for _ in range(self.options.threads)))
 
     # ---------------------------------------------------------------- the pool's side
 
-    async def _listen(self, reader: asyncio.StreamReader) -> None:
-        while data := await reader.read(65536):
-            for message in self._session.receive_data(data):
-                self._hear(message)
-            self._flush()
-            if self._comes_again:
-                return
-            if self._session.should_close:
-                self.summary.reason = self._session.should_close
-                return
-            if self.options.max_shares and self.summary.accepted >= self.options.max_shares:
-                self.summary.reason = f"{self.summary.accepted} shares were accepted"
-                return
-        self.summary.reason = self.summary.reason or "the pool closed the connection"
+    @property
+    def _is_over(self) -> bool:
+        return self._comes_again
 
     def _hear(self, message: Message) -> None:
         match message:
@@ -274,16 +182,6 @@ class Miner:
         self._has_job.set()
         self._say(MinerEvent(kind="job", text=f"{job.job}{' (new block)' if job.is_clean else ''}"))
 
-    def _take_verdict(self, answer: said.ShareAnswered) -> None:
-        self._open -= 1
-        self._may_submit.set()
-        if answer.is_accepted:
-            self.summary.accepted += 1
-            self._say(MinerEvent(kind="accepted", text=str(answer.request)))
-        else:
-            self.summary.rejected += 1
-            self._say(MinerEvent(kind="rejected", text=f"{answer.code} {answer.reason}"))
-
     # ---------------------------------------------------------------- the search
 
     async def _search(self, pool: concurrent.futures.Executor) -> None:
@@ -307,9 +205,7 @@ class Miner:
                 start += step
 
     async def _submit(self, work: "Work", extranonce2: bytes, nonce: int) -> None:
-        while self._open >= self._open_max():
-            self._may_submit.clear()
-            await self._may_submit.wait()
+        await self._wait_for_room()
         job, newest = work.job, self._job
         if newest is not work and newest is not None and newest.job.prevhash_le != job.prevhash_le:
             return
@@ -327,17 +223,6 @@ class Miner:
             )
         )
         self._flush()
-
-    def _open_max(self) -> int:
-        """Return how many shares may wait for an answer: never more than are still wanted."""
-        if not self.options.max_shares:
-            return OPEN_SHARES_MAX
-        return min(OPEN_SHARES_MAX, self.options.max_shares - self.summary.accepted)
-
-    def _flush(self) -> None:
-        assert self._writer is not None
-        self._writer.write(bytes(self._session.output))
-        self._session.output.clear()
 
 
 def head_of(job: Notify, extranonce: bytes) -> bytes:

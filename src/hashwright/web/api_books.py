@@ -166,7 +166,7 @@ class BooksController(Controller):
         summary="The books for another program",
     )
     async def export(self, request: AnyRequest, form: FromPath[str], currency: Currency = "") -> Response[bytes]:
-        """Write the books as json, csv, beancount, hledger, koinly, cointracker or gains."""
+        """Write the books as json, csv, beancount, hledger, koinly, cointracker, gains or hold."""
         wanted = books.form_of(form)
         text = await read_books(site_of(request), lambda connection: books.export(connection, wanted, currency))
         suffix = {"json": "jsonl", "beancount": "beancount", "hledger": "journal"}.get(form, "csv")

@@ -18,7 +18,7 @@ from litestar.params import FromPath, JSONBody
 from hashwright.errors import HashwrightError, OperatorError, TimedOut
 from hashwright.runtime.web_backup import backup_web, web_file_of
 from hashwright.web import overview
-from hashwright.web.api_mine import ACTING, ASKING, Answered, command
+from hashwright.web.acting import ACTING, ASKING, Answered, Command, send
 from hashwright.web.context import AnyRequest, IdempotencyKey, act, needs, problems, site_of
 from hashwright.web.documents import Document
 
@@ -138,7 +138,9 @@ class NotifyController(Controller):
     @post("/{name:str}/test", status_code=200, responses=ACTING, operation_id="testTarget", summary="Try it")
     async def test(self, request: AnyRequest, name: FromPath[str], key: IdempotencyKey) -> Response[Answered]:
         """Send a notice now."""
-        return await command(request, key, "notify-test", name, {"name": name}, timeout_s=SEND_S)
+        return await send(
+            request, key, Command(verb="notify-test", target=name, arguments={"name": name}, timeout_s=SEND_S)
+        )
 
     @delete(
         "/{name:str}", status_code=200, responses=ACTING, operation_id="removeTarget", summary="Tell somebody no more"

@@ -6,9 +6,10 @@ import msgspec
 from litestar import Controller, Response, get, post, put
 from litestar.params import FromPath, JSONBody
 
-from hashwright.web.api_mine import ACTING, Answered
-from hashwright.web.api_plan import helm_of, sees_money
-from hashwright.web.api_steer import acted
+from hashwright.runtime.power_state import stored_states
+from hashwright.web.acting import ACTING, Answered, Command
+from hashwright.web.api_plan import helm_of, read, sees_money
+from hashwright.web.api_steer import steer
 from hashwright.web.context import AnyRequest, IdempotencyKey, needs, problems, site_of
 from hashwright.web.documents import Document
 from hashwright.web.energy import EnergySite, FleetPower, FleetWatch, site_of_state
@@ -39,12 +40,13 @@ class EnergyController(Controller):
 
     @get("", responses=problems(401, 403), operation_id="readEnergy", summary="The page Energy")
     async def energy(self, request: AnyRequest) -> EnergyPage:
-        """Show each site's plan of the next hours, and what the fleet draws now."""
+        """Show each site's plan and what the fleet draws now; with nothing running, how sites were left."""
         helm = helm_of(request)
         steering = await helm.look()
         watch: FleetWatch = request.app.state.fleet_watch
         fleet = await watch.look() if steering.is_running else None
-        sites = tuple(site_of_state(state) for state in helm.states.get("power", []))
+        states = helm.states.get("power", []) if steering.is_running else await _stored(request)
+        sites = tuple(map(site_of_state, states))
         if not sees_money(request):
             sites = tuple(map(_bare, sites))
         return EnergyPage(
@@ -94,11 +96,15 @@ class PowerSteerController(Controller):
         return await _do(request, key, "power-apply", str(number)[:20], number=number)
 
 
-async def _do(request: AnyRequest, key: str, command: str, target: str, **arguments: Any) -> Response[Answered]:  # noqa: ANN401
-    async def work() -> Answered:
-        return Answered(result=await site_of(request).live.ask(command, timeout_s=180.0, **arguments))
+async def _stored(request: AnyRequest) -> list[dict[str, Any]]:
+    """Return sites as they were left, from the database: no program runs."""
+    now = site_of(request).clock.now()
+    found: list[dict[str, Any]] = await read(request, lambda connection: stored_states(connection, now=now))
+    return found
 
-    return await acted(request, key, command, target, work)
+
+async def _do(request: AnyRequest, key: str, verb: str, target: str, **arguments: Any) -> Response[Answered]:  # noqa: ANN401
+    return await steer(request, key, Command(verb=verb, target=target, arguments=arguments, timeout_s=180.0))
 
 
 def _missing(*, is_running: bool, has_fleet: bool, has_site: bool) -> tuple[str, ...]:
@@ -112,6 +118,8 @@ def _missing(*, is_running: bool, has_fleet: bool, has_site: bool) -> tuple[str,
 
 def _bare(site: EnergySite) -> EnergySite:
     """Leave out money: for who may look, and not at it."""
+    turns = tuple(msgspec.structs.replace(it, outcome=None, note="") for it in site.turns)
+    site = msgspec.structs.replace(site, earned=None, turns=turns)
     if site.plan is None:
         return site
     nothing: dict[str, Any] = dict.fromkeys(("value", "value_always", "value_off", "gain", "bound"))

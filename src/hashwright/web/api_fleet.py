@@ -15,7 +15,7 @@ from litestar.params import JSONBody
 
 from hashwright.errors import EXIT_NOTHING, OperatorError
 from hashwright.runtime.device_settings import KIND, TAGS_MAX
-from hashwright.web.api_mine import ACTING, ASKING, Answered, command
+from hashwright.web.acting import ACTING, ASKING, Answered, Command, send
 from hashwright.web.context import AnyRequest, IdempotencyKey, act, caller_of, needs, problems, site_of
 from hashwright.web.documents import Document
 from hashwright.web.encoded import Kept, respond
@@ -24,8 +24,8 @@ from hashwright.web.machines import Machine
 
 DEVICES_AT_ONCE: Final = 500
 """So many names stay below the bound of a body; a page sends more in several requests."""
-OLD_PICTURES: Final = 3
-"""A list of so many pictures ago is sent at once, while the newest is made: its age stands in it."""
+OLD_LISTS: Final = 1.5
+"""A list so many times as old as it should be is sent at once, while the newest is made: its age stands in it."""
 SPARKS_AT_ONCE: Final = 200
 FLEET_S: Final = 60.0
 DAY_MINUTES: Final = 60 * 24 * 31
@@ -119,12 +119,12 @@ class FleetController(Controller):
     async def table(self, request: AnyRequest) -> Response[Table]:
         """List all machines, column by column; everybody who asks for the same moment gets the same bytes."""
         live = site_of(request).live
+        live.touch_list()
         picture = await live.fresh()
         kept: Kept = request.app.state.kept
-        age_max_s = OLD_PICTURES * live.pause_s
-        return respond(
-            request, await kept.soon("machines", picture.number, lambda: table_of(picture), age_max_s=age_max_s)
-        )
+        key = (picture.joined.at_ms, picture.machines_at_ms, picture.fleet.at_ms)
+        age_max_s = OLD_LISTS * live.sums_s
+        return respond(request, await kept.soon("machines", key, lambda: table_of(picture), age_max_s=age_max_s))
 
     @post(
         "/machines/sparks",
@@ -229,22 +229,21 @@ class FleetController(Controller):
     async def _tell(
         self, request: AnyRequest, key: str, verb: str, target: str, arguments: Mapping[str, Any]
     ) -> Response[Any]:
-        answer = await command(request, key, verb, target, arguments, timeout_s=FLEET_S)
-        site_of(request).live.fleet_is_old()
-        return answer
+        wanted = Command(verb=verb, target=target, arguments=arguments, timeout_s=FLEET_S)
+        return await send(request, key, wanted, after=site_of(request).live.fleet_is_old)
 
 
 def table_of(picture: Picture) -> Table:
     """Turn a picture's machines into columns."""
     names = Machine.__struct_fields__
     return Table(
-        at_ms=picture.at_ms,
+        at_ms=picture.joined.at_ms,
         asked_ms=picture.machines_at_ms,
         fleet_ms=picture.fleet.at_ms,
         is_live=picture.fleet.is_live,
         fault=picture.fleet.fault,
         plan="" if picture.fleet.plan is None else str(picture.fleet.plan.get("plan", "")),
-        total=len(picture.machines),
+        total=picture.joined.total,
         columns={name: [getattr(machine, name) for machine in picture.machines] for name in names},
     )
 

@@ -5,7 +5,7 @@ Nobody names a file here: an offer and its payouts are texts of the request, his
 
 import asyncio
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -14,20 +14,29 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 
 from hashwright.errors import OperatorError
-from hashwright.web.context import AnyRequest, caller_of, needs, note, problems, refuse_forged
+from hashwright.web.context import AnyRequest, caller_of, needs, note, problems, refuse_forged, site_of
 from hashwright.web.documents import Document
-from hashwright.web.lab import Job, JobState, Lab, Task, Verb
+from hashwright.web.lab import Job, JobState, Lab, Task, Verb, words_of
 from hashwright.web.lab_report import POLICY_OF_REPORT, report_of
+from hashwright.web.lab_site import require_reckoning
+from hashwright.web.what_if import WhatIfDocument, WhatIfWish, answered
 
 TEXT_MAX: Final = 24 * 1024
 OFFER: Final = "offer.toml"
 PAYOUTS: Final = "payouts.csv"
+DAYS: Final = "coin_daily.csv"
+SITE: Final = "site.toml"
+FINDINGS_MAX: Final = 20
+DAYS_MAX: Final = 56 * 1024
+"""The largest body of a request is 64 KiB; longer histories are imported: `hw admin data import`."""
 Word = Annotated[str, msgspec.Meta(max_length=80, pattern="^[^\\x00-\\x1f\\x7f]*$")]
 Long = Annotated[str, msgspec.Meta(max_length=400, pattern="^[^\\x00-\\x1f\\x7f]*$")]
 Text = Annotated[str, msgspec.Meta(max_length=TEXT_MAX)]
+Days = Annotated[str, msgspec.Meta(max_length=DAYS_MAX)]
 Number = Annotated[float, msgspec.Meta(ge=-1e12, le=1e12)]
 Day = Annotated[str, msgspec.Meta(pattern="^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")]
 Count = Annotated[int, msgspec.Meta(ge=1, le=3650)]
+WHAT_IFS: Final = ("price", "difficulty", "power")
 STARTING: Final = problems(401, 403, 409, 422)
 
 
@@ -80,7 +89,7 @@ class AuditWish(Document, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class BacktestWish(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`hw backtest`: policies through the days that were imported."""
+    """`hw backtest`: policies through days: of a CSV (`days`), of an invented example, or those that were imported."""
 
     first: Day = ""
     last: Day = ""
@@ -92,15 +101,43 @@ class BacktestWish(Document, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     hold_days: Annotated[float, msgspec.Meta(ge=0.1, le=365)] | None = None
     step_cap: Word = ""
     risk: Word = ""
+    days: Days = ""
+    example: bool = False
     check_lookahead: bool = False
 
 
+class PlanWish(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`hw plan`: what machines do over the next weeks. `price` and `difficulty`: what if they change, as `+20%`."""
+
+    hardware: Long = ""
+    power_price: Word = ""
+    horizon: Word = ""
+    risk: Word = ""
+    hold: Word = ""
+    growth: Word = ""
+    price_drift: Word = ""
+    price: Word = ""
+    difficulty: Word = ""
+    power: Word = ""
+    scenarios: Annotated[int, msgspec.Meta(ge=100, le=20_000)] | None = None
+
+
+class EnergyWish(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`hw plan energy`: the text of a site's file (TOML); its tariff and weather are reckoned, not asked for."""
+
+    site: Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_MAX)]
+    hours: Annotated[float, msgspec.Meta(ge=1, le=168)] | None = None
+    level: Annotated[float, msgspec.Meta(ge=0, le=100)] | None = None
+    at: Word = ""
+
+
 class JobProblem(Document, frozen=True, kw_only=True):
-    """Why a job failed, as the command says it."""
+    """Why a job failed, as the command says it; `findings` name each place that is wrong."""
 
     code: str
     message: str
     hint: str
+    findings: tuple[str, ...] = ()
 
 
 class JobDocument(Document, frozen=True, kw_only=True):
@@ -144,7 +181,7 @@ class LabController(Controller):
     async def calc(self, request: AnyRequest, data: JSONBody[CalcWish]) -> JobDocument:
         """Tell what a machine earns now, as `hw calc`."""
         flags = flags_of(data, leave=("machine",))
-        return await start(request, "calc", data.machine or data.hashrate, (*flags, "--", data.machine))
+        return await start(request, "calc", data.machine or data.hashrate, (*flags, "--tornado", "--", data.machine))
 
     @post("/compare", status_code=202, responses=STARTING, operation_id="startCompare", summary="Compare a budget")
     async def compare(self, request: AnyRequest, data: JSONBody[CompareWish]) -> JobDocument:
@@ -172,9 +209,35 @@ class LabController(Controller):
         flags += [f"--from={data.first}"] if data.first else []
         flags += [f"--to={data.last}"] if data.last else []
         flags += ["--check-lookahead"] if data.check_lookahead else []
-        rest = flags_of(data, leave=("first", "last", "policies", "check_lookahead"))
+        files = {DAYS: data.days} if data.days.strip() else {}
+        flags += ["--data=."] if files else ["--example"] if data.example else []
+        rest = flags_of(data, leave=("first", "last", "policies", "check_lookahead", "days", "example"))
         title = f"{data.first or 'the first day'} to {data.last or 'the last'}"
-        return await start(request, "backtest", title, (*flags, *rest))
+        return await start(request, "backtest", title, (*flags, *rest), files)
+
+    @post("/plan", status_code=202, responses=STARTING, operation_id="startPlan", summary="Plan the next weeks")
+    async def plan(self, request: AnyRequest, data: JSONBody[PlanWish]) -> JobDocument:
+        """Plan what machines do over the next weeks, as `hw plan`; what-ifs change the world first."""
+        changes = [f"--what-if={name}={getattr(data, name)}" for name in WHAT_IFS if getattr(data, name)]
+        flags = flags_of(data, leave=WHAT_IFS)
+        return await start(
+            request, "plan", f"{data.hardware or 'one s21'}, {data.horizon or '30d'}", (*flags, *changes)
+        )
+
+    @post("/energy", status_code=202, responses=STARTING, operation_id="startEnergy", summary="Plan a site's hours")
+    async def energy(self, request: AnyRequest, data: JSONBody[EnergyWish]) -> JobDocument:
+        """Plan the next hours of a site, as `hw plan energy`."""
+        require_reckoning(data.site)
+        flags = (*flags_of(data, leave=("site",)), f"--site={SITE}", "--time-limit=20")
+        return await start(request, "energy", f"a site over {data.hours or 48:g} h", flags, {SITE: data.site})
+
+    @post(
+        "/what-if", status_code=200, responses=STARTING, operation_id="whatIf", summary="Move one calculation's levers"
+    )
+    async def what_if(self, request: AnyRequest, data: JSONBody[WhatIfWish]) -> WhatIfDocument:
+        """Reckon with a machine while levers are moved, at once, by the same engine as `hw calc`."""
+        site = site_of(request)
+        return await asyncio.to_thread(answered, site.live.folder, data, now_ms=site.clock.now())
 
     @get("/jobs/{number:int}", responses=problems(401, 403, 404), operation_id="readJob", summary="One job")
     async def job(self, request: AnyRequest, number: FromPath[int]) -> JobDocument:
@@ -244,6 +307,11 @@ def _text(value: float | str) -> str:
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
+def _findings(problem: Mapping[str, Any]) -> tuple[str, ...]:
+    found = [it for it in problem.get("findings") or () if isinstance(it, dict)]
+    return tuple(f"{it.get('place', '')}: {it.get('message', '')}"[:300] for it in found[:FINDINGS_MAX])
+
+
 def document_of(job: Job, *, with_answer: bool = False) -> JobDocument:
     """Return a job as a document."""
     problem = job.problem if job.state == "failed" else None
@@ -252,11 +320,13 @@ def document_of(job: Job, *, with_answer: bool = False) -> JobDocument:
         number=job.number,
         verb=job.task.verb,
         title=job.task.title,
-        command=shlex.join(["hw", job.task.verb, *(it for it in job.task.flags if it not in ("--", ""))]),
+        command=shlex.join(["hw", *words_of(job.task.verb), *(it for it in job.task.flags if it not in ("--", ""))]),
         state=job.state,
         share=job.share,
         began_ms=job.began_ms,
         ended_ms=job.ended_ms,
-        problem=None if problem is None else JobProblem(**{name: str(problem.get(name, "")) for name in words}),
+        problem=None
+        if problem is None
+        else JobProblem(**{name: str(problem.get(name, "")) for name in words}, findings=_findings(problem)),
         answer=job.answer if with_answer else None,
     )

@@ -5,20 +5,20 @@ machines. An operator sees the book without money, and may end an order, for tha
 """
 
 import asyncio
-import hashlib
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from litestar import Controller, Response, get, post, put
+from litestar import Controller, Response, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from hashwright.errors import HashwrightError, OperatorError, Unavailable
 from hashwright.runtime.market_settings import KIND, check_account
 from hashwright.web import market_sight
-from hashwright.web.api_mine import ACTING, ASKING, Answered, command
-from hashwright.web.context import AnyRequest, IdempotencyKey, caller_of, needs, needs_any, site_of
+from hashwright.web.acting import ASKING, Answered, Command, reference_of, send
+from hashwright.web.context import AnyRequest, IdempotencyKey, caller_of, needs_any, site_of
 from hashwright.web.documents import Document
+from hashwright.web.operations import acting, asking
 from hashwright.web.roles import Caller
 
 Short = Annotated[str, msgspec.Meta(max_length=200)]
@@ -84,6 +84,12 @@ class FundWish(Document, frozen=True, kw_only=True):
     algorithm: Algorithm = ""
 
 
+class WithdrawalWish(FundWish, frozen=True, kw_only=True):
+    """An amount of the market's coin. `account` is for an owner only: whose free funds they are."""
+
+    account: Short = ""
+
+
 class MarketWish(Document, frozen=True, kw_only=True):
     """Settings of a market to change."""
 
@@ -96,13 +102,7 @@ class MarketController(Controller):
     path = "/api/v1/market"
     tags = ("market",)
 
-    @get(
-        "",
-        guards=[needs_any("view", "trade", "own")],
-        responses=ASKING,
-        operation_id="readMarkets",
-        summary="Order books",
-    )
+    @asking("", "view", "trade", "own", name="readMarkets", summary="Order books")
     async def books(self, request: AnyRequest) -> Markets:
         """Show the book of each market."""
         site, caller = site_of(request), caller_of(request)
@@ -134,13 +134,7 @@ class MarketController(Controller):
         wish = {name: value for name, value in msgspec.to_builtins(data).items() if value}
         return Answered(result=await site_of(request).live.ask("market-quote", **wish))
 
-    @get(
-        "/orders",
-        guards=[needs_any("money", "trade", "own")],
-        responses=ASKING,
-        operation_id="listOrders",
-        summary="Orders and sales",
-    )
+    @asking("/orders", "money", "trade", "own", name="listOrders", summary="Orders and sales")
     async def orders(self, request: AnyRequest, account: FromQuery[str] = "") -> Answered:
         """Show orders that stand and stood, and what sellers got; of one's own account where one is not the owner."""
         caller = caller_of(request)
@@ -148,28 +142,21 @@ class MarketController(Controller):
         found = await site_of(request).live.ask("market-history", account=name)
         return Answered(result=market_sight.history_for(caller, name, found))
 
-    @post(
-        "/orders",
-        status_code=200,
-        guards=[needs_any("pay", "trade")],
-        responses=ACTING,
-        operation_id="placeOrder",
-        summary="Buy hash power",
-    )
+    @acting("post /orders", "pay", "trade", name="placeOrder", summary="Buy hash power")
     async def place(self, request: AnyRequest, data: JSONBody[OrderWish], key: IdempotencyKey) -> Response[Answered]:
         """Place an order: its budget is held at once, its pool is looked at before it gets anything."""
         caller = caller_of(request)
         wish = {name: value for name, value in msgspec.to_builtins(data).items() if value}
         wish |= {"account": acting_account(caller, data.account), "reference": reference_of(caller, key)}
         target = f"{wish['account']}: {data.limit} at {data.price}, {data.budget}, {data.pool}"
-        return await command(request, key, "market-order", target, wish)
+        return await send(request, key, Command(verb="market-order", target=target, arguments=wish))
 
-    @post(
-        "/orders/{order:str}/changes",
-        status_code=200,
-        guards=[needs_any("pay", "trade", "operate")],
-        responses=ACTING,
-        operation_id="changeOrder",
+    @acting(
+        "post /orders/{order:str}/changes",
+        "pay",
+        "trade",
+        "operate",
+        name="changeOrder",
         summary="End, refill or reprice an order",
     )
     async def change(
@@ -187,98 +174,55 @@ class MarketController(Controller):
             "account": "" if is_free else own_account(caller),
             "reference": reference_of(caller, key),
         }
-        return await command(request, key, "market-change", f"{order} {data.what} {data.value}", arguments)
+        return await send(
+            request, key, Command(verb="market-change", target=f"{order} {data.what} {data.value}", arguments=arguments)
+        )
 
-    @put(
-        "/sales/{account:str}",
-        guards=[needs("pay")],
-        responses=ACTING,
-        operation_id="setSale",
-        summary="Sell an account's machines",
-    )
+    @acting("put /sales/{account:str}", "pay", name="setSale", summary="Sell an account's machines")
     async def sale(
         self, request: AnyRequest, account: FromPath[str], data: JSONBody[SaleWish], key: IdempotencyKey
     ) -> Response[Answered]:
         """Let the machines of an account be sold, or no longer."""
         return await sell(request, key, account, data)
 
-    @put(
-        "/sale",
-        guards=[needs("own")],
-        responses=ACTING,
-        operation_id="setOwnSale",
-        summary="Sell one's own machines",
-    )
+    @acting("put /sale", "own", name="setOwnSale", summary="Sell one's own machines")
     async def own_sale(self, request: AnyRequest, data: JSONBody[SaleWish], key: IdempotencyKey) -> Response[Answered]:
         """Let a member's own machines be sold, or no longer."""
         return await sell(request, key, own_account(caller_of(request)), data)
 
-    @get(
-        "/deposit",
-        guards=[needs("trade")],
-        responses=ASKING,
-        operation_id="readDeposit",
-        summary="Where one's own funds come in",
-    )
-    async def deposit(self, request: AnyRequest, algorithm: FromQuery[str] = "") -> Answered:
-        """Show the address that credits the caller's account, and what came."""
-        account = own_account(caller_of(request))
+    @asking("/deposit", "trade", "pay", name="readDeposit", summary="Where funds come in")
+    async def deposit(
+        self, request: AnyRequest, algorithm: FromQuery[str] = "", account: FromQuery[str] = ""
+    ) -> Answered:
+        """Show the address that credits an account, and what came there: the caller's own, or for an owner any."""
+        name = acting_account(caller_of(request), account[:200])
         live = site_of(request).live
-        return Answered(result=await live.ask("market-deposit", account=account, algorithm=algorithm[:20]))
+        return Answered(result=await live.ask("market-deposit", account=name, algorithm=algorithm[:20]))
 
-    @post(
-        "/withdrawals",
-        status_code=200,
-        guards=[needs("trade")],
-        responses=ACTING,
-        operation_id="withdrawFunds",
-        summary="Take one's own free funds out",
-    )
-    async def withdraw(self, request: AnyRequest, data: JSONBody[FundWish], key: IdempotencyKey) -> Response[Answered]:
-        """Move free funds to what the pool's payouts pay the caller."""
-        caller = caller_of(request)
-        arguments = {
-            "account": own_account(caller),
-            "amount": data.amount,
-            "algorithm": data.algorithm,
-            "reference": reference_of(caller, key),
-        }
-        return await command(request, key, "market-withdraw", f"{own_account(caller)} {data.amount}", arguments)
+    @acting("post /withdrawals", "trade", "pay", name="withdrawFunds", summary="Take free funds out")
+    async def withdraw(
+        self, request: AnyRequest, data: JSONBody[WithdrawalWish], key: IdempotencyKey
+    ) -> Response[Answered]:
+        """Move free funds to what the pool's payouts pay their account: the caller's own, or for an owner any."""
+        return await move(request, key, "market-withdraw", acting_account(caller_of(request), data.account), data)
 
-    @post(
-        "/funds/{account:str}",
-        status_code=200,
-        guards=[needs("pay")],
-        responses=ACTING,
-        operation_id="fundAccount",
-        summary="Credit a buyer by the owner's word",
-    )
+    @acting("post /funds/{account:str}", "pay", name="fundAccount", summary="Credit a buyer by the owner's word")
     async def fund(
         self, request: AnyRequest, account: FromPath[str], data: JSONBody[FundWish], key: IdempotencyKey
     ) -> Response[Answered]:
         """Credit a buyer with money that came outside of the wallet; the books say that it was the owner's word."""
-        arguments = {
-            "account": account,
-            "amount": data.amount,
-            "algorithm": data.algorithm,
-            "reference": reference_of(caller_of(request), key),
-        }
-        return await command(request, key, "market-fund", f"{account} {data.amount}", arguments)
+        return await move(request, key, "market-fund", account, data)
 
-    @put(
-        "/settings/{algorithm:str}",
-        guards=[needs("pay")],
-        responses=ACTING,
-        operation_id="setMarket",
-        summary="Open a market, or change its terms",
-    )
+    @acting("put /settings/{algorithm:str}", "pay", name="setMarket", summary="Open a market, or change its terms")
     async def settings(
         self, request: AnyRequest, algorithm: FromPath[str], data: JSONBody[MarketWish], key: IdempotencyKey
     ) -> Response[Answered]:
         """Open the market of an algorithm, or change its settings."""
         words = ", ".join(f"{name}={value}" for name, value in data.changes.items())
         arguments = {"algorithm": algorithm, "changes": data.changes}
-        return await command(request, key, "market-settings", f"{algorithm}: {words}", arguments)
+        return await send(
+            request, key, Command(verb="market-settings", target=f"{algorithm}: {words}", arguments=arguments)
+        )
 
 
 async def sell(request: AnyRequest, key: str, account: str, data: SaleWish) -> Response[Any]:
@@ -290,7 +234,20 @@ async def sell(request: AnyRequest, key: str, account: str, data: SaleWish) -> R
         "algorithm": data.algorithm,
     }
     words = "stops" if data.stop else f"from {data.floor or 'the floor'}"
-    return await command(request, key, "market-sell", f"{account} {words}", arguments)
+    return await send(request, key, Command(verb="market-sell", target=f"{account} {words}", arguments=arguments))
+
+
+async def move(
+    request: AnyRequest, key: str, verb: str, account: str, data: FundWish | WithdrawalWish
+) -> Response[Any]:
+    """Move funds of an account in or out."""
+    arguments: Mapping[str, Any] = {
+        "account": account,
+        "amount": data.amount,
+        "algorithm": data.algorithm,
+        "reference": reference_of(caller_of(request), key),
+    }
+    return await send(request, key, Command(verb=verb, target=f"{account} {data.amount}", arguments=arguments))
 
 
 def account_of(caller: Caller) -> str:
@@ -326,8 +283,3 @@ def acting_account(caller: Caller, wanted: str) -> str:
     if wanted not in ("", own_account(caller)):
         raise OperatorError("You may buy for your own account only.", code="HW-741")
     return own_account(caller)
-
-
-def reference_of(caller: Caller, key: str) -> str:
-    """Return the id of a request for the engine: the same caller and key give the same one, also after a restart."""
-    return f"web-{hashlib.sha256(f'{caller.who} {key}'.encode()).hexdigest()[:28]}"

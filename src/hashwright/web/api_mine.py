@@ -7,26 +7,13 @@ import msgspec
 from litestar import Controller, Response, delete, get, post, put
 from litestar.params import FromPath, JSONBody
 
-from hashwright.web.context import AnyRequest, IdempotencyKey, act, caller_of, needs, problems, site_of
+from hashwright.web.acting import ACTING, ASKING, Answered, AnsweredRows, Command, send
+from hashwright.web.context import AnyRequest, IdempotencyKey, caller_of, needs, site_of
 from hashwright.web.documents import Document
 from hashwright.web.machines import Machine
 
 PAY_S: Final = 120.0
 Short = Annotated[str, msgspec.Meta(max_length=200)]
-ACTING: Final = problems(401, 403, 404, 409, 422, 501, 503)
-ASKING: Final = problems(401, 403, 404, 409, 422, 501, 503)
-
-
-class Answered(Document, frozen=True, kw_only=True):
-    """What the running program answered, as it says it."""
-
-    result: dict[str, Any]
-
-
-class AnsweredRows(Document, frozen=True, kw_only=True):
-    """What the running program answered, as rows."""
-
-    rows: tuple[dict[str, Any], ...]
 
 
 class RouteWish(Document, frozen=True, kw_only=True):
@@ -117,10 +104,11 @@ class RouteController(Controller):
             "author": caller_of(request).who[:64],
         }
 
-        async def work() -> Answered:
-            return Answered(result=await site_of(request).live.ask("route-set", route=route, dry_run=data.dry_run))
-
-        return await act(request, key, "set route", f"{algorithm}: {' '.join(data.targets)}", work)
+        arguments = {"route": route, "dry_run": data.dry_run}
+        target = f"{algorithm}: {' '.join(data.targets)}"
+        return await send(
+            request, key, Command(verb="route-set", action="set route", target=target, arguments=arguments)
+        )
 
     @delete(
         "/routes/{algorithm:str}",
@@ -134,7 +122,9 @@ class RouteController(Controller):
         self, request: AnyRequest, algorithm: FromPath[str], key: IdempotencyKey
     ) -> Response[Answered]:
         """Let machines go to the first destination that is ready."""
-        return await command(request, key, "route-remove", algorithm, {"algorithm": algorithm})
+        return await send(
+            request, key, Command(verb="route-remove", target=algorithm, arguments={"algorithm": algorithm})
+        )
 
     @post(
         "/moves",
@@ -147,7 +137,9 @@ class RouteController(Controller):
     async def move(self, request: AnyRequest, data: JSONBody[Move], key: IdempotencyKey) -> Response[Answered]:
         """Pin machines, or let the route place them again."""
         arguments = {"worker": data.worker, "destination": data.destination}
-        return await command(request, key, "route-move", f"{data.worker} to {data.destination}", arguments)
+        return await send(
+            request, key, Command(verb="route-move", target=f"{data.worker} to {data.destination}", arguments=arguments)
+        )
 
     @post(
         "/route-tests",
@@ -173,7 +165,11 @@ class RouteController(Controller):
         self, request: AnyRequest, name: FromPath[str], data: JSONBody[DestinationWish], key: IdempotencyKey
     ) -> Response[Answered]:
         """Add a destination or set it anew. It decides whom blocks pay, so only who pays may."""
-        return await command(request, key, "pool-add", name, {"destination": {**data.settings, "name": name}})
+        return await send(
+            request,
+            key,
+            Command(verb="pool-add", target=name, arguments={"destination": {**data.settings, "name": name}}),
+        )
 
     @post(
         "/destinations/{name:str}/check",
@@ -198,7 +194,7 @@ class RouteController(Controller):
     )
     async def remove(self, request: AnyRequest, name: FromPath[str], key: IdempotencyKey) -> Response[Answered]:
         """Take it away; its machines are sent elsewhere or disconnected."""
-        return await command(request, key, "pool-remove", name, {"name": name})
+        return await send(request, key, Command(verb="pool-remove", target=name, arguments={"name": name}))
 
 
 class PoolController(Controller):
@@ -229,7 +225,9 @@ class PoolController(Controller):
     ) -> Response[Answered]:
         """Set it; the first counts at once, any later one after 48 hours."""
         arguments = {"pool": pool, "member": member, "address": data.address}
-        return await command(request, key, "pool-address", f"{pool} {member} {data.address}", arguments)
+        return await send(
+            request, key, Command(verb="pool-address", target=f"{pool} {member} {data.address}", arguments=arguments)
+        )
 
     @delete(
         "/members/{member:str}/address",
@@ -244,7 +242,9 @@ class PoolController(Controller):
     ) -> Response[Answered]:
         """Take back what a member asked for within the last 48 hours."""
         arguments = {"pool": pool, "member": member, "cancel": True}
-        return await command(request, key, "pool-address", f"{pool} {member} cancelled", arguments)
+        return await send(
+            request, key, Command(verb="pool-address", target=f"{pool} {member} cancelled", arguments=arguments)
+        )
 
     @get("/luck", guards=[needs("view")], responses=ASKING, operation_id="readLuck", summary="Luck")
     async def luck(self, request: AnyRequest, pool: FromPath[str]) -> Answered:
@@ -275,7 +275,9 @@ class PoolController(Controller):
         """Carry payouts on now. In a DRY RUN nothing is signed."""
         arguments = {"pool": pool, "approve": data.approve, "dry_run": data.dry_run}
         word = "approved" if data.approve else "carried on"
-        return await command(request, key, "payout", f"{pool} {word}", arguments, timeout_s=PAY_S)
+        return await send(
+            request, key, Command(verb="payout", target=f"{pool} {word}", arguments=arguments, timeout_s=PAY_S)
+        )
 
 
 class OwnController(Controller):
@@ -291,10 +293,10 @@ class OwnController(Controller):
         site, caller = site_of(request), caller_of(request)
         rows: list[Mapping[str, Any]] = await site.live.ask("pool-members", pool=caller.pool)
         mine = next((row for row in rows if row["member"] == caller.member), {})
-        picture = await site.live.fresh()
+        picture = await site.live.listed()
         prefix = f"{caller.member}."
         return Own(
-            at_ms=picture.at_ms,
+            at_ms=picture.joined.at_ms,
             pool=caller.pool,
             member=caller.member,
             owed=mine.get("owed", "0"),
@@ -313,15 +315,4 @@ class OwnController(Controller):
         """Ask to be paid elsewhere; it counts after 48 hours, and the owner is told."""
         caller = caller_of(request)
         arguments = {"pool": caller.pool, "member": caller.member, "address": data.address}
-        return await command(request, key, "pool-address", f"own {data.address}", arguments)
-
-
-async def command(
-    request: AnyRequest, key: str, name: str, target: str, arguments: Mapping[str, Any], *, timeout_s: float = 30.0
-) -> Response[Any]:
-    """Send an acting command to the running program, once."""
-
-    async def work() -> Answered:
-        return Answered(result=await site_of(request).live.ask(name, timeout_s=timeout_s, **arguments))
-
-    return await act(request, key, name, target, work)
+        return await send(request, key, Command(verb="pool-address", target=f"own {data.address}", arguments=arguments))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from litestar import Controller, Response, get
 from litestar.params import FromQuery, QueryParameter
 
-from hashwright.errors import HashwrightError, OperatorError
+from hashwright.errors import OperatorError
 from hashwright.ledger.lots import first_in_first_out
 from hashwright.ledger.prices import Valuer
 from hashwright.money import Amount
@@ -15,17 +15,30 @@ from hashwright.runtime import autopilot_settings, payouts
 from hashwright.store import ledger
 from hashwright.store.connection import Connection
 from hashwright.store.prices import read_prices
-from hashwright.store.share_log import ShareRow, read_shares
+from hashwright.store.share_log import Place, ShareRow, Wish, read_page, read_worker
+from hashwright.web import present
+from hashwright.web.acting import ASKING, AnsweredRows
 from hashwright.web.api_books import Currency, read_books
-from hashwright.web.api_mine import ASKING, AnsweredRows
+from hashwright.web.api_plan import helm_of
+from hashwright.web.api_prices import preferences_of
 from hashwright.web.api_view import Cursor, Limit
 from hashwright.web.books import DayBook
 from hashwright.web.context import AnyRequest, needs, problems, site_of
 from hashwright.web.cursor import cursor_of, number_of
-from hashwright.web.documents import Document
+from hashwright.web.documents import Document, Mode
 from hashwright.web.encoded import Kept, encode, respond
 from hashwright.web.live import Live, Picture
-from hashwright.web.net import NetSpan, day_of, power_price_of, spans_of, start_of
+from hashwright.web.net import (
+    NetSpan,
+    NetToday,
+    day_of,
+    power_price_of,
+    priced_in,
+    spans_of,
+    start_of,
+    today_of,
+)
+from hashwright.web.operations import asking
 from hashwright.web.upcoming import Upcoming, last_payouts, upcoming
 
 if TYPE_CHECKING:
@@ -35,10 +48,6 @@ MINUTE_MS: Final = 60_000
 DAY: Final = 1_440
 KEPT_MS: Final = 10_000
 """So long everybody gets the same answer about money and about what comes next; its age is shown."""
-STEP_MAX: Final = 60
-"""Minutes that are read at once, where few of them had any share that is wanted."""
-IN_A_MINUTE: Final = 1_000_000
-"""More rows than a minute can have."""
 Worker = Annotated[str, QueryParameter(name="worker", max_length=200)]
 
 
@@ -56,12 +65,26 @@ class PowerToday(Document, frozen=True, kw_only=True):
 
 
 class Net(Document, frozen=True, kw_only=True):
-    """What mining left, and what power draws now. `currency` is the money that worths are in."""
+    """What mining left, and what power draws now. `currency` is the money that worths are in.
+
+    `wanted` is the owner's money; where it differs from `currency`, no measured price in it is stored.
+    """
 
     at_ms: int
     currency: str
+    wanted: str
     spans: tuple[NetSpan, ...]
     power: PowerToday | None
+    today: NetToday
+
+
+class ModeNow(Document, frozen=True, kw_only=True):
+    """What this instance does, in one word: for who sees his own things only, and still should know it."""
+
+    at_ms: int
+    is_running: bool
+    mode: Mode
+    mode_text: str
 
 
 class UpcomingList(Document, frozen=True, kw_only=True):
@@ -134,11 +157,20 @@ class NowController(Controller):
             raise OperatorError("There is no database yet.", code="HW-612")
 
         def make() -> Net:
-            return net_of(site.live, store, book, now=now, quote=currency.upper())
+            told = currency.upper()
+            wanted = told or preferences_of(request).currency
+            return net_of(site.live, store, book, now=now, quote=told, wanted=wanted)
 
         if currency:  # a person's own choice is made for him alone
             return respond(request, await asyncio.to_thread(encode, make))
         return respond(request, await kept.of("net", now // KEPT_MS, make))
+
+    @asking("/mode", "view", "own", "trade", "money", name="readMode", summary="DRY RUN, LIVE, PAUSED or PRACTICE")
+    async def mode(self, request: AnyRequest) -> ModeNow:
+        """Say what this instance does; nothing else of it."""
+        picture = await site_of(request).live.fresh()
+        found = present.status_of(picture, instance="")
+        return ModeNow(at_ms=found.at_ms, is_running=found.is_running, mode=found.mode, mode_text=found.mode_text)
 
     @get(
         "/next",
@@ -155,8 +187,11 @@ class NowController(Controller):
         key = (picture.at_ms // KEPT_MS, picture.status is None)
         found = kept.known("next", key)
         if found is None:
-            pilots = await asked(live, "autopilot-status") if picture.status is not None else []
-            found = await kept.of("next", key, lambda: next_of(live, picture, pilots))
+            helm = helm_of(request)
+            if picture.status is not None:
+                await helm.look()
+            states = helm.states if picture.status is not None else {}
+            found = await kept.of("next", key, lambda: next_of(live, picture, states))
         return respond(request, found)
 
     @get("/shares", guards=[needs("view")], responses=problems(401, 403), operation_id="listShares", summary="Shares")
@@ -171,17 +206,20 @@ class NowController(Controller):
         """List what became of shares, newest minutes first, as far back as a day; `refused` leaves out good ones."""
         live = site_of(request).live
         now = live.clock.now() // MINUTE_MS
-        place = min(number_of(cursor, start=now * IN_A_MINUTE), (now + 1) * IN_A_MINUTE)
+        place = Place.of(min(number_of(cursor, start=Place(minute=now).number), Place(minute=now + 1).number))
         store = await asyncio.to_thread(live.store)
         if store is None:
             return SharePage(next_cursor=None, shares=())
+        wish = Wish(oldest=now - DAY, limit=limit, refused_only=refused)
 
-        def look(connection: Connection) -> tuple[list[ShareRow], int | None]:
-            return shares_before(connection, place, now=now, limit=limit, refused_only=refused, worker=worker)
+        def look(connection: Connection) -> tuple[list[ShareRow], Place | None]:
+            if worker:
+                return read_worker(connection, place, wish, worker=worker, destinations=live.destinations())
+            return read_page(connection, place, wish)
 
         rows, following = await asyncio.to_thread(store.read_tables, look)
         return SharePage(
-            next_cursor=None if following is None else cursor_of(str(following)),
+            next_cursor=None if following is None else cursor_of(str(following.number)),
             shares=tuple(share_of(row) for row in rows),
         )
 
@@ -218,19 +256,31 @@ def kept_of(request: AnyRequest) -> Kept:
     return kept
 
 
-def net_of(live: Live, store: "Store", book: DayBook, *, now: int, quote: str) -> Net:
-    """Read the books, and say what was left (on a thread)."""
-    currency, spans = store.read_books(lambda connection: spans_of(connection, book, now=now, quote=quote))
+def net_of(live: Live, store: "Store", book: DayBook, *, now: int, quote: str, wanted: str) -> Net:
+    """Read the books, and say what was left (on a thread); `wanted` is taken where prices in it are stored."""
+    currency, spans = store.read_books(
+        lambda connection: spans_of(connection, book, now=now, quote=quote or priced_in(connection, wanted, now=now))
+    )
     told = store.settings(autopilot_settings.KIND)
-    return Net(at_ms=now, currency=currency, spans=tuple(spans), power=power_today(live, now, told))
+    power = power_today(live, now, told)
+    cost = None if power is None else power.cost_usd
+    return Net(
+        at_ms=now,
+        currency=currency,
+        wanted=wanted,
+        spans=tuple(spans),
+        power=power,
+        today=today_of(spans[0], power_cost_usd=cost),
+    )
 
 
-def next_of(live: Live, picture: Picture, pilots: list[dict[str, Any]]) -> UpcomingList:
+def next_of(live: Live, picture: Picture, states: Mapping[str, list[dict[str, Any]]]) -> UpcomingList:
     """Read what is set, and say what comes (on a thread)."""
     store = live.store()
     settings = {} if store is None else store.settings(payouts.KIND)
     last = {} if store is None else store.read_tables(last_payouts)
-    found = upcoming(picture, payouts=settings, last_payouts=last, autopilots=pilots)
+    pilots = {"autopilots": states.get("route", ()), "powers": states.get("power", ())}
+    found = upcoming(picture, payouts=settings, last_payouts=last, **pilots)
     return UpcomingList(at_ms=picture.at_ms, upcoming=tuple(found))
 
 
@@ -247,37 +297,6 @@ def power_today(live: Live, now: int, told: Mapping[str, Mapping[str, object]]) 
         price_usd_kwh=price,
         cost_usd=None if price is None else drawn.kwh * price,
     )
-
-
-async def asked(live: Live, verb: str) -> list[dict[str, Any]]:
-    """Ask the program for rows that are nice to have; none where it does not say."""
-    try:
-        return list(await live.ask(verb))
-    except HashwrightError:
-        return []
-
-
-def shares_before(
-    connection: Connection, place: int, *, now: int, limit: int, refused_only: bool, worker: str
-) -> tuple[list[ShareRow], int | None]:
-    """Read rows from a place on, newest minutes first; return them, and the place to go on from, if there is one.
-
-    A place is a minute, and how many of its rows were given already: of a farm a single minute fills many pages.
-    """
-    newest, skip = divmod(place, IN_A_MINUTE)
-    oldest, end, step = now - DAY, newest + 1, 1
-    rows: list[ShareRow] = []
-    while end > oldest and len(rows) <= limit:
-        begin = max(end - step, oldest)
-        found = read_shares(connection, begin=begin, end=end, refused_only=refused_only)
-        found = [row for row in found if not worker or row.worker == worker]
-        rows += found[skip:] if end == newest + 1 else found
-        end, step = begin, min(2 * step, STEP_MAX)
-    if len(rows) <= limit:
-        return rows, None
-    last = rows[limit - 1].minute
-    given = sum(row.minute == last for row in rows[:limit]) + (skip if last == newest else 0)
-    return rows[:limit], last * IN_A_MINUTE + given
 
 
 def share_of(row: ShareRow) -> ShareDocument:

@@ -113,8 +113,9 @@ class PlanController(Controller):
         store = site.live.store()
         places = (site.live.picture.status or {}).get("destinations", ())
         networks = {str(it["destination"]): str(it["network"]) for it in places}
+        names = [str(it["settings"].get("algorithm", "")) for it in states] if steering.is_running else None
         newest, promises = (
-            await asyncio.to_thread(store.read_tables, lambda it: _kept(it, networks, site.clock.now()))
+            await asyncio.to_thread(store.read_tables, lambda it: _kept(it, names, networks, site.clock.now()))
             if store
             else ([], ())
         )
@@ -187,15 +188,17 @@ async def read(request: AnyRequest, work: Any) -> Any:  # noqa: ANN401 (whatever
 
 
 def _kept(
-    connection: Connection, networks: Mapping[str, str], now: int
+    connection: Connection, names: list[str] | None, networks: Mapping[str, str], now: int
 ) -> tuple[list[rows.DecisionRow], tuple[Promise, ...]]:
-    """Read the last decision of each algorithm, and what destinations made of what was expected of them."""
-    found: dict[str, rows.DecisionRow] = {}
-    for row in rows.newest(connection, limit=100):
-        found.setdefault(row.algorithm, row)
-    ways = [way for row in found.values() for way in (json.loads(row.seen or "null") or {}).get("ways", ())]
+    """Read the last decision of each algorithm, and what destinations made of what was expected of them.
+
+    By their numbers, one each: the newest by time would sort a month of them at every look.
+    """
+    known = rows.algorithms(connection) if names is None else names
+    found = [row for name in known for row in rows.page(connection, algorithm=name, limit=1)]
+    ways = [way for row in found for way in (json.loads(row.seen or "null") or {}).get("ways", ())]
     coins = {str(way["destination"]): str(way.get("coin") or "") for way in ways if isinstance(way, dict)}
-    return list(found.values()), promises_of(connection, coins, networks, now=now)
+    return found, promises_of(connection, coins, networks, now=now)
 
 
 def thought_again(row: rows.DecisionRow) -> bool | None:

@@ -1,15 +1,14 @@
 """The switch that every page has: how far autopilots may go. Each change is done once, and stands in the trail."""
 
-from collections.abc import Awaitable, Callable
 from typing import Literal
 
 import msgspec
 from litestar import Controller, Response, post, put
 from litestar.params import FromPath, JSONBody
 
-from hashwright.web.api_mine import ACTING, Answered
+from hashwright.web.acting import ACTING, Answered, Command, send
 from hashwright.web.api_plan import helm_of
-from hashwright.web.context import AnyRequest, IdempotencyKey, act, needs, site_of
+from hashwright.web.context import AnyRequest, IdempotencyKey, needs
 from hashwright.web.documents import Document
 
 
@@ -40,11 +39,10 @@ class SteerController(Controller):
     async def pause(self, request: AnyRequest, data: JSONBody[PauseWish], key: IdempotencyKey) -> Response[Answered]:
         """Stop all autopilots at once, or let them go on; routes and machines stay as they are."""
         word = "pause" if data.is_paused else "go"
-
-        async def work() -> Answered:
-            return Answered(result=await site_of(request).live.ask("autopilot-pause", is_paused=data.is_paused))
-
-        return await acted(request, key, f"autopilots {word}", "all", work)
+        wanted = Command(
+            verb="autopilot-pause", action=f"autopilots {word}", target="all", arguments={"is_paused": data.is_paused}
+        )
+        return await steer(request, key, wanted)
 
     @put("/autopilots/{algorithm:str}", responses=ACTING, operation_id="setAutopilot", summary="Set an autopilot")
     async def set_autopilot(
@@ -52,12 +50,13 @@ class SteerController(Controller):
     ) -> Response[Answered]:
         """Set the autopilot of an algorithm; where there is none it begins, as a dry run unless you say otherwise."""
         wish = {name: value for name, value in msgspec.to_builtins(data).items() if value is not None}
-
-        async def work() -> Answered:
-            settings = {"algorithm": algorithm[:32], **wish}
-            return Answered(result=await site_of(request).live.ask("autopilot-set", settings=settings))
-
-        return await acted(request, key, "set autopilot", f"{algorithm[:32]} {wish}", work)
+        wanted = Command(
+            verb="autopilot-set",
+            action="set autopilot",
+            target=f"{algorithm[:32]} {wish}",
+            arguments={"settings": {"algorithm": algorithm[:32], **wish}},
+        )
+        return await steer(request, key, wanted)
 
     @post(
         "/autopilots/{algorithm:str}/turns",
@@ -68,13 +67,11 @@ class SteerController(Controller):
     )
     async def turn(self, request: AnyRequest, algorithm: FromPath[str], key: IdempotencyKey) -> Response[Answered]:
         """Let the autopilot of an algorithm take a turn now."""
-
-        async def work() -> Answered:
-            return Answered(
-                result=await site_of(request).live.ask("autopilot-turn", timeout_s=60.0, algorithm=algorithm[:32])
-            )
-
-        return await acted(request, key, "autopilot turn", algorithm[:32], work)
+        name = algorithm[:32]
+        wanted = Command(
+            verb="autopilot-turn", action="autopilot turn", target=name, arguments={"algorithm": name}, timeout_s=60.0
+        )
+        return await steer(request, key, wanted)
 
     @post(
         "/decisions/{number:int}/apply",
@@ -85,17 +82,12 @@ class SteerController(Controller):
     )
     async def apply(self, request: AnyRequest, number: FromPath[int], key: IdempotencyKey) -> Response[Answered]:
         """Set the route that a decision asks for."""
+        wanted = Command(
+            verb="autopilot-apply", action="apply decision", target=str(number)[:20], arguments={"number": number}
+        )
+        return await steer(request, key, wanted)
 
-        async def work() -> Answered:
-            return Answered(result=await site_of(request).live.ask("autopilot-apply", number=number))
 
-        return await acted(request, key, "apply decision", str(number)[:20], work)
-
-
-async def acted(
-    request: AnyRequest, key: str, action: str, target: str, work: Callable[[], Awaitable[Answered]]
-) -> Response[Answered]:
+async def steer(request: AnyRequest, key: str, wanted: Command) -> Response[Answered]:
     """Act once, and ask the autopilots anew."""
-    answer: Response[Answered] = await act(request, key, action, target, work)
-    helm_of(request).forget()
-    return answer
+    return await send(request, key, wanted, after=helm_of(request).forget)

@@ -115,14 +115,14 @@ class ViewController(Controller):
         sort: FromQuery[SortKey] = "worker",
     ) -> MachinePage:
         """List machines, filtered and sorted; a page goes on where the one before ended."""
-        picture = await site_of(request).live.fresh()
+        picture = await site_of(request).live.listed()
         found = [machine for machine in picture.machines if wanted.takes(machine)]
         found.sort(key=SORTS[sort])
         rows, next_cursor = page_of(found, cursor, limit)
         return MachinePage(
-            at_ms=picture.at_ms,
+            at_ms=picture.joined.at_ms,
             asked_ms=picture.machines_at_ms,
-            total=len(picture.machines),
+            total=picture.joined.total,
             matching=len(found),
             next_cursor=next_cursor,
             machines=tuple(rows),
@@ -131,7 +131,7 @@ class ViewController(Controller):
     @get("/workers/{worker:str}", responses=problems(401, 403, 404), operation_id="readWorker", summary="One machine")
     async def worker(self, request: AnyRequest, worker: Annotated[str, PathParameter(max_length=200)]) -> Machine:
         """Show one machine."""
-        picture = await site_of(request).live.fresh()
+        picture = await site_of(request).live.listed()
         for machine in picture.machines:
             if machine.worker == worker:
                 return machine

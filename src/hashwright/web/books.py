@@ -15,8 +15,9 @@ from hashwright.web.flows import Flow, add_flows
 if TYPE_CHECKING:
     from hashwright.ledger.entries import Entry
 
-Form = Literal["json", "csv", "beancount", "hledger", "koinly", "cointracker", "gains"]
+Form = Literal["json", "csv", "beancount", "hledger", "koinly", "cointracker", "gains", "hold"]
 FORMS: Final = get_args(Form)
+IN_MONEY: Final = ("gains", "hold")
 TYPES: Final[dict[str, str]] = {"json": "application/x-ndjson", "beancount": "text/plain", "hledger": "text/plain"}
 ROOTS: Final = ("asset", "liability", "income", "expense", "equity")
 CREDIT_ROOTS: Final = ("liability", "income", "equity")
@@ -147,8 +148,8 @@ def export(connection: Connection, form: Form, currency: str) -> str:
     Raises:
         OperatorError: gains need a currency (HW-745).
     """
-    if form == "gains" and not currency:
-        raise OperatorError("Gains are counted in a currency.", code="HW-745", hint="Add currency=EUR.")
+    if form in IN_MONEY and not currency:
+        raise OperatorError(f"{form.capitalize()} is counted in a currency.", code="HW-745", hint="Add currency=EUR.")
     entries = list(ledger.read_entries(connection))
     return "".join(f"{line}\n" for line in _lines(connection, form, entries, currency))
 
@@ -171,9 +172,19 @@ def _lines(connection: Connection, form: Form, entries: "list[tuple[int, Entry]]
     if form in ("beancount", "hledger"):
         write = export_beancount if form == "beancount" else export_hledger
         return write(entries, prices=series_of(prices, currency), quote=currency)
+    if form == "hold":
+        return _hold_lines(connection, currency)
     if form == "koinly":
         return export_tax.export_koinly(entries, valuer)
     if form == "cointracker":
         return export_tax.export_cointracker(entries)
     assert valuer is not None  # gains: `export` has asked for a currency
     return export_tax.export_gains(entries, valuer)
+
+
+def _hold_lines(connection: Connection, currency: str) -> Iterator[str]:
+    from hashwright.ledger.hold_report import export_hold
+    from hashwright.web.hold import hold_report
+
+    newest = max((entry.at_ms for _, entry in ledger.read_entries(connection)), default=0)
+    return export_hold(hold_report(connection, currency, now_ms=newest))

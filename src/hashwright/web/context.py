@@ -26,6 +26,7 @@ from hashwright.web.answers import Answer, Answers
 from hashwright.web.keys import Audit, Keys
 from hashwright.web.live import Live
 from hashwright.web.passwords import is_same
+from hashwright.web.preferences import Preferences
 from hashwright.web.problems import MEDIA_TYPE, Problem, encoded, problem_of
 from hashwright.web.roles import WORDS, Caller, Permission
 from hashwright.web.shield import peer_of
@@ -71,6 +72,7 @@ class Site:
     keys: Keys
     audit: Audit
     answers: Answers
+    preferences: Preferences
     clock: Clock
     origins: frozenset[str]
     cookie: str

@@ -1,4 +1,4 @@
-"""The web's own small database: accounts, sessions, keys, links, stored answers, the audit trail.
+"""The web's own small database: accounts, sessions, keys, links, stored answers, the trail, choices of how pages look.
 
 It is a file beside the books (`web.sqlite`, 0600), not a part of them: a flood of wrong passwords must not stand in the
 queue of the shares. Every function here is one short transaction; any thread may call it, and so may another process,
@@ -17,7 +17,7 @@ from hashwright.errors import OperatorError
 from hashwright.runtime.web_backup import WEB_DATABASE
 
 NAME: Final = WEB_DATABASE
-FORM: Final = 1
+FORM: Final = 2
 """`user_version` of the file."""
 BUSY_MS: Final = 2_000
 
@@ -91,6 +91,15 @@ CREATE TRIGGER audit_is_immutable BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABOR
 CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'a row of audit is never deleted'); END;
 """
 
+PREFERENCES: Final = """
+CREATE TABLE preference (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+STEPS: Final = (TABLES, PREFERENCES)
+"""What each form added to the one before."""
+
 
 class AccessDatabase:
     """The open file. Use `open`."""
@@ -160,9 +169,10 @@ def _prepare(connection: sqlite3.Connection) -> None:
     if form > FORM:
         connection.execute("ROLLBACK")
         raise _unusable(f"{NAME} was written by a newer program (form {form}, this one knows {FORM})")
-    if form == 0:
-        for statement in _statements(TABLES):
+    for step in STEPS[form:]:
+        for statement in _statements(step):
             connection.execute(statement)
+    if form < FORM:
         connection.execute(f"PRAGMA user_version = {FORM}")
     connection.execute("COMMIT")
 

@@ -66,7 +66,7 @@ class Destination(Document, frozen=True, kw_only=True):
     node_detail: str
     machines: int
     height: int | None
-    job_age_ms: int | None
+    job_at_ms: int | None
 
 
 class Block(Document, frozen=True, kw_only=True):

@@ -10,12 +10,23 @@ from typing import Any, Final
 
 from hashwright.errors import HashwrightError
 from hashwright.web.documents import Document
+from hashwright.web.energy_past import (
+    BatteryNow,
+    BatteryOrder,
+    PowerEarned,
+    PowerTurnBrief,
+    battery_now,
+    earned_of,
+    orders_of,
+    turns_of,
+)
 from hashwright.web.live import Live
 from hashwright.web.plan import PlanMode, mode_of
 
 SLOT_MS: Final = 900_000
 SLOTS_MAX: Final = 4 * 24 * 8
 BLOCKS_MAX: Final = 400
+FLOWS: Final = ("charge_w", "discharge_w")
 Row = Mapping[str, Any]
 
 
@@ -52,6 +63,8 @@ class Battery(Document, frozen=True, kw_only=True):
 class EnergyPlan(Document, frozen=True, kw_only=True):
     """A plan of a site's next hours. Series have a value a quarter of an hour: W, percent, or currency a kWh.
 
+    `battery_w` is positive where the battery takes, negative where it gives; empty where the site has none.
+
     `gain` is how much more it is expected to leave than machines that always run [currency].
     """
 
@@ -71,6 +84,7 @@ class EnergyPlan(Document, frozen=True, kw_only=True):
     import_w: tuple[float | None, ...]
     export_w: tuple[float | None, ...]
     battery_percent: tuple[float | None, ...]
+    battery_w: tuple[float | None, ...]
     limits: tuple[Limit, ...]
     battery: Battery | None
     machines: int
@@ -98,6 +112,13 @@ class EnergySite(Document, frozen=True, kw_only=True):
     driven_by: str
     is_fleet_live: bool
     plan: EnergyPlan | None
+    is_stored: bool = False
+    """No program runs: this is how it was left; `stored_ms` is when its last turn was."""
+    stored_ms: int | None = None
+    battery: BatteryNow | None = None
+    battery_orders: tuple[BatteryOrder, ...] = ()
+    earned: PowerEarned | None = None
+    turns: tuple[PowerTurnBrief, ...] = ()
 
 
 class GroupPower(Document, frozen=True, kw_only=True):
@@ -122,7 +143,7 @@ class FleetPower(Document, frozen=True, kw_only=True):
 
 def site_of_state(state: Row) -> EnergySite:
     """Return a site."""
-    settings, last, plan = state["settings"], state.get("last") or {}, state.get("plan")
+    settings, last, plan = state["settings"] or {}, state.get("last") or {}, state.get("plan")
     mode = mode_of(settings)
     next_ms = int(state.get("next_at_ms") or 0)
     return EnergySite(
@@ -135,6 +156,12 @@ def site_of_state(state: Row) -> EnergySite:
         driven_by=str((state.get("driven_by") or {}).get("author") or ""),
         is_fleet_live=bool(state.get("fleet_is_live")),
         plan=plan_of(plan) if plan and plan.get("thought") and plan.get("seen") else None,
+        is_stored=bool(state.get("is_stored")),
+        stored_ms=state.get("stored_ms"),
+        battery=battery_now(state.get("battery")),
+        battery_orders=orders_of(state.get("battery_orders")),
+        earned=earned_of(state.get("earned")),
+        turns=turns_of(state.get("turns")),
     )
 
 
@@ -171,6 +198,7 @@ def plan_of(row: Row) -> EnergyPlan:
         import_w=thought_series("import_w"),
         export_w=thought_series("export_w"),
         battery_percent=_percents(thought.get("battery_wh") or (), battery, slots),
+        battery_w=_battery_w(kept, slots) if thought.get("battery_wh") else (),
         limits=_limits(site.get("limits") or {}),
         battery=battery,
         machines=int(thought.get("machines") or 0),
@@ -228,6 +256,12 @@ def _percents(energy_wh: Iterable[object], battery: Battery | None, slots: int) 
         return ()
     known = _series(energy_wh, slots)
     return tuple(None if it is None else min(max(it / battery.capacity_kwh / 10, 0.0), 100.0) for it in known)
+
+
+def _battery_w(kept: Row, slots: int) -> tuple[float | None, ...]:
+    """Return what a kept plan lets the battery take (positive) and give; its series are (value, how often in a row)."""
+    taken, given = ([float(it[0]) for it in kept.get(name) or () for _ in range(int(it[1]))] for name in FLOWS)
+    return _series([one - other for one, other in zip(taken, given, strict=False)], slots)
 
 
 def _limits(settings: Row) -> tuple[Limit, ...]:

@@ -4,7 +4,7 @@ The program makes this list in the loop that judges shares, so it is asked for p
 machines there are. What is derived of a machine is derived once a reading, not once a picture.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -35,6 +35,10 @@ class Fleet:
     fault: str = ""
     plan: Mapping[str, Any] | None = None
     devices: Mapping[str, Device] = field(default_factory=dict)
+    said_hs: float | None = None
+    expected_hs: float | None = None
+    power_w: float | None = None
+    """Sums of what is known; None where nothing is."""
 
 
 NO_FLEET: Final = Fleet()
@@ -58,13 +62,27 @@ async def read_fleet(ask: Ask, *, now: int) -> Fleet:
         rows += page["devices"]
         if len(rows) >= page["total"] or not page["devices"]:
             break
-    return Fleet(
-        at_ms=now,
+    return fleet_of(
+        rows,
+        now=now,
         is_live=bool(page.get("is_live")),
         fault=str(page.get("fault") or ""),
         plan=page.get("plan"),
-        devices={row["device"]: device_of(row) for row in rows},
     )
+
+
+def fleet_of(rows: Iterable[Mapping[str, Any]], *, now: int, **words: Any) -> Fleet:  # noqa: ANN401 (fields of Fleet)
+    """Read machines as the program tells them, and sum what they say."""
+    devices = {row["device"]: device_of(row) for row in rows}
+    said, expected, power = (
+        _sum(it.fields[name] for it in devices.values()) for name in ("said_hs", "expected_hs", "power_w")
+    )
+    return Fleet(at_ms=now, devices=devices, said_hs=said, expected_hs=expected, power_w=power, **words)
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
 def device_of(row: Mapping[str, Any]) -> Device:

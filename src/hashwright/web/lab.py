@@ -24,8 +24,10 @@ from hashwright.errors import OperatorError
 
 log = structlog.get_logger()
 
-Verb = Literal["calc", "compare", "audit", "backtest"]
+Verb = Literal["calc", "compare", "audit", "backtest", "plan", "energy"]
 JobState = Literal["running", "done", "failed", "cancelled"]
+WORDS: Final[Mapping[str, tuple[str, ...]]] = {"energy": ("plan", "energy")}
+"""Verbs whose command has more words than one."""
 WORKER: Final = "hashwright.cli.worker"
 LIMIT_S: Final = 120.0
 AT_ONCE: Final = 2
@@ -60,6 +62,11 @@ class Job:
     answer: dict[str, Any] | None = None
     problem: dict[str, Any] | None = None
     work: "asyncio.Task[None] | None" = None
+
+
+def words_of(verb: Verb) -> tuple[str, ...]:
+    """Return the words of a command."""
+    return WORDS.get(verb, (verb,))
 
 
 class Lab:
@@ -151,7 +158,7 @@ class Lab:
         with tempfile.TemporaryDirectory(prefix="hw-lab-") as place:
             for name, content in job.task.files.items():
                 (Path(place) / name).write_text(content, encoding="utf-8")
-            arguments = (job.task.verb, "--json", f"--data-dir={self._folder.absolute()}", *job.task.flags)
+            arguments = (*words_of(job.task.verb), "--json", f"--data-dir={self._folder.absolute()}", *job.task.flags)
             process = await asyncio.create_subprocess_exec(
                 *self._command, *arguments, cwd=place, env=_environment(place), start_new_session=True,
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,

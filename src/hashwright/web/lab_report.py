@@ -34,6 +34,42 @@ def report_of(verb: Verb, document: Mapping[str, Any]) -> str:
             return audit_page(document)
         case "backtest":
             return report.backtest_page(document)
+        case "plan":
+            return report.plan_page(document)
+        case "energy":
+            return energy_page(document)
+
+
+def energy_page(document: Mapping[str, Any]) -> str:
+    """Return the page of a site's power plan, from its JSON document."""
+    currency, totals = document["currency"], document["totals"]
+    rows = [
+        (
+            it["from"],
+            str(it["machines"]),
+            it["reason"],
+            f"{it['price']:.3f}",
+            f"{it['machines_kw']:.1f}",
+            f"{it['grid_kw']:+.1f}",
+        )
+        for it in document["blocks"]
+    ]
+    sums = [
+        (name, report.money_of(totals[name]))
+        for name in ("coins", "bought", "sold", "starts", "wear", "peak", "heat", "value")
+    ]
+    parts = [
+        report.table_of(("from", "run", "why", f"{currency}/kWh", "machines kW", "grid kW"), rows),
+        f"<h2>Money</h2>{report.table_of(('what', currency), sums)}",
+        report.footer_of(document, ["Planned, not done: nothing was switched."]),
+    ]
+    return report.page(f"Power plan of {document['site']}", [energy_verdict(document)], parts, [])
+
+
+def energy_verdict(document: Mapping[str, Any]) -> str:
+    """Say what the hours leave; a loss first."""
+    hours, value, currency = document["slots"] / 4, document["totals"]["value"], document["currency"]
+    return f"The next {hours:g} hours {'loses' if value < 0 else 'leave'} {abs(value):,.2f} {currency} (estimated)."
 
 
 def calc_page(document: Mapping[str, Any]) -> str:

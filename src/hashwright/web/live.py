@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from hashwright.clock import Clock
-from hashwright.errors import HashwrightError, OperatorError, Unavailable
-from hashwright.runtime.control import ask
+from hashwright.errors import HashwrightError, OperatorError
+from hashwright.runtime.control import Line, ask
 from hashwright.runtime.opening import open_store
 from hashwright.store import rates as store_rates
-from hashwright.web.fleet import NO_FLEET, Fleet, read_fleet
-from hashwright.web.machines import Joined, Machine, join_machines
+from hashwright.web.asked import Asked, Attention
+from hashwright.web.fleet import NO_FLEET, Fleet
+from hashwright.web.machines import Joined, Machine, Sessions, join_machines
 from hashwright.web.rates import DAY, RateBook
-from hashwright.web.trend import Trend
+from hashwright.web.trend import Joules, Trend
 
 if TYPE_CHECKING:
     from hashwright.store.base import AlertRecord, BlockRecord, Store
@@ -33,20 +34,21 @@ WATCHED_S: Final = 1.0
 IDLE_S: Final = 10.0
 LINGER_S: Final = 30.0
 """How long after the last request somebody is still taken to look."""
-MACHINES_S: Final = 2.0
-MACHINES_A_PICTURE: Final = 2_000
-"""A picture of more machines is made less often, so that it takes a few hundredths of a core at most."""
+SUMS_OF: Final[dict[Attention, float]] = {"list": 2.0, "page": 2.0, "nobody": 30.0}
+"""How old the sums of machines may be [s]; older where they are many, so that making them costs at most"""
+SUMS_PART: Final = 0.02
+"""of a core."""
 SOON: Final = 10
 """Minutes that are read before the first picture; the rest of the day follows beside it."""
-MACHINES_A_SECOND: Final = 1_000
-"""A list of more machines is asked for less often, so that its making stays below a few thousandths of the time."""
-FLEET_S: Final = 5.0
-DEVICES_A_SECOND: Final = 400
-"""The same for the list of the fleet, whose rows take the program longer."""
-PAGE: Final = 1_000
 BLOCKS: Final = 50
 ALERTS: Final = 50
-NOT_RUNNING: Final = ("HW-704", "HW-613")
+LOOKS: Final = frozenset({"status", "workers", "fleet-status", "autopilot-status", "power-status"})
+"""Quick questions that are asked again and again: they share one connection that is kept."""
+
+
+def nobody() -> Joined:
+    """Return the sums of no machines."""
+    return join_machines(Sessions(), RateBook(), now_ms=0, asked_ms=0, since=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,19 +59,23 @@ class Picture:
     at_ms: int = 0
     status: Mapping[str, Any] | None = None
     has_database: bool = False
-    joined: Joined = field(default_factory=Joined)
+    joined: Joined = field(default_factory=nobody)
     fleet: Fleet = NO_FLEET
     machines_at_ms: int = 0
     blocks: "tuple[BlockRecord, ...]" = ()
     alerts: "tuple[AlertRecord, ...]" = ()
-    window_s: float = 0.0
     shares_24h: Mapping[str, int] = field(default_factory=dict)
     problem: str = ""
 
     @property
     def machines(self) -> tuple[Machine, ...]:
-        """Return all machines by name."""
+        """Return all machines by name; who may have to wait for them asks `Live.listed` first."""
         return self.joined.machines
+
+    @property
+    def window_s(self) -> float:
+        """Return the time that the hash rate is a mean of [s]."""
+        return self.joined.window_s
 
 
 class Live:
@@ -81,15 +87,17 @@ class Live:
         self.picture = Picture()
         self.book = RateBook()
         self.trend = Trend()
+        self.joules = Joules()
         self.instance = ""
         """The short name of the database."""
         self.watchers = 0
         self._store: Store | None = None
-        self._sessions: list[dict[str, Any]] = []
-        self._sessions_at = -1e9
-        self._machines_at_ms = 0
-        self._fleet = NO_FLEET
-        self._fleet_at = -1e9
+        self._line = Line(folder)
+        self._asked = Asked(self._ask_for_pages, clock)
+        self._joined = nobody()
+        self._joined_at = -1e9
+        self._joined_s = 0.0
+        self._listed = -1e9
         self._touched = -1e9
         self._was_stopped = False
         self._changed = asyncio.Condition()
@@ -113,7 +121,7 @@ class Live:
     async def fresh(self) -> Picture:
         """Return a picture that is not older than somebody who looks would see; wait for one after a quiet time."""
         self.touch()
-        if self.clock.now() - self.picture.at_ms <= 2 * self.pause_s * 1000:
+        if self.clock.now() - self.picture.at_ms <= 2 * WATCHED_S * 1000:
             return self.picture
         self._wake.set()
         try:
@@ -122,9 +130,32 @@ class Live:
         except TimeoutError:
             return self.picture
 
+    def touch_list(self) -> None:
+        """Note that somebody looks at a list of machines: it is asked for more often from now on."""
+        if self.clock.monotonic() - self._listed > LINGER_S:
+            self._wake.set()
+        self._listed = self.clock.monotonic()
+
+    @property
+    def sums_s(self) -> float:
+        """How old the list of machines may be while somebody looks at it [s]."""
+        return max(self._joined_s, SUMS_OF["list"])
+
+    async def listed(self) -> Picture:
+        """Return a fresh picture whose list of machines is made; note that somebody looks at it."""
+        self.touch_list()
+        picture = await self.fresh()
+        await asyncio.to_thread(lambda: picture.joined.machines)
+        return picture
+
     async def ask(self, command: str, *, timeout_s: float = 30.0, **arguments: Any) -> Any:  # noqa: ANN401
         """Send a command to the running program."""
+        if command in LOOKS:
+            return await self._line.ask(command, timeout_s=timeout_s, **arguments)
         return await ask(self.folder, command, timeout_s=timeout_s, **arguments)
+
+    async def _ask_for_pages(self, command: str, **arguments: Any) -> Any:  # noqa: ANN401
+        return await self.ask(command, **arguments)  # by its name: a test may put another in its place
 
     def store(self) -> "Store | None":
         """Return the store, opened for reading; None where there is none yet."""
@@ -136,10 +167,12 @@ class Live:
                     raise
         return self._store
 
-    @property
-    def pause_s(self) -> float:
-        """How long a picture stands while somebody looks: with many machines longer, for its making costs."""
-        return max(WATCHED_S, len(self.picture.machines) / MACHINES_A_PICTURE)
+    def destinations(self) -> frozenset[str]:
+        """Return the names of all that was worked for within a day, and of what is set now."""
+        names = {name for point in tuple(self.book.history.values()) for name in tuple(point)}
+        names |= {done.destination for done in self.book.open_rows}
+        names |= {it["destination"] for it in self.picture.status["destinations"]} if self.picture.status else set()
+        return frozenset(names)
 
     # ------------------------------------------------------------ the task
 
@@ -158,30 +191,39 @@ class Live:
             async with self._changed:
                 self.picture = picture
                 self._changed.notify_all()
-            is_watched = self.watchers > 0 or self.clock.monotonic() - self._touched < LINGER_S
-            pause = max((self.pause_s if is_watched else IDLE_S) - (self.clock.monotonic() - began), 0.2)
+            pause = IDLE_S if self._attention() == "nobody" else WATCHED_S
+            pause = max(pause - (self.clock.monotonic() - began), 0.2)
             try:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
             except TimeoutError:
                 continue
 
+    def _attention(self) -> Attention:
+        now = self.clock.monotonic()
+        if now - self._listed < LINGER_S:
+            return "list"
+        return "page" if self.watchers > 0 or now - self._touched < LINGER_S else "nobody"
+
     async def _look(self) -> Picture:
-        status = await self._ask_status()
-        await self._ask_sessions(is_running=status is not None)
-        is_new = await self._ask_fleet(is_running=status is not None)
-        now = self.clock.now()
+        attention = self._attention()
+        before = self._asked.sessions_at_ms
+        is_new = await self._asked.look(attention)
+        has_heard = is_new or self._asked.sessions_at_ms != before
+        status, now = self._asked.status, self.clock.now()
         if self._was_stopped and status is not None and status["journal"]["state"] == "ok":
             self.book = RateBook()  # what waited for the disk is written to minutes that were taken as over
+            self._joined_at = -1e9
         self._was_stopped = status is not None and status["journal"]["state"] != "ok"
         await self._begin_history(now // 60_000)
-        facts = await asyncio.to_thread(self._read, now)
-        found = Joined()
-        seconds = self._window_s(now)
-        if facts is not None:  # on a thread: for ten thousand it takes long enough for a request to wait
-            words = {"now_ms": now, "asked_ms": self._machines_at_ms, "since": self._since(now)}
-            found = await asyncio.to_thread(join_machines, self._sessions, self.book, fleet=self._fleet, **words)
+        facts = await asyncio.to_thread(self._read)
+        if facts is None:
+            self._joined, self._joined_at = nobody(), -1e9
+        elif has_heard or self.clock.monotonic() - self._joined_at >= max(self._joined_s, SUMS_OF[attention]):
+            await asyncio.to_thread(self._join, now)  # for ten thousand it takes long enough for a request to wait
+        found = self._joined
         if is_new:
+            self.joules.take(now, {it.device: it.fields["power_w"] for it in self._asked.fleet.devices.values()})
             self.trend.take(now, said_hs=found.said_hs, expected_hs=found.expected_hs, power_w=found.power_w)
         return Picture(
             number=self.picture.number + 1,
@@ -189,64 +231,35 @@ class Live:
             status=status,
             has_database=facts is not None,
             joined=found,
-            fleet=self._fleet,
-            machines_at_ms=self._machines_at_ms,
+            fleet=self._asked.fleet,
+            machines_at_ms=self._asked.sessions_at_ms,
             blocks=facts[0] if facts else (),
             alerts=facts[1] if facts else (),
-            shares_24h=_shares(self.book) if facts else {},
-            window_s=seconds,
+            shares_24h={"accepted": found.accepted_24h, "refused": found.refused_24h} if facts else {},
         )
-
-    async def _ask_status(self) -> Mapping[str, Any] | None:
-        try:
-            return dict(await self.ask("status"))
-        except (Unavailable, OperatorError) as error:
-            if error.code in NOT_RUNNING:
-                return None
-            raise
-
-    async def _ask_sessions(self, *, is_running: bool) -> None:
-        if not is_running:
-            self._sessions, self._sessions_at = [], -1e9
-            return
-        wait = max(MACHINES_S, len(self._sessions) / MACHINES_A_SECOND)
-        if self.clock.monotonic() - self._sessions_at < wait:
-            return
-        found: list[dict[str, Any]] = []
-        after = -1
-        while True:
-            page = await self.ask("workers", after=after, limit=PAGE)
-            found += page
-            if len(page) < PAGE:
-                break
-            after = page[-1]["session"]
-        self._sessions, self._sessions_at = found, self.clock.monotonic()
-        self._machines_at_ms = self.clock.now()
-
-    async def _ask_fleet(self, *, is_running: bool) -> bool:
-        """Ask for the fleet where it is time to; tell whether it was."""
-        if not is_running:
-            self._fleet, self._fleet_at = NO_FLEET, -1e9
-            return False
-        wait = max(FLEET_S, len(self._fleet.devices) / DEVICES_A_SECOND)
-        if self.clock.monotonic() - self._fleet_at < wait:
-            return False
-        self._fleet = await read_fleet(self.ask, now=self.clock.now())
-        self._fleet_at = self.clock.monotonic()
-        return bool(self._fleet.devices)
 
     def fleet_is_old(self) -> None:
         """Ask for the fleet with the next picture: somebody has just changed it."""
-        self._fleet_at = -1e9
+        self._asked.commanded()
         self._wake.set()
 
-    def _read(self, now: int) -> "tuple[tuple[BlockRecord, ...], tuple[AlertRecord, ...]] | None":
+    def _join(self, now: int) -> None:
+        """Read what was done since, and count machines (on a thread); the more it takes, the longer it is good for."""
+        began = time.thread_time()
+        store = self.store()
+        assert store is not None
+        store.read_tables(lambda connection: self._advance(connection, now // 60_000))
+        asked = self._asked
+        words = {"now_ms": now, "asked_ms": asked.sessions_at_ms, "since": self._since(now)}
+        self._joined = join_machines(asked.sessions, self.book, fleet=asked.fleet, **words)
+        self._joined_at = self.clock.monotonic()
+        self._joined_s = (time.thread_time() - began) / SUMS_PART
+
+    def _read(self) -> "tuple[tuple[BlockRecord, ...], tuple[AlertRecord, ...]] | None":
         store = self.store()
         if store is None:
             return None
         self.instance = self.instance or store.instance[:8]
-        minute = now // 60_000
-        store.read_tables(lambda connection: self._advance(connection, minute))
         return tuple(store.blocks(BLOCKS)), tuple(store.alerts(ALERTS))
 
     async def _begin_history(self, minute: int) -> None:
@@ -254,6 +267,7 @@ class Live:
         if self._history is not None and self._history.done():
             done, self._history = self._history, None
             self.book = await done
+            self._joined_at = -1e9
         store = await asyncio.to_thread(self.store)
         if store is None or minute - 60 <= self.book.next_minute <= minute:
             return
@@ -268,15 +282,12 @@ class Live:
         if self.book.next_minute < closed:
             rows = store_rates.read_done(connection, begin=self.book.next_minute, end=closed)
             self.book.close(closed, rows)
-        self.book.open_rows = store_rates.read_done(connection, begin=self.book.next_minute, end=minute + 2)
+        self.book.open_rows = store_rates.read_open(connection, begin=self.book.next_minute, end=minute + 2)
 
     def _since(self, now: int) -> int:
         """Return the first minute in which anything can have been done: the first of the history, or now."""
         spans = [*self.book.history, *(done.minute for done in self.book.open_rows)]
         return min(spans, default=now // 60_000)
-
-    def _window_s(self, now: int) -> float:
-        return self.book.windows["10m"].seconds(now, self._since(now))
 
 
 def read_day(store: "Store", minute: int) -> RateBook:
@@ -294,11 +305,6 @@ def read_day(store: "Store", minute: int) -> RateBook:
         book.close(end, store.read_tables(read))
     log.info("the last day was read", seconds=round(time.monotonic() - began, 2))
     return book
-
-
-def _shares(book: RateBook) -> dict[str, int]:
-    sums = book.of("24h").values()
-    return {"accepted": sum(it.accepted for it in sums), "refused": sum(it.refused for it in sums)}
 
 
 def history_of(book: RateBook, now_ms: int) -> dict[str, Any]:

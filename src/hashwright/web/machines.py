@@ -5,16 +5,15 @@ thousand at its own pace. A machine that is away although it worked within a day
 """
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import msgspec
 
 from hashwright.units import hashrate_est
 from hashwright.web.fleet import NO_FLEET, Device, Fleet
-from hashwright.web.rates import Key, RateBook, Total
+from hashwright.web.rates import RateBook, Worked
 
 SILENT_CHANCE: Final = 1e-4
 SILENT_MIN_S: Final = 30.0
@@ -68,69 +67,136 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     can: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen(msgspec.Struct, kw_only=True, gc=False):
+    """What the program said of one worker's connections, summed; ages are of the time at which it said it [ms]."""
+
+    connections: int = 0
+    destinations: tuple[str, ...] = ()
+    agent: str = ""
+    peer: str = ""
+    difficulty: float | None = None
+    age_ms: int | None = None
+    connected_ms: int | None = None
+
+
+NOBODY: Final = Seen()
+NOTHING: Final = Worked()
+
+
 class Joined:
-    """All machines by name, and what is counted of them once for everybody who asks."""
+    """What is counted of all machines, once for everybody who asks; their list is made when it is wanted."""
 
-    machines: tuple[Machine, ...] = ()
-    states: Mapping[str, int] = field(default_factory=dict)
-    connected: int = 0
-    hashrate_hs: float = 0.0
-    said_hs: float | None = None
-    expected_hs: float | None = None
-    power_w: float | None = None
-    power_known: int = 0
-    """Of how many machines the power is known."""
+    def __init__(self, inputs: "Inputs") -> None:
+        """Count.
+
+        Args:
+            inputs: what is known.
+        """
+        self._inputs = inputs
+        self._machines: tuple[Machine, ...] | None = None
+        self.at_ms = inputs.now_ms
+        self.total = len(inputs.names)
+        self.states: Mapping[str, int] = Counter(inputs.state(name) for name in inputs.names)
+        self.connected = len(inputs.seen)
+        self.window_s = inputs.seconds["10m"]
+        self.hashrate_hs = hashrate_est(inputs.book.total("10m").work, self.window_s)
+        day = inputs.book.total("24h")
+        self.accepted_24h, self.refused_24h = day.accepted, day.refused
+        self.said_hs = inputs.fleet.said_hs
+        self.expected_hs = inputs.fleet.expected_hs
+        self.power_w = inputs.fleet.power_w
+
+    @property
+    def machines(self) -> tuple[Machine, ...]:
+        """Return all machines by name; made at the first call, which belongs on a thread where they are many."""
+        if self._machines is None:
+            self._machines = tuple(self._inputs.machine(name) for name in self._inputs.names)
+        return self._machines
 
 
-class _Seen:
-    """What is known of one worker while the list is made."""
+class Inputs:
+    """What is known at one instant, joined by worker."""
 
-    __slots__ = ("age", "agent", "connected", "connections", "destinations", "difficulty", "peer", "totals")
+    def __init__(
+        self, sessions: "Sessions", book: RateBook, *, now_ms: int, asked_ms: int, since: int, fleet: Fleet
+    ) -> None:
+        """Join; see `join_machines`."""
+        self.book, self.fleet, self.now_ms = book, fleet, now_ms
+        self.late_ms = max(now_ms - asked_ms, 0)
+        self.seen = sessions.workers
+        self.closed = {window: book.of(window) for window in WINDOWS}
+        self.running = book.running()
+        self.seconds = {window: book.windows[window].seconds(now_ms, since) for window in WINDOWS}
+        worked = self.closed["24h"].keys() | self.running.keys() | self.seen.keys()
+        self.devices = _devices_of(worked, fleet)
+        for device in fleet.devices.keys() - {it.device for it in self.devices.values()}:
+            self.devices[device] = fleet.devices[device]
+        self.names = sorted(worked | self.devices.keys())
 
-    def __init__(self) -> None:
-        self.connections = 0
-        self.destinations: set[str] = set()
-        self.agent = self.peer = ""
-        self.difficulty: float | None = None
-        self.age: int | None = None
-        self.connected: int | None = None
-        self.totals = {window: Total() for window in WINDOWS}
+    def state(self, name: str) -> MachineState:
+        """Say in one word how a machine is."""
+        item = self.seen.get(name, NOBODY)
+        state: MachineState = "offline"
+        if item.connections:
+            hour, now = self.closed["1h"].get(name, NOTHING), self.running.get(name, NOTHING)
+            state = state_of(
+                is_connected=True,
+                age_ms=None if item.age_ms is None else item.age_ms + self.late_ms,
+                connected_ms=None if item.connected_ms is None else item.connected_ms + self.late_ms,
+                shares_a_second=(hour.accepted + now.accepted) / self.seconds["1h"],
+            )
+        device = self.devices.get(name)
+        return "asleep" if state != "hashing" and device is not None and device.is_asleep else state
+
+    def machine(self, name: str) -> Machine:
+        """Write one machine."""
+        item, running = self.seen.get(name, NOBODY), self.running.get(name, NOTHING)
+        ten, hour, day = (self.closed[window].get(name, NOTHING).plus(running) for window in WINDOWS)
+        device = self.devices.get(name)
+        return Machine(
+            worker=name,
+            state=self.state(name),
+            destinations=item.destinations if item.connections else day.destinations,
+            connections=item.connections,
+            agent=item.agent,
+            peer=item.peer,
+            difficulty=item.difficulty,
+            last_share_age_ms=None if item.age_ms is None else item.age_ms + self.late_ms,
+            connected_ms=None if item.connected_ms is None else item.connected_ms + self.late_ms,
+            hashrate_10m_hs=hashrate_est(ten.work, self.seconds["10m"]),
+            hashrate_1h_hs=hashrate_est(hour.work, self.seconds["1h"]),
+            hashrate_24h_hs=hashrate_est(day.work, self.seconds["24h"]),
+            accepted_1h=hour.accepted,
+            refused_1h=hour.refused,
+            accepted_24h=day.accepted,
+            refused_24h=day.refused,
+            **({} if device is None else device.fields),
+        )
+
+
+class Sessions:
+    """Who is connected, by worker: summed once for each answer of the program."""
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]] = ()) -> None:
+        self.workers: dict[str, Seen] = {}
+        for row in rows:
+            _add_session(self.workers.setdefault(row["worker"], Seen()), row)
 
 
 def join_machines(
-    sessions: Iterable[Mapping[str, Any]],
-    book: RateBook,
-    *,
-    now_ms: int,
-    asked_ms: int,
-    since: int,
-    fleet: Fleet = NO_FLEET,
+    sessions: Sessions, book: RateBook, *, now_ms: int, asked_ms: int, since: int, fleet: Fleet = NO_FLEET
 ) -> Joined:
-    """Return all machines by name, and their sums.
+    """Count all machines.
 
     Args:
-        sessions: who is connected, as the program says.
+        sessions: who is connected, as the program said.
         book: what was accepted.
         now_ms: the time.
         asked_ms: when the program said it.
         since: the first minute in which anything can have been done.
         fleet: the machines that are looked after.
     """
-    seen: defaultdict[str, _Seen] = defaultdict(_Seen)
-    late_ms = max(now_ms - asked_ms, 0)
-    for session in sessions:
-        _add_session(seen[session["worker"]], session, late_ms)
-    for window in WINDOWS:
-        for key, total in book.of(window).items():
-            _add_total(seen[key[0]], window, key, total)
-    seconds = {window: book.windows[window].seconds(now_ms, since) for window in WINDOWS}
-    known = _devices_of(seen, fleet)
-    for device in fleet.devices.keys() - {it.device for it in known.values()}:
-        known[device] = fleet.devices[device]
-    return joined(
-        tuple(_machine(name, seen[name], seconds, known.get(name)) for name in sorted(seen.keys() | known.keys()))
-    )
+    return Joined(Inputs(sessions, book, now_ms=now_ms, asked_ms=asked_ms, since=since, fleet=fleet))
 
 
 def _devices_of(workers: Iterable[str], fleet: Fleet) -> dict[str, Device]:
@@ -148,76 +214,16 @@ def _devices_of(workers: Iterable[str], fleet: Fleet) -> dict[str, Device]:
     return found
 
 
-def joined(machines: tuple[Machine, ...]) -> Joined:
-    """Count and sum machines."""
-    powers = [it.power_w for it in machines if it.power_w is not None]
-    return Joined(
-        machines=machines,
-        states=Counter(machine.state for machine in machines),
-        connected=sum(machine.connections > 0 for machine in machines),
-        hashrate_hs=sum(machine.hashrate_10m_hs for machine in machines),
-        said_hs=_sum(it.said_hs for it in machines),
-        expected_hs=_sum(it.expected_hs for it in machines),
-        power_w=sum(powers) if powers else None,
-        power_known=len(powers),
-    )
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    """Sum what is known; None where nothing is."""
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
-
-
-def _add_session(item: _Seen, session: Mapping[str, Any], late_ms: int) -> None:
+def _add_session(item: Seen, session: Mapping[str, Any]) -> None:
     item.connections += 1
-    if session["destination"]:
-        item.destinations.add(session["destination"])
+    where = session["destination"]
+    if where and where not in item.destinations:
+        item.destinations = tuple(sorted((*item.destinations, where)))
     item.agent, item.peer = session["agent"], session["peer"]
     item.difficulty = session["difficulty"]
-    age, connected = session["last_share_ms"] + late_ms, session["connected_ms"] + late_ms
-    item.age = age if item.age is None else min(item.age, age)
-    item.connected = connected if item.connected is None else max(item.connected, connected)
-
-
-def _add_total(item: _Seen, window: str, key: Key, total: Total) -> None:
-    sums = item.totals[window]
-    sums.work += total.work
-    sums.accepted += total.accepted
-    sums.refused += total.refused
-    if item.connections == 0:
-        item.destinations.add(key[1])
-
-
-def _machine(name: str, item: _Seen, seconds: Mapping[str, float], device: Device | None) -> Machine:
-    totals = item.totals
-    rates = {window: hashrate_est(totals[window].work, seconds[window]) for window in WINDOWS}
-    state = state_of(
-        is_connected=item.connections > 0,
-        age_ms=item.age,
-        connected_ms=item.connected,
-        shares_a_second=totals["1h"].accepted / seconds["1h"],
-    )
-    is_asleep = device is not None and device.is_asleep and state != "hashing"
-    return Machine(
-        worker=name,
-        state="asleep" if is_asleep else state,
-        destinations=tuple(sorted(item.destinations)),
-        connections=item.connections,
-        agent=item.agent,
-        peer=item.peer,
-        difficulty=item.difficulty,
-        last_share_age_ms=item.age,
-        connected_ms=item.connected,
-        hashrate_10m_hs=rates["10m"],
-        hashrate_1h_hs=rates["1h"],
-        hashrate_24h_hs=rates["24h"],
-        accepted_1h=totals["1h"].accepted,
-        refused_1h=totals["1h"].refused,
-        accepted_24h=totals["24h"].accepted,
-        refused_24h=totals["24h"].refused,
-        **({} if device is None else device.fields),
-    )
+    age, connected = session["last_share_ms"], session["connected_ms"]
+    item.age_ms = age if item.age_ms is None else min(item.age_ms, age)
+    item.connected_ms = connected if item.connected_ms is None else max(item.connected_ms, connected)
 
 
 def state_of(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from hashwright.errors import OperatorError
 from hashwright.web.roles import Caller
 
 OPEN: Final = ("kind", "state", "price", "limit_hs", "minimum_hs", "matched_hs", "locked_ms", "age_ms")
@@ -20,6 +21,20 @@ TERMS: Final = (
     "floor",
     "currency",
     "exponent",
+    "cooldown_s",
+    "lock_hours_max",
+    "days_max",
+    "closing_s",
+    "window_s",
+    "reject_percent_max",
+    "reject_percent_expected",
+    "silent_s",
+    "pool_difficulty_min",
+    "pool_difficulty_max",
+    "pool_latency_ms_max",
+    "pool_extranonce_min",
+    "verify_s",
+    "confirmations",
 )
 
 
@@ -46,6 +61,9 @@ def order_for(caller: Caller, account: str, order: Mapping[str, Any]) -> dict[st
         shown = picked(order, (*OPEN, *WORK))
     else:
         shown = picked(order, OPEN)
+        sold = [it for it in order.get("sellers", ()) if account and it["seller"] == account]
+        if sold:  # a seller sees of his contract the numbers that its buyer sees
+            shown |= {"order": order["order"], "sellers": sold}
     return {**shown, "is_mine": is_mine}
 
 
@@ -71,6 +89,24 @@ def history_for(caller: Caller, account: str, found: Mapping[str, Any]) -> dict[
         "trades": trades,
         "findings": [],
     }
+
+
+SERIES: Final = ("order", "algorithm", "state", "unit", "from_ms", "to_ms", "step_ms", "ordered_hs", "delivered_hs")
+
+
+def delivery_for(caller: Caller, account: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Cut the series of an order: its buyer sees all but who sold, who looks without money sees rates.
+
+    Raises:
+        OperatorError: it is somebody else's (HW-867): nobody learns whether it is.
+    """
+    if caller.may("money"):
+        return dict(found)
+    if account and found["account"] == account:
+        return {**found, "sellers": [{**seller, "seller": ""} for seller in found["sellers"]]}
+    if caller.may("view"):
+        return picked(found, SERIES)
+    raise OperatorError(f"There is no order {found['order']}.", code="HW-867", hint="hw market history lists them.")
 
 
 def picked(document: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:

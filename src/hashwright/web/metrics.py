@@ -6,8 +6,8 @@ what is not known has none either: absent is not zero.
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
 from litestar import Controller, Response, get
 from prometheus_client import CollectorRegistry, generate_latest
@@ -19,6 +19,7 @@ from hashwright.store import ledger
 from hashwright.store.connection import Connection
 from hashwright.web.context import AnyRequest, Site, needs, problems, site_of
 from hashwright.web.live import Live
+from hashwright.web.steering import Helm
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 SECOND_MS: Final = 1000
@@ -27,8 +28,8 @@ SECOND_MS: Final = 1000
 class Contract(Collector):
     """All metrics of one picture."""
 
-    def __init__(self, live: Live, version: str) -> None:
-        self._live, self._version = live, version
+    def __init__(self, live: Live, version: str, powers: Iterable[Mapping[str, Any]]) -> None:
+        self._live, self._version, self._powers = live, version, powers
 
     def describe(self) -> Iterable[Metric]:
         """Name nothing ahead: the families follow from the picture."""
@@ -41,6 +42,7 @@ class Contract(Collector):
         yield from _destinations(self._live)
         yield from _workers(self._live)
         yield from _machines(self._live)
+        yield from _plans(self._powers)
         yield from _books(self._live)
 
 
@@ -79,7 +81,7 @@ def _workers(live: Live) -> Iterator[Metric]:
     labels = ["account", "worker"]
     rate = GaugeMetricFamily(
         "hw_worker_hashrate_hashes_per_second",
-        "Estimated from accepted work of ten minutes.",
+        "From accepted work of ten minutes (pool: estimated), or as it says itself (device: measured).",
         labels=[*labels, "algo", "source"],
     )
     shares = CounterMetricFamily(
@@ -96,6 +98,8 @@ def _workers(live: Live) -> Iterator[Metric]:
         names = [account, worker]
         algo = algorithms.get(machine.destinations[0], "") if machine.destinations else ""
         rate.add_metric([*names, algo, "pool"], machine.hashrate_10m_hs)
+        if machine.said_hs is not None:
+            rate.add_metric([*names, algo, "device"], machine.said_hs)
         accepted, refused = live.book.counted.get(machine.worker, (0, 0))
         shares.add_metric([*names, "accepted"], accepted)
         shares.add_metric([*names, "refused"], refused)
@@ -109,6 +113,7 @@ def _machines(live: Live) -> Iterator[Metric]:
     labels = ["machine", "site", "group"]
     power = GaugeMetricFamily("hw_machine_power_watts", "What a machine says it draws.", labels=labels)
     heat = GaugeMetricFamily("hw_machine_chip_temperature_celsius", "Its hottest sensor.", labels=labels)
+    energy = CounterMetricFamily("hw_machine_energy_joules", "What it drew since the web began.", labels=labels)
     obeys = GaugeMetricFamily("hw_machine_settled", "1 while it does what it should.", labels=labels)
     for machine in live.picture.machines:
         if not machine.device:
@@ -118,9 +123,27 @@ def _machines(live: Live) -> Iterator[Metric]:
             power.add_metric(names, machine.power_w)
         if machine.temperature_c is not None:
             heat.add_metric(names, machine.temperature_c)
+        if machine.device in live.joules.drawn:
+            energy.add_metric(names, live.joules.drawn[machine.device])
         if machine.is_settled is not None:
             obeys.add_metric(names, float(machine.is_settled))
-    yield from (power, heat, obeys)
+    yield from (power, heat, energy, obeys)
+
+
+def _plans(powers: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
+    """What the newest power plan of each site expects to be left over its hours, in the money of the site."""
+    families: dict[str, GaugeMetricFamily] = {}
+    for state in powers:
+        plan = state.get("plan") or {}
+        value, currency = plan.get("thought", {}).get("value"), str(plan.get("seen", {}).get("currency", "")).lower()
+        if not isinstance(value, int | float) or not (currency.isascii() and currency.isalpha()):
+            continue
+        name = f"hw_plan_value_{currency}"
+        words = "What the newest power plan expects to be left."
+        families.setdefault(name, GaugeMetricFamily(name, words, labels=["site"])).add_metric(
+            [str(state.get("name", ""))], value
+        )
+    yield from families.values()
 
 
 def _books(live: Live) -> Iterator[Metric]:
@@ -128,9 +151,11 @@ def _books(live: Live) -> Iterator[Metric]:
     store = live.store()
     if store is None:
         return
-    blocks = CounterMetricFamily("hw_pool_blocks", "Our blocks, by state.", labels=["destination", "state"])
+    blocks = CounterMetricFamily("hw_pool_blocks", "Our blocks, by state.", labels=["coin", "destination", "state"])
+    status = live.picture.status
+    coins = {it["destination"]: it["coin"] or "" for it in status["destinations"]} if status else {}
     for destination, state, number in store.read_tables(count_blocks):
-        blocks.add_metric([destination, state], number)
+        blocks.add_metric([coins.get(destination, ""), destination, state], number)
     yield blocks
     with contextlib.suppress(OperatorError):  # a database of before the books
         value = float(store.read_books(unbalanced))
@@ -151,10 +176,10 @@ def unbalanced(connection: Connection) -> int:
     return sum(1 for minor in sums.values() if minor)
 
 
-def text_of(site: Site) -> bytes:
-    """Write all metrics."""
+def text_of(site: Site, powers: Iterable[Mapping[str, Any]] = ()) -> bytes:
+    """Write all metrics; `powers` is what is known of power autopilots."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Contract(site.live, site.version))
+    registry.register(Contract(site.live, site.version, powers))
     return generate_latest(registry)
 
 
@@ -169,5 +194,8 @@ class MetricsController(Controller):
     async def metrics(self, request: AnyRequest) -> Response[bytes]:
         """Write all metrics in Prometheus's text form; asked for with a key that may view."""
         site = site_of(request)
-        await site.live.fresh()
-        return Response(await asyncio.to_thread(text_of, site), media_type=MEDIA_TYPE)
+        await site.live.listed()
+        helm: Helm = request.app.state.helm
+        await helm.look()
+        text = await asyncio.to_thread(text_of, site, helm.states.get("power", ()))
+        return Response(text, media_type=MEDIA_TYPE)

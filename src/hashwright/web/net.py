@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, Literal
 
 from hashwright.ledger.prices import FIAT_EXPONENT, PriceSeen, Valuer
 from hashwright.money import Amount, decimal_text
@@ -21,6 +21,7 @@ from hashwright.web.flows import Flow, total_of
 
 DAY_MS: Final = 86_400_000
 SPANS: Final = (("today", 1), ("7 d", 7), ("30 d", 30))
+DOLLARS: Final = "USD"
 NAMES: Final = ("gross", "members", "fees", "power", "other", "paid", "net")
 
 
@@ -74,6 +75,19 @@ class NetSpan(Document, frozen=True, kw_only=True):
     has_power: bool
 
 
+class NetToday(Document, frozen=True, kw_only=True):
+    """The one number of every page: what is left of today (UTC), in money where it is known, else in coin.
+
+    `settled` counts what is booked only. `estimated` takes off what power cost by the machines' own word, because no
+    cost of energy is booked today. `amount` is null where nothing is booked and nothing is known of power.
+    """
+
+    amount: str | None
+    currency: str
+    kind: Literal["settled", "estimated"]
+    price_at_ms: int | None = None
+
+
 @dataclass(slots=True)
 class _Value:
     """Sums in money of a state [minor units], and whether all of them are known."""
@@ -91,6 +105,27 @@ def spans_of(connection: Connection, book: DayBook, *, now: int, quote: str) -> 
     quote = quote or quote_of(flows, prices)
     valuer = Valuer(prices, quote=quote) if quote else None
     return quote, [_span(name, days, flows, valuer, now) for name, days in SPANS]
+
+
+def today_of(span: NetSpan, *, power_cost_usd: float | None) -> NetToday:
+    """Return today's number; power is taken off by estimate only from dollars, for no rate is made up."""
+    coin = next((it for it in span.flows if it.currency != (span.worth.currency if span.worth else "")), None)
+    currency, amount, at_ms = "", None, None
+    if span.worth is not None:
+        currency, amount, at_ms = span.worth.currency, span.worth.net, span.worth.price_at_ms
+    elif coin is not None:
+        currency, amount = coin.currency, coin.net
+    is_open = power_cost_usd is not None and not span.has_power
+    if power_cost_usd is not None and is_open and currency in ("", DOLLARS):
+        left = Decimal(amount or "0") - Decimal(f"{power_cost_usd:.2f}")
+        return NetToday(amount=f"{left:.2f}", currency=DOLLARS, kind="estimated", price_at_ms=at_ms)
+    return NetToday(amount=amount, currency=currency, kind="settled", price_at_ms=at_ms)
+
+
+def priced_in(connection: Connection, wanted: str, *, now: int) -> str:
+    """Return the money that is wanted where prices in it were measured lately, else nothing."""
+    prices = read_prices_since(connection, now - (SPANS[-1][1] + 3) * DAY_MS)
+    return wanted if any(price.quote == wanted for price in prices) else ""
 
 
 def quote_of(flows: Iterable[Flow], prices: Sequence[PriceSeen]) -> str:

@@ -30,7 +30,7 @@ DAY_MS = 24 * 3_600_000
 def status_of(picture: Picture, *, instance: str) -> Status:
     """Return the page Now."""
     state = picture.status
-    destinations = tuple(destination_of(item) for item in state["destinations"]) if state else ()
+    destinations = tuple(destination_of(item, now_ms=state["now"]) for item in state["destinations"]) if state else ()
     mode, text = mode_of(destinations, is_running=state is not None)
     depths = depths_of(picture)
     return Status(
@@ -48,11 +48,11 @@ def status_of(picture: Picture, *, instance: str) -> Status:
             value=picture.joined.hashrate_hs,
             unit="H/s",
             kind="estimated",
-            at_ms=picture.at_ms,
+            at_ms=picture.joined.at_ms,
             window_s=picture.window_s,
         ),
         power=power_of(picture),
-        machines=len(picture.machines),
+        machines=picture.joined.total,
         machines_connected=picture.joined.connected,
         machines_by_state=picture.joined.states,
         shares_24h=picture.shares_24h,
@@ -70,8 +70,8 @@ def power_of(picture: Picture) -> Quantity | None:
     return None if watts is None else Quantity(value=watts, unit="W", kind="measured", at_ms=picture.fleet.at_ms)
 
 
-def destination_of(item: Mapping[str, Any]) -> Destination:
-    """Return one destination as the program tells it."""
+def destination_of(item: Mapping[str, Any], *, now_ms: int) -> Destination:
+    """Return one destination as the program told it at `now_ms`."""
     return Destination(
         destination=item["destination"],
         coin=item["coin"],
@@ -85,7 +85,7 @@ def destination_of(item: Mapping[str, Any]) -> Destination:
         node_detail=str(item["node"]["detail"]),
         machines=item["machines"],
         height=item["height"],
-        job_age_ms=item["job_age_ms"],
+        job_at_ms=None if item["job_age_ms"] is None else now_ms - item["job_age_ms"],
     )
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from hashwright.store.rates import Done
 
 HISTORY_SPAN: Final = 5
@@ -34,6 +36,26 @@ class Total:
         self.refused += sign * done.refused
 
 
+class Worked(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What one worker did, over all destinations: work [hashes] and shares."""
+
+    work: int = 0
+    accepted: int = 0
+    refused: int = 0
+    destinations: tuple[str, ...] = ()
+
+    def plus(self, other: "Worked") -> "Worked":
+        """Add what was done elsewhere, or at another time."""
+        return Worked(
+            work=self.work + other.work,
+            accepted=self.accepted + other.accepted,
+            refused=self.refused + other.refused,
+            destinations=self.destinations
+            if other.destinations == self.destinations
+            else tuple(sorted({*self.destinations, *other.destinations})),
+        )
+
+
 @dataclass(slots=True)
 class Window:
     """Sums over the last `minutes`, in steps of `span` minutes."""
@@ -41,6 +63,8 @@ class Window:
     minutes: int
     span: int
     sums: dict[Key, Total] = field(default_factory=dict)
+    all: Total = field(default_factory=Total)
+    """The sum of the sums: it is asked for with every picture."""
     _parts: deque[tuple[int, list[Done]]] = field(default_factory=deque)
 
     def add(self, minute: int, rows: list[Done]) -> None:
@@ -51,6 +75,7 @@ class Window:
         self._parts[-1][1].extend(rows)
         for done in rows:
             self.sums.setdefault((done.worker, done.destination), Total()).add(done)
+            self.all.add(done)
 
     def drop(self, now_minute: int) -> None:
         """Take off what is older than the window."""
@@ -59,6 +84,7 @@ class Window:
                 key = (done.worker, done.destination)
                 total = self.sums[key]
                 total.add(done, -1)
+                self.all.add(done, -1)
                 if not (total.accepted or total.refused):
                     del self.sums[key]
 
@@ -86,12 +112,13 @@ class RateBook:
     """Work [hashes] by the first minute of each hour, and by worker: for the small plots of a list."""
     next_minute: int = 0
     """The first minute that is not in the windows yet."""
+    _kept: dict[str, tuple[int, dict[str, Worked]]] = field(default_factory=dict)
 
     def begin(self, minute: int) -> None:
         """Start empty before a minute."""
         fresh = RateBook()
         self.windows, self.history, self.open_rows, self.counted = fresh.windows, fresh.history, [], {}
-        self.hours = {}
+        self.hours, self._kept = {}, {}
         self.next_minute = minute
 
     def close(self, minute: int, rows: Iterable[Done]) -> None:
@@ -129,13 +156,33 @@ class RateBook:
         last = now_ms // 3_600_000 * 60
         return tuple(self.hours.get(hour, {}).get(worker, 0) / 3600 for hour in range(last - DAY, last, 60))
 
-    def of(self, window: str) -> dict[Key, Total]:
-        """Return the sums of a window with the running minute."""
-        sums = dict(self.windows[window].sums)
+    def total(self, window: str) -> Total:
+        """Return the sum of a window over everybody, with the running minutes."""
+        closed = self.windows[window].all
+        total = Total(closed.work, closed.accepted, closed.refused)
         for done in self.open_rows:
-            key = (done.worker, done.destination)
-            before = sums.get(key, Total())
-            total = Total(before.work, before.accepted, before.refused)
             total.add(done)
-            sums[key] = total
-        return sums
+        return total
+
+    def of(self, window: str) -> dict[str, Worked]:
+        """Return the sums of a window by worker, without the running minutes; made once a minute."""
+        kept = self._kept.get(window)
+        if kept is None or kept[0] != self.next_minute:
+            sums = self.windows[window].sums.items()
+            kept = (self.next_minute, by_worker((key, it.work, it.accepted, it.refused) for key, it in sums))
+            self._kept[window] = kept
+        return kept[1]
+
+    def running(self) -> dict[str, Worked]:
+        """Return what was done by worker in the minutes that may still grow."""
+        return by_worker(((it.worker, it.destination), it.work, it.accepted, it.refused) for it in self.open_rows)
+
+
+def by_worker(sums: Iterable[tuple[Key, int, int, int]]) -> dict[str, Worked]:
+    """Sum over the destinations of each worker."""
+    found: dict[str, Worked] = {}
+    for (worker, destination), work, accepted, refused in sums:
+        one = Worked(work=work, accepted=accepted, refused=refused, destinations=(destination,))
+        before = found.get(worker)
+        found[worker] = one if before is None else before.plus(one)
+    return found

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 import ssl
 import urllib.parse
@@ -22,12 +23,16 @@ from hashwright.web.context import Site
 from hashwright.web.database import AccessDatabase
 from hashwright.web.keys import Audit, Keys
 from hashwright.web.live import Live
+from hashwright.web.preferences import Preferences
 from hashwright.web.site import shielded
 
 log = structlog.get_logger()
 
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 BACKLOG: Final = 1024
+COLLECT: Final = (50_000, 20, 50)
+"""When cycles are looked for: a list of ten thousand machines is half a million objects and has none, and with
+Python's own thresholds looking through it took longer than making it."""
 STOP_S: Final = 2
 WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104 (compared with, never bound to by itself)
 
@@ -39,6 +44,7 @@ def run(config: Config, *, wants_link: bool) -> None:
         OperatorError: the address cannot be listened on, a file of TLS is not usable, or `web.sqlite` is not.
     """
     database = AccessDatabase.open(config.data_dir)
+    gc.set_threshold(*COLLECT)
     try:
         with listening(config.web_listen.host, config.web_listen.port) as wire:
             asyncio.run(_serve(config, database, wire, wants_link=wants_link))
@@ -91,6 +97,7 @@ def site_on(config: Config, database: AccessDatabase, *, clock: SystemClock, add
         keys=Keys(database),
         audit=Audit(database),
         answers=Answers(database),
+        preferences=Preferences(database),
         clock=clock,
         origins=origins_of(config, address),
         cookie="__Host-hw" if is_https else "hw_session",

@@ -21,9 +21,15 @@ from hashwright.errors import HashwrightError
 from hashwright.web.api_books import BooksController
 from hashwright.web.api_care import CareController, NotifyController
 from hashwright.web.api_energy import EnergyController, PowerSteerController
+from hashwright.web.api_find import FindController
 from hashwright.web.api_fleet import FleetController
+from hashwright.web.api_grid import GridController, PinController
+from hashwright.web.api_hold import HoldController
 from hashwright.web.api_lab import LabController
+from hashwright.web.api_machine import MachineController
 from hashwright.web.api_market import MarketController
+from hashwright.web.api_market_data import MarketDataController
+from hashwright.web.api_market_money import MarketMoneyController
 from hashwright.web.api_mine import OwnController, PoolController, RouteController
 from hashwright.web.api_now import NowController
 from hashwright.web.api_people import PeopleController
@@ -36,9 +42,11 @@ from hashwright.web.books import DayBook
 from hashwright.web.context import Doorman, Site, site_of
 from hashwright.web.encoded import Kept
 from hashwright.web.energy import FleetWatch
+from hashwright.web.grid import GridDesk
 from hashwright.web.lab import Lab
 from hashwright.web.metrics import MetricsController
 from hashwright.web.problems import MEDIA_TYPE, Place, Problem, encoded, problem, problem_of
+from hashwright.web.scans import Scanner
 from hashwright.web.shield import BODY_MAX, Shield
 from hashwright.web.steering import Helm
 from hashwright.web.stream import Deltas, StreamController
@@ -53,8 +61,12 @@ CONTROLLERS: Final = (
     SessionController,
     ViewController,
     FleetController,
+    FindController,
+    MachineController,
     NowController,
     MarketController,
+    MarketDataController,
+    MarketMoneyController,
     NotifyController,
     CareController,
     StreamController,
@@ -62,8 +74,11 @@ CONTROLLERS: Final = (
     PoolController,
     OwnController,
     BooksController,
+    HoldController,
     LabController,
     PlanController,
+    GridController,
+    PinController,
     SteerController,
     EnergyController,
     PowerSteerController,
@@ -110,7 +125,10 @@ def build(site: Site) -> Litestar:
                 "lab": Lab(site.live.folder, clock=site.clock),
                 "helm": Helm(site.live),
                 "fleet_watch": FleetWatch(site.live),
+                "grids": GridDesk(),
                 "kept": Kept(),
+                "preferences": site.preferences,
+                "scanner": Scanner(clock=site.clock),
             }
         ),
         debug=False,

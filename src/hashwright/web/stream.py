@@ -5,6 +5,7 @@ The plot and the list of machines are not in it: a page fetches those when it is
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -24,27 +25,47 @@ MIN_PAUSE_S: Final = 0.5
 HEARTBEAT_S: Final = 15.0
 STREAMS_MAX: Final = 500
 RETRY_MS: Final = 2_000
+CHECKED_S: Final = 5.0
+"""How often a quiet stream looks whether its session is still good; before anything is sent it always does."""
+OLDER_MAX: Final = 64
+"""How many pictures are kept for listeners that missed some."""
 SLOW: Final = ("at_ms",)
 """What changes with every picture and says nothing new by itself."""
 
 
 class Deltas:
-    """The sections of the newest picture as JSON, made once for each picture."""
+    """The sections of the newest picture as JSON, and what differs from an older one: made once for all who listen."""
 
     def __init__(self) -> None:
-        self._number = -1
+        self.number = -1
         self._sections: dict[str, bytes] = {}
+        self._older: OrderedDict[int, dict[str, bytes]] = OrderedDict()
+        self._events: dict[int, bytes] = {}
 
     def of(self, picture: Picture, instance: str, steers: tuple[Steer, ...] = ()) -> dict[str, bytes]:
         """Return the sections of a picture."""
-        if picture.number != self._number:
+        if picture.number > self.number:
             document = msgspec.to_builtins(present.status_of(picture, instance=instance))
             document["machines_at_ms"] = picture.machines_at_ms
             document["alert_number"] = picture.alerts[0].number if picture.alerts else 0
             document["steers"] = steers
             self._sections = {name: msgspec.json.encode(value) for name, value in document.items()}
-            self._number = picture.number
+            self.number = picture.number
+            self._older[picture.number] = self._sections
+            self._events = {}
+            while len(self._older) > OLDER_MAX:
+                self._older.popitem(last=False)
         return self._sections
+
+    def event(self, since: int) -> bytes:
+        """Return the event that brings a listener from picture `since` to the newest; empty where nothing changed.
+
+        Who has a picture that is not kept any more, or none, gets everything.
+        """
+        if since not in self._events:
+            data = delta(self._older.get(since, {}), self._sections)
+            self._events[since] = event_of(self.number, data) if data else b""
+        return self._events[since]
 
 
 def delta(before: dict[str, bytes], after: dict[str, bytes]) -> bytes:
@@ -94,25 +115,26 @@ async def follow(site: Site, helm: Helm, deltas: Deltas, instance: str, cookie: 
     """Yield events until the listener is gone or his session is over."""
     site.live.watchers += 1
     site.live.touch()
-    sent: dict[str, bytes] = {}
-    number = -1
+    number, checked, spoke = -1, -1e9, site.clock.monotonic()
     try:
         yield b"retry: %d\n\n" % RETRY_MS
         while True:
-            picture = await _newer(site, number)
-            if cookie and site.accounts.caller(cookie, now=site.clock.now()) is None:
-                yield b"event: over\ndata: {}\n\n"
-                return
-            if picture is None:
-                yield b": still here\n\n"
-                continue
-            number = picture.number
-            sections = deltas.of(picture, instance, (await helm.look()).steers)
-            data = delta(sent, sections)
-            sent = sections
+            picture, data = await _newer(site, number), b""
+            if picture is not None:
+                steers = (await helm.look()).steers
+                deltas.of(picture, instance, steers)
+                data, number = deltas.event(number), deltas.number
+            now = site.clock.monotonic()
+            if cookie and (data or now - checked >= CHECKED_S):
+                checked = now
+                if site.accounts.caller(cookie, now=site.clock.now()) is None:
+                    yield b"event: over\ndata: {}\n\n"
+                    return
+            if data or picture is None or now - spoke >= HEARTBEAT_S:
+                spoke = now
+                yield data or b": still here\n\n"
             if data:
-                yield event_of(number, data)
-            await asyncio.sleep(MIN_PAUSE_S)
+                await asyncio.sleep(MIN_PAUSE_S)
     finally:
         site.live.watchers -= 1
 

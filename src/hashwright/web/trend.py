@@ -3,6 +3,7 @@
 It is kept in memory since the web began, because nobody stores it: before that it is unknown, and shown as such.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -52,6 +53,26 @@ class Energy:
     def kwh(self) -> float:
         """Return it in kWh."""
         return self.joules / JOULES_A_KWH
+
+
+@dataclass(slots=True)
+class Joules:
+    """What each machine drew since the web began, by its own word [J]; one that left the fleet is forgotten."""
+
+    drawn: dict[str, float] = field(default_factory=dict)
+    _last_ms: int = 0
+
+    def take(self, now_ms: int, watts: Mapping[str, float | None]) -> None:
+        """Add a reading of all machines: it holds from the one before until now."""
+        seconds = (now_ms - self._last_ms) / 1000
+        self._last_ms = now_ms
+        if not 0 < seconds <= GAP_S:
+            seconds = 0.0
+        self.drawn = {
+            name: self.drawn.get(name, 0.0) + (power or 0.0) * seconds
+            for name, power in watts.items()
+            if power is not None or name in self.drawn
+        }
 
 
 @dataclass(slots=True)

@@ -14,13 +14,14 @@ from hashwright.web.documents import Document
 from hashwright.web.live import Picture
 
 HOUR_MS: Final = 3_600_000
+MODES: Final = {"live": "", "advise": " (if you agree)"}
 RIPENING: Final = ("confirmed", "submitted")
 
 
 class Upcoming(Document, frozen=True, kw_only=True):
     """Something that will happen. `at_ms` is null where it waits for something and not for a time."""
 
-    kind: Literal["retarget", "reward", "payout", "autopilot", "power"]
+    kind: Literal["retarget", "reward", "payout", "autopilot", "power", "switch"]
     text: str
     at_ms: int | None
     certainty: Literal["planned", "estimated"]
@@ -32,14 +33,24 @@ def upcoming(
     payouts: Mapping[str, Mapping[str, Any]],
     last_payouts: Mapping[str, int],
     autopilots: Iterable[Mapping[str, Any]],
+    powers: Iterable[Mapping[str, Any]] = (),
 ) -> list[Upcoming]:
-    """Return what happens next, soonest first; what has no time comes last."""
+    """Return what happens next, soonest first; what has no time comes last.
+
+    Args:
+        picture: what is true now.
+        payouts: the payouts of own pools, as set.
+        last_payouts: when each pool paid last [ms].
+        autopilots: those of routes, as the program tells of them.
+        powers: those of power, with their newest plan.
+    """
     found = [
         *_retargets(picture),
         *_rewards(picture),
         *_payouts(picture.at_ms, payouts, last_payouts),
         *_turns(picture.at_ms, autopilots),
         *_power(picture),
+        *_switches(picture.at_ms, powers),
     ]
     return sorted(found, key=lambda it: (it.at_ms is None, it.at_ms or 0))
 
@@ -130,6 +141,24 @@ def _power(picture: Picture) -> list[Upcoming]:
     if fleet.plan is not None:
         text = f"The power plan {fleet.plan.get('plan', '')} ends"
         found.append(Upcoming(kind="power", text=text, at_ms=int(fleet.plan["valid_until"]), certainty="planned"))
+    return found
+
+
+def _switches(now: int, powers: Iterable[Mapping[str, Any]]) -> list[Upcoming]:
+    """Name the next change that each power autopilot plans, and when; in a rehearsal, that it is one."""
+    found = []
+    for item in powers:
+        settings, plan = item["settings"], item.get("plan") or {}
+        changes = [it for it in (plan.get("thought") or {}).get("groups", ()) if it["from_ms"] > now]
+        if settings.get("is_paused") or not changes:
+            continue
+        first = min(changes, key=lambda it: int(it["from_ms"]))
+        mode = {"live": "", "advise": " (if you agree)"}.get(
+            str(settings.get("mode")), " (DRY RUN: nothing is switched)"
+        )
+        what = "sleeps" if not first["machines"] else f"runs {first['machines']} of its machines"
+        text = f"{first['group'] or 'The fleet'} {what} at {item.get('name') or settings.get('name')}{mode}"
+        found.append(Upcoming(kind="switch", text=text, at_ms=int(first["from_ms"]), certainty="planned"))
     return found
 
 

@@ -17,7 +17,7 @@ HOME = {
 
 
 def fleet(**destinations):
-    return {"destination": destinations, "route": {}, "pin": {}, "device": {}}
+    return {"destination": destinations, "route": {}, "pin": {}, "device": {}, "power": {}}
 
 
 def test_what_is_exported_reads_back_the_same(tmp_path):

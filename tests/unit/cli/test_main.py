@@ -11,6 +11,7 @@ from hashwright.cli.command import LazyGroup
 from hashwright.cli.terminal import Terminal
 from hashwright.error_codes import CODES
 from hashwright.errors import ConfigError, InvariantBroken, LimitRefused, OperatorError, TimedOut
+from hashwright.store.sqlite import SqliteStore
 from unit.cli.world import hw
 
 HEAVY = (
@@ -24,6 +25,23 @@ HEAVY = (
     "rich.progress",
     "msgspec",
     "asyncio",
+)
+HEAVY_AT_START = (
+    "sqlalchemy",
+    "alembic",
+    "psycopg",
+    "Crypto",
+    "cffi",
+    "numpy",
+    "highspy",
+    "httpx",
+    "pyasic_rs",
+    "litestar",
+    "uvicorn",
+    "apprise",
+    "prometheus_client",
+    "argon2",
+    "plotext",
 )
 CPU_BUDGET_S = 0.2
 
@@ -61,8 +79,9 @@ def test_the_commands_of_the_issues_are_there():
         pool address, pool payouts, pool payout, pool account, pool accounts, pool luck, pool scheme, pool reserve,
         pool release, route status, route set, route move, route test, ledger balance, ledger day, ledger explain,
         ledger check, ledger export, ledger prices, ledger reconcile, ledger cost, ledger workers, fleet ls, fleet top,
-        fleet pause, fleet resume, fleet power, fleet pools, fleet tag, fleet blink, fleet profile, market book,
-        market quote, market order, market cancel, market refill, market reprice, market sell, market history,
+        fleet history, fleet pause, fleet resume, fleet power, fleet pools, fleet tag, fleet blink, fleet profile,
+        market book, market quote, market order, market cancel, market refill, market reprice, market sell,
+        market history,
         market settings, market rent plan, market rent run, autopilot set, autopilot status, autopilot pause,
         admin backup, admin restore, admin replay, admin config show, admin config export, admin config apply,
         admin data fetch, admin data show, admin data import
@@ -91,6 +110,21 @@ def test_help_imports_nothing_heavy():
     code = (
         "import sys\nfrom hashwright.cli import main\ncode = main.run(['--help'])\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)\nsys.exit(code)"
+    )
+    done = start(code=code)
+    assert (done.returncode, done.stderr.strip()) == (0, "[]")
+
+
+def test_a_start_on_books_that_are_there_loads_what_it_uses_and_no_more(tmp_path):
+    """What describes tables, hashes for Monero, solves or serves pages is loaded by who needs it."""
+    SqliteStore.open(tmp_path).close()
+    code = (
+        "import pathlib, sys\nimport hashwright.cli.up, hashwright.runtime.logs, hashwright.runtime.wiring\n"
+        "from hashwright.runtime.opening import open_store\n"
+        f"store = open_store(pathlib.Path({str(tmp_path)!r}))\n"
+        "store.next_boot(), store.load_snapshot(), store.pending_outbox(), store.settings('destination')\n"
+        "store.blocks(1), store.alerts(1), store.work_totals(0), store.instance, store.connect()\n"
+        f"print([name for name in {HEAVY_AT_START!r} if name in sys.modules], file=sys.stderr)"
     )
     done = start(code=code)
     assert (done.returncode, done.stderr.strip()) == (0, "[]")

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from hashwright.testing import miner as miner_module
+from hashwright.testing import talk
 from unit.cli.world import hw
 
 NOWHERE = "stratum+tcp://127.0.0.1:1"
@@ -38,4 +39,4 @@ def test_it_starts_no_process_and_stays_in_the_foreground(capsys, monkeypatch):
 
 
 def test_its_name_on_the_wire_is_its_own():
-    assert miner_module.AGENT.startswith("hashwright-miner/")
+    assert talk.AGENT.startswith("hashwright-miner/")

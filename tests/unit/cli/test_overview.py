@@ -1,9 +1,10 @@
 import io
+import re
 
 import pytest
 
 from hashwright.cli import views
-from hashwright.cli.overview import mode_of, outcomes_of, time_text, workers_of
+from hashwright.cli.overview import DayCounts, mode_of, outcomes_of, time_text, workers_of
 from hashwright.store.base import WorkTotal
 
 
@@ -41,15 +42,27 @@ def test_the_same_name_on_two_destinations_is_two_rows():
 
 
 def test_outcomes_are_summed_good_ones_first():
-    totals = [
-        total("a", "stale", 1, 0),
-        total("a", "block", 1, 1),
-        total("b", "accepted", 3, 1),
-        total("a", "accepted", 4, 1),
-    ]
+    totals = [("stale", 1), ("block", 1), ("accepted", 3), ("accepted", 4)]
     assert outcomes_of(totals) == {"accepted": 7, "block": 1, "stale": 1}
     assert views.outcomes_text(outcomes_of(totals)) == "8 accepted (1 of them blocks), 1 stale"
     assert views.outcomes_text({}) == "none"
+
+
+def test_a_day_is_read_once_and_then_only_the_minutes_that_may_have_grown():
+    rows, asked = {10: {"accepted": 5}, 11: {"accepted": 1, "stale": 1}}, []
+
+    class Books:
+        def share_counts(self, begin):
+            asked.append(begin)
+            return [(at, *pair) for at, counts in rows.items() if at >= begin for pair in counts.items()]
+
+    day, books = DayCounts(), Books()
+    assert day.read(books, 11 * 60_000) == {"accepted": 6, "stale": 1}
+    rows[10]["accepted"] = 7  # a commit that came late
+    rows[12] = {"block": 1}
+    assert day.read(books, 12 * 60_000 + 1) == {"accepted": 8, "block": 1, "stale": 1}
+    assert day.read(books, (11 + 1440) * 60_000) == {"accepted": 1, "block": 1, "stale": 1}  # the tenth is a day ago
+    assert asked == [0, 9, 11]
 
 
 @pytest.mark.parametrize(
@@ -102,6 +115,42 @@ def test_a_worker_that_was_never_seen_to_work_has_no_rate():
 
 def test_times_are_utc():
     assert time_text(1_800_000_000_123) == "2027-01-15T08:00:00.123+00:00"
+
+
+@pytest.mark.parametrize(("width", "columns"), [(80, 5), (140, 7)])
+def test_a_machine_is_one_line_of_the_screen_whatever_its_width(tmp_path, width, columns):
+    from rich.console import Console
+
+    from hashwright.cli.overview import Overview, Worker
+    from hashwright.cli.status import SCREEN_ROWS, screen_of
+
+    workers = tuple(
+        Worker(worker=f"farm.rig-{at:05d}", destination="home", connections=1, difficulty=1e6, last_share_age_ms=61_000,
+               hashrate_hs=1.234e14, accepted=123_456, rejected=1_234)
+        for at in range(SCREEN_ROWS + 50)
+    )  # fmt: skip
+    overview = Overview(
+        data_dir=tmp_path, now_ms=1, has_database=True, status=None, window_s=601.0, workers=workers,
+        shares_by_outcome={}, blocks=(), alerts=(),
+    )  # fmt: skip
+    console = Console(width=width, record=True, file=io.StringIO(), force_terminal=True)
+    console.print(screen_of(overview, width=width))
+    lines = console.export_text().splitlines()
+    machines = [line for line in lines if "farm.rig-" in line]
+    assert len(machines) == SCREEN_ROWS
+    assert {len(re.split(r"\s{2,}", line.strip())) for line in machines} == {columns}
+    assert max(map(len, lines)) <= width
+
+
+def test_a_table_that_just_fits_is_not_folded():
+    from rich.console import Console
+
+    from hashwright.cli.terminal import Table, drawn
+
+    table = Table(heads=("a", "b"), rows=(("x" * 10, "1" * 17),), right=frozenset("b"))
+    console = Console(width=30, record=True, file=io.StringIO())
+    console.print(drawn(table))
+    assert console.export_text().splitlines()[1].rstrip() == f"{'x' * 10}   {'1' * 17}"
 
 
 def test_the_screen_of_watch_says_first_what_runs_and_escapes_names(tmp_path):

@@ -339,6 +339,28 @@ def test_a_backtest_refuses_what_it_cannot_do(ask, days, words, code):
     assert err.startswith(code)
 
 
+def test_the_quote_of_a_rental_is_a_column_like_a_market_that_was_written_down(ask, monkeypatch):
+    asked = []
+
+    async def process(folder, verb, **words):
+        asked.append((verb, words["rent"]["name"], words["plan"]))
+        return {"ask": "0.05", "coin": "bitcoin", "algorithm": "sha256d", "limit_hs": 5e15, "fee_part": "0.03",
+                "market": "NiceHash"}  # fmt: skip
+
+    monkeypatch.setattr("hashwright.cli.pool.ask_process", process)
+    words = ("plan", "--hardware", "s9", "--power-price", "0.08", *FAST)
+    quoted = document(ask, records.PlanDocument, *words, "--rent", "night")
+    assert asked == [("market-rent", "night", True)]
+    price = next(float(it.value_text) for it in quoted.facts if (it.coin, it.field) == ("bitcoin", "price_usd"))
+    written = document(ask, records.PlanDocument, *words, "--market", f"sha256d:ask={0.05 * price / 1000},depth=5")
+    rented, other = (
+        {it.coin: it.mean_usd_est for it in found.outcomes if it.kind == "rent"} for found in (quoted, written)
+    )
+    assert rented.keys() == {"BTC", "BCH"}
+    assert rented == pytest.approx(other)
+    assert rented["BTC"] > 0
+
+
 # -------------------------------------------------------------------- compare and audit
 
 
@@ -358,12 +380,12 @@ def test_the_currency_of_the_question_is_kept(ask):
     assert code == 0
     assert "12 months, EUR" in out.replace("\t", " ")
     assert "2\u2009000.00" in out
-    assert "1 EUR = 1.06 USD (snapshot: ECB reference rate, rounded; 2024-11-29, " in err
+    assert "1 EUR = 1.106 USD (snapshot: European Central Bank, reference rates; 2025-04-04, " in err
     assert "hw admin data fetch frankfurter" in err
     assert "Mining loses money" in out.splitlines()[0]
     code, _, err = ask("compare", "--budget", "2000", "--currency", "XYZ")
     assert err.startswith("HW-829")
-    assert "Known are USD, EUR, GBP, CHF." in err
+    assert "known are USD, EUR, GBP, CHF, " in err
 
 
 def test_a_budget_too_small_for_a_machine_is_said(ask):

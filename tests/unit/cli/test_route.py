@@ -14,7 +14,7 @@ from hashwright.runtime.route_commands import table
 from hashwright.store.sqlite import SqliteStore
 from unit.cli.world import hw
 from unit.runtime.route_app import make_app
-from unit.runtime.route_pool import OTHER_SCRIPT, OUR_ADDRESS, Pool
+from unit.runtime.route_pool import OTHER_SCRIPT, OUR_ADDRESS, BlobPool, Pool, hashing_blob
 
 DESTINATIONS = [
     {"destination": "home", "algorithm": "sha256d"},
@@ -351,6 +351,24 @@ def test_a_pool_is_shown_without_a_running_process(capsys, tmp_path):
     assert any(line.startswith(f"3.12500000 BTC\t{OUR_ADDRESS}\t0014") for line in lines)
     assert any(line.startswith("0.00000000 BTC\tdata\t6a24aa21a9ed") for line in lines)
     assert "\x1b" not in said.out
+
+
+def test_a_monero_pool_is_shown_in_the_same_way(capsys, tmp_path):
+    pool = BlobPool(job={"blob": hashing_blob(nonce=b"\0\0\0\x05").hex(), "next_seed_hash": None})
+    said = look(capsys, tmp_path, pool, "--algo", "randomx", "--user", "4abc.desk", "--plain")
+    assert said.code == 0
+    lines = said.out.splitlines()
+    assert lines[0].startswith(f"ok      {pool.url} at 127.0.0.1: connected in ")
+    assert "ok      user 4abc.desk is taken" in lines
+    assert "ok      this connection is s-42 there" in lines
+    assert "warning the byte of the nonce that tells machines apart is taken (05): it is a proxy" in said.out
+    assert "ok      difficulty of its shares: 10\u2009000" in lines
+    assert ": j7, rx/0, height 3000000, fork 16, blob of 76 bytes" in said.out
+    assert "ok      key of RandomX 0707070707070707..." in lines
+    assert "skipped whom its blocks pay, and the network's difficulty: a Monero job hides both" in lines
+    assert "version rolling" not in said.out
+    said = look(capsys, tmp_path, BlobPool(), "--algo", "randomx")
+    assert (said.code, "says nothing before a login" in said.err) == (1, True)
 
 
 def test_a_pool_in_json_is_one_document(capsys, tmp_path):

@@ -64,6 +64,7 @@ def test_routes_and_pins_stand_beside_destinations(tmp_path):
         "route": {"sha256d": ROUTE},
         "pin": {"kai.rack7-*": {"destination": "home"}},
         "device": {},
+        "power": {},
     }
     text = toml_of(fleet["destination"], routes=fleet["route"], pins=fleet["pin"])
     assert [line for line in text.splitlines() if line and line[0] != "#"] == [
@@ -138,8 +139,8 @@ def test_applying_sets_destinations_first_and_removes_them_last(capsys, monkeypa
 
 
 def test_what_the_file_does_not_name_stays(folder):
-    stored = {"destination": {"far": FAR}, "route": {"sha256d": ROUTE}, "pin": {}, "device": {}}
-    wanted = {"destination": {}, "route": {}, "pin": {"kai.*": {"destination": "far"}}, "device": {}}
+    stored = {"destination": {"far": FAR}, "route": {"sha256d": ROUTE}, "pin": {}, "device": {}, "power": {}}
+    wanted = {"destination": {}, "route": {}, "pin": {"kai.*": {"destination": "far"}}, "device": {}, "power": {}}
     changes = config.changes_of(stored, wanted, prune=False)
     assert changes.document == {"changed": ["pin kai.*"], "removed": [], "unnamed": ["far", "route sha256d"]}
     changes = config.changes_of(stored, wanted, prune=True)

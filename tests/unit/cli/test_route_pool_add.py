@@ -10,7 +10,7 @@ from hashwright.cli.pool_add import add, destination_of
 from hashwright.errors import ConfigError
 from hashwright.runtime.destination_checks import check_destination
 from hashwright.runtime.destinations import parse_destination
-from hashwright.runtime.route_test import ProbeLimits
+from hashwright.runtime.route_probe import ProbeLimits
 from hashwright.runtime.setups import parse_setup
 from hashwright.runtime.upstream_checks import check_upstream
 from hashwright.runtime.upstream_settings import parse_upstream

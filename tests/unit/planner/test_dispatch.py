@@ -403,3 +403,43 @@ def test_a_solver_that_ran_out_of_time_is_never_worse_than_the_rule_or_the_last_
     assert [it.code for it in rule.notes] == ["HW-850"]
     held = plan_dispatch(problem, last=good)
     assert (held.method, held.value) == ("last plan", pytest.approx(good.value))
+
+
+def test_a_rule_that_stops_machines_early_or_leaves_load_unserved_is_not_better_than_a_plan(monkeypatch):
+    """Machines that must run three more slots at a loss: the rule's plan without them seems to be worth more."""
+    battery = BatteryTerms(
+        capacity_wh=5000, charge_w=500, discharge_w=3000, energy_wh=5000, efficiency=0.97, wear=0.01, end_value=0.05
+    )
+    site = {"import_w": 701, "battery": battery, "sun": [0, 0, 0, 0, 2000, 2000]}
+    levels = (Level(power_w=901, hashrate=1.0),)
+    tied = one_group(slots=6, price=0.9, earn=0.0, levels=levels, count=3, running=3, age=1, up_min=4, **site)
+    plan = plan_dispatch(tied, settings=EXACT)
+    assert plan.gap > 0
+    assert rule_plan(tied).value > plan.value
+    assert (plan.method, on(plan)) == ("exact", [3, 3, 3, 0, 0, 0])
+
+    battery = BatteryTerms(capacity_wh=4000, charge_w=2000, discharge_w=2000, energy_wh=2000, wear=0.5)
+    dark = one_group(slots=4, price=3.0, load=[1000, 6000, 6000, 6000], battery=battery)
+    served = plan_dispatch(dark, settings=EXACT)
+    assert served.method == "exact"
+    nothing = dataclasses.replace(dark, site=dataclasses.replace(dark.site, battery=None))
+    assert served.flows.unserved_w.sum() < rule_plan(nothing).flows.unserved_w.sum()
+
+
+def test_choices_that_a_flat_tariff_leaves_open_are_not_searched_a_second_time(monkeypatch):
+    """With the machines fixed, what was chosen in whole numbers stays: the second stage has none."""
+    calls = []
+    real = dispatch.solve
+
+    def watched(model, limits, **options):
+        calls.append(options.get("is_relaxed", False))
+        return real(model, limits, **options)
+
+    monkeypatch.setattr(dispatch, "solve", watched)
+    battery = BatteryTerms(capacity_wh=10_000, charge_w=3000, discharge_w=3000, energy_wh=6000, efficiency=0.95)
+    problem = one_group(slots=16, price=-0.05, earn=0.002, export_w=20_000, battery=battery)
+    plan = plan_dispatch(problem, settings=EXACT)
+    assert calls == [False, True, True], "one search, then two linear programmes"
+    assert plan_findings(problem, plan) == ()
+    assert plan.gap < 1e-3
+    assert not (plan.flows.charge_w * plan.flows.discharge_w).any()

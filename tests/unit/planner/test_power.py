@@ -1,6 +1,7 @@
 """A turn of the power autopilot: the fleet's machines in a site's plan, bad input, and the same answer again."""
 
 import gzip
+import json
 from datetime import UTC, datetime
 
 import msgspec
@@ -168,6 +169,31 @@ def test_what_a_hash_earns_is_the_newest_job_s_word_or_the_turn_fails(asked):
     assert (unknown.code, "BTC" in unknown.message) == ("HW-401", True)
     seen = observe(asked(revenue='coin = "BTC"\nusd_rate = 0.5', worth={"BTC": (0.06, "the newest job")}))
     assert (seen.per_th_day[0], seen.earns_source) == (0.03, "the newest job")
+
+
+def test_what_coins_earn_is_in_the_tariff_s_currency_by_the_stored_rate(asked, tmp_path):
+    worth, market = {"BTC": (0.06, "the newest job")}, tmp_path / "market"
+    by_package = observe(asked(revenue='coin = "BTC"', worth=worth))
+    assert by_package.per_th_day[0] == pytest.approx(0.06 / 1.1057)
+    told = next(it for it in by_package.told if it.code == "HW-715")
+    assert "1 EUR = 1.1057 USD (snapshot: European Central Bank, reference rates, 2025-04-04" in told.message
+    assert "usd_rate" in told.hint
+    market.mkdir()
+    fact = {"coin": "EUR", "field": "price_usd", "value": "1.20", "at_ms": NOW, "known_at_ms": NOW, "sources": ["t"]}
+    (market / "facts.json").write_text(json.dumps({"facts": [fact]}))
+    stored = observe(asked(revenue='coin = "BTC"', worth=worth, data_dir=str(tmp_path)))
+    assert stored.per_th_day[0] == pytest.approx(0.05)
+    assert "HW-715" not in {it.code for it in stored.told}
+    said = observe(asked(worth=worth, data_dir=str(tmp_path)))
+    assert said.per_th_day[0] == 0.048, "what the file says is in its currency already"
+
+
+def test_what_coins_earn_is_never_taken_for_another_currency(asked, tmp_path):
+    ask = asked(revenue='coin = "BTC"', worth={"BTC": (0.06, "the newest job")})
+    file = tmp_path / "x.toml"
+    file.write_text(file.read_text().replace("price = 0.05", 'price = 0.05\ncurrency = "BRL"'))
+    failed = observe(ask)
+    assert (failed.code, "No rate of 'BRL' to dollars" in failed.message) == ("HW-714", True)
 
 
 def test_the_tariff_says_until_when_it_knows_prices(asked, tmp_path):

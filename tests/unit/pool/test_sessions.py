@@ -23,6 +23,7 @@ from hashwright.pool.events import (
     SessionOpened,
     SubscribeAsked,
 )
+from hashwright.pool.jobs import RENTED_EVERY_MS
 from hashwright.pool.step import TICK_KEY
 from hashwright.pool.workers import worker_name
 from unit.pool.pool_world import NOW, World, destination, template
@@ -214,3 +215,29 @@ def test_rented_hash_power_starts_where_many_machines_start(agent, network, pass
     world.do(SubscribeAsked(1, 1, agent))
     world.do(AuthorizeAsked(1, 2, "kai.r", password))
     assert world.state.sessions[1].difficulty == expected
+
+
+def test_rented_hash_power_gets_what_is_not_urgent_only_now_and_then():
+    """Each job restarts the machines behind a market's connection; a new block is never kept back."""
+    world = World()
+    world.do(destination())
+    world.do(template(1))
+    for session, agent in ((1, "NiceHash/1.0.0"), (2, "bmminer/2.0")):
+        world.do(SessionOpened(session, "l", "btc", "p"))
+        world.do(SubscribeAsked(session, 1, agent))
+        world.do(AuthorizeAsked(session, 2, "kai.r", "x"))
+    tip = template(1).prevhash_le
+
+    def got(number, *, after_ms, prevhash_le=tip, **changes):
+        world.now += after_ms
+        world.do(template(number, prevhash_le=prevhash_le, **changes))
+        newest = next(reversed(world.state.jobs))
+        return [newest in world.state.sessions[session].sent for session in (1, 2)]
+
+    assert got(2, after_ms=RENTED_EVERY_MS - 1) == [False, True]
+    assert got(3, after_ms=1) == [True, True], "its time has come"
+    assert got(4, after_ms=1_000) == [False, True]
+    assert got(5, after_ms=1_000, prevhash_le=b"\x05" * 32) == [True, True], "a new block"
+    rich = template(1).coinbase_value * 102 // 100
+    assert got(6, after_ms=1_000, prevhash_le=b"\x05" * 32, coinbase_value=rich) == [True, True], "fees that count"
+    assert got(7, after_ms=1_000, prevhash_le=b"\x05" * 32, coinbase_value=rich) == [False, True]

@@ -7,6 +7,7 @@ import asyncio
 import functools
 import json
 import pathlib
+import random
 import tempfile
 from types import SimpleNamespace
 
@@ -87,6 +88,7 @@ class World:
         self.fleet = None
         self.power = SimpleNamespace(services={})
         self.autopilots = {}
+        self.renting, self.rng = {}, random.Random(7)
         self.thinker = ThinksHere()
         self.group(algorithm).total_hs = hashrate_hs
 

@@ -8,6 +8,7 @@ import ssl
 from pathlib import Path
 
 from hashwright.chain.coinbase import build_coinbase
+from hashwright.chain.cryptonote.varint import write_varint
 from tls_files import certificate
 
 
@@ -100,3 +101,26 @@ def server_context():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate("pool"))
     return context
+
+
+FORK, TIME_S = 16, 1_800_000_000
+SEED, NEXT_SEED, PREVIOUS = b"\x07" * 32, b"\x08" * 32, b"\x09" * 32
+
+
+def hashing_blob(*, nonce=bytes(4), time_s=TIME_S, fork=FORK):
+    """A blob as Monero's machines hash it."""
+    return bytes([fork, fork]) + write_varint(time_s) + PREVIOUS + nonce + b"\x0a" * 32 + b"\x03"
+
+
+class BlobPool(Pool):
+    """A CryptoNote pool: its login brings the first job; `job` changes what that says, None leaves it out."""
+
+    def __init__(self, *, job=(), **changes):
+        super().__init__(job_after="", **changes)
+        said = {"blob": hashing_blob().hex(), "job_id": "j7", "target": "b88d0600", "algo": "rx/0", "height": 3_000_000,
+                "seed_hash": SEED.hex(), "next_seed_hash": NEXT_SEED.hex()} | dict(job)  # fmt: skip
+        said = {name: value for name, value in said.items() if value is not None}
+        login = {"id": "s-42", "job": said, "status": "OK", "extensions": ["algo", "keepalive"]}
+        self.answers = {"login": login, "keepalived": {"status": "KEEPALIVED"}} | {
+            name: value for name, value in self.answers.items() if name in ("login", "keepalived")
+        }

@@ -10,10 +10,10 @@ import pytest
 
 from hashwright import registry
 from hashwright.errors import OperatorError, StaleInput
-from hashwright.planner.autopilot import IDLE
+from hashwright.planner.autopilot import IDLE, Seen, think
 from hashwright.runtime import autopilot_views
 from hashwright.runtime.autopilot_sight import Memory, destinations_of
-from hashwright.runtime.autopilot_signs import PriceFile, signs_of
+from hashwright.runtime.autopilot_signs import PriceFile, changed, signs_of
 from hashwright.runtime.notices import Heard, Target
 from hashwright.runtime.notices import step as notice_step
 from hashwright.runtime.notifier import _told
@@ -255,11 +255,76 @@ def test_a_new_slot_of_the_site_s_tariff_brings_a_turn_and_its_price(world):
         0.08,
         "what you said: the tariff of north does not know this hour",
     )
-    planned["currency"] = "EUR"
-    turn_of_power.row.seen = json.dumps(planned)
-    assert seen_power(turn(service)[0])[1] == "what you said: the tariff of north is in EUR"
     world.power.services.clear()
     assert seen_power(turn(service)[0])[1] == "what you said: no plan of power for north is known"
+
+
+def tariff_in(world, currency, price, *, name="north"):
+    """Let a site's tariff cost so much for a day, in a currency."""
+    planned = {"start_ms": world.clock.now(), "currency": currency, "price": [price] * 96}
+    world.power.services[name] = SimpleNamespace(planned=SimpleNamespace(row=SimpleNamespace(seen=json.dumps(planned))))
+
+
+def test_a_tariff_in_euros_is_converted_by_the_stored_rate_which_is_kept(world):
+    tariff_in(world, "EUR", 0.10)
+    world.fact("EUR", "price_usd", "1.25", age_ms=DAY_MS)
+    service = world.autopilot(power_of="north", power_price_usd_kwh=0.08, efficiency_j_th=20.0)
+    row, thought = turn(service)
+    seen = msgspec.json.decode(row.seen, type=Seen)
+    assert seen.power_price_usd_kwh == pytest.approx(0.125)
+    assert seen.power_source.startswith("the tariff of north, 0.1000 EUR/kWh; 1 EUR = 1.25 USD (test, ")
+    rate = seen.power_exchange
+    assert (rate.currency, rate.usd, rate.kind, rate.at_ms) == ("EUR", 1.25, "stored", row.at_ms - DAY_MS)
+    assert thought == think(seen), "thought again from what was kept, it is the same"
+    euros = thought.expected_usd_day
+    tariff_in(world, "USD", 0.125)
+    assert turn(service)[1].expected_usd_day == pytest.approx(euros), "paper and expectation as with dollars"
+    assert not {"HW-714", "HW-716"} & set(world.codes())
+
+
+def test_a_moved_exchange_rate_is_a_moved_price_of_power(world):
+    tariff_in(world, "GBP", 0.20)
+    world.fact("GBP", "price_usd", "1.25")
+    service = world.autopilot(power_of="north", efficiency_j_th=20.0)
+    prices = PriceFile(world.config.data_dir)
+    before = signs_of(world, service.settings, prices)
+    world.fact("GBP", "price_usd", "1.27")
+    assert changed(before, signs_of(world, service.settings, prices)) == ["the price of power"]
+
+
+@pytest.mark.parametrize(("currency", "age_ms", "words"), [
+    ("XYZ", None, "HW-714 the tariff of north is in XYZ: No rate of 'XYZ' to dollars is known"),
+    ("EUR", None, "HW-715 the tariff of north is in EUR: The newest rate of EUR is the package's, "),
+    ("EUR", 8 * DAY_MS, "HW-715 the tariff of north is in EUR: The newest rate of EUR is a feed's, 8 d"),
+])  # fmt: skip
+def test_without_a_young_rate_what_was_said_stands_and_it_is_told(world, currency, age_ms, words):
+    tariff_in(world, currency, 0.10)
+    if age_ms is not None:
+        world.fact(currency, "price_usd", "1.25", age_ms=age_ms)
+    service = world.autopilot(power_of="north", power_price_usd_kwh=0.08, efficiency_j_th=20.0)
+    row, thought = turn(service)
+    seen = msgspec.json.decode(row.seen, type=Seen)
+    assert (seen.power_price_usd_kwh, seen.power_exchange) == (0.08, None)
+    assert seen.power_source == f"what you said: {seen.power_problem}"
+    assert seen.power_problem.startswith(words)
+    assert thought.parts, "it decides by what was said"
+    assert world.codes().count("HW-714") == 1
+    assert "hw admin data fetch frankfurter" in world.alerts[-1].text
+    turn(service)
+    assert world.codes().count("HW-714") == 1, "told once"
+    tariff_in(world, "USD", 0.10)
+    turn(service)
+    assert world.codes()[-1] == "HW-716"
+
+
+def test_where_no_price_was_said_either_nothing_is_decided(world):
+    tariff_in(world, "XYZ", 0.10)
+    service = world.autopilot(power_of="north", efficiency_j_th=20.0)
+    row, thought = turn(service)
+    assert (row.state, thought.parts, thought.weights) == ("kept", {}, {})
+    assert "what power costs is not known, and you said no price: HW-714" in row.note
+    world.autopilots.clear()
+    assert turn(world.autopilot(power_of="north"))[1].parts, "where machines' draw is not known no price is needed"
 
 
 def seen_power(row):

@@ -1,8 +1,10 @@
 """Time as engines see it."""
 
+import gc
+
 import pytest
 
-from hashwright.runtime.system import SteadyClock
+from hashwright.runtime.system import COLLECT_AFTER, SteadyClock, calm_collector
 
 
 class Clocks:
@@ -45,3 +47,15 @@ def test_many_readings_do_not_stop_it(clocks):
     for _ in range(10_000):
         clocks.wait(0.0005)
     assert clocks.steady.now() == pytest.approx(before + 2_500, abs=2)
+
+
+def test_the_collector_is_calmed_and_still_works():
+    before = gc.get_threshold()
+    try:
+        calm_collector()
+        assert gc.isenabled()
+        assert gc.get_threshold()[0] == COLLECT_AFTER > before[0]
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()

@@ -13,7 +13,7 @@ from hashwright.runtime import outgoing
 from hashwright.runtime.market_settings import MarketSettings, check_account, parse_limit, parse_market, parse_price
 from hashwright.runtime.market_verify import look_at, problem_of
 from hashwright.runtime.outgoing import Guard, check_outgoing, is_this_computer
-from hashwright.runtime.route_test import JobFound, Probe, Room
+from hashwright.runtime.route_probe import JobFound, Probe, Room
 
 STRICT = Guard(own_ports=frozenset({3333}))
 LOCAL = Guard(allows_private=True, own_ports=frozenset({3333}))

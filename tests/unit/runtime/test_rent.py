@@ -84,7 +84,9 @@ class World:
         self.store = SqliteStore.open(folder)
         self.writer = GroupCommitWriter(self.store.connect, on_commit=lambda _: None, on_failure=lambda _: None)
         self.clock = ManualClock(1_800_000_000_000)
-        self.app = SimpleNamespace(store=self.store, writer=self.writer, clock=self.clock, rng=random.Random(7))
+        self.app = SimpleNamespace(
+            store=self.store, writer=self.writer, clock=self.clock, rng=random.Random(7), renting={}
+        )
         self.server = server
 
     def renter(self, **changes):

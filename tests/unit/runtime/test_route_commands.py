@@ -7,7 +7,7 @@ import pytest
 from hashwright.errors import ConfigError, HashwrightError, LimitRefused, OperatorError, Unavailable
 from hashwright.routing.events import PinSet, RouteSet, Target
 from hashwright.runtime.route_commands import table, with_password
-from hashwright.runtime.route_test import ProbeOptions
+from hashwright.runtime.route_probe import ProbeOptions
 from unit.runtime.route_app import make_app
 from unit.runtime.route_pool import Pool
 

@@ -16,15 +16,8 @@ from hashwright.errors import (
     Unavailable,
 )
 from hashwright.runtime.control import ask
-from hashwright.runtime.route_test import (
-    ProbeLimits,
-    ProbeOptions,
-    address_of_url,
-    parse_options,
-    probe,
-    room_of,
-    solo_problem,
-)
+from hashwright.runtime.route_probe import ProbeLimits, ProbeOptions, address_of_url
+from hashwright.runtime.route_test import parse_options, probe, room_of, solo_problem
 from unit.runtime.route_pool import (
     OTHER_SCRIPT,
     OUR_ADDRESS,

@@ -203,6 +203,50 @@ def test_the_socket_is_its_owners_and_answers_commands_and_refusals(tmp_path):
     asyncio.run(story())
 
 
+def test_a_kept_line_is_one_connection_and_finds_a_process_that_began_anew(tmp_path):
+    async def story():
+        asked, came = [], asyncio.Event()
+
+        async def hello(arguments):
+            asked.append(arguments["number"])
+            return {"number": arguments["number"], "wires": len(server._wires)}
+
+        async def slow(_):
+            came.set()
+            await asyncio.sleep(3600)
+
+        async def start():
+            server = control.ControlServer(control.socket_path(tmp_path), {"hello": hello, "slow": slow})
+            await server.start()
+            return server
+
+        server = await start()
+        line = control.Line(tmp_path)
+        for number in range(3):
+            assert await line.ask("hello", number=number) == {"number": number, "wires": 1}
+        together = await asyncio.gather(*(line.ask("hello", number=number) for number in (3, 4, 5)))
+        assert [it["number"] for it in together] == [3, 4, 5]
+        await server.stop()
+        server = await start()
+        assert (await line.ask("hello", number=6))["number"] == 6
+        with pytest.raises(Unavailable, match="did not answer"):
+            await line.ask("slow", timeout_s=0.01)
+        given_up = asyncio.ensure_future(line.ask("slow"))
+        came.clear()
+        await came.wait()
+        given_up.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
+        assert (await line.ask("hello", number=7))["number"] == 7  # and not what the slow one would have said
+        await server.stop()
+        with pytest.raises(Unavailable) as gone:
+            await line.ask("hello", number=8)
+        assert (gone.value.code, asked) == ("HW-704", list(range(8)))
+        line.close()
+
+    asyncio.run(story())
+
+
 def test_a_path_too_long_for_a_socket_is_said(tmp_path):
     with pytest.raises(OperatorError, match="too long"):
         control.socket_path(tmp_path / ("x" * 100))

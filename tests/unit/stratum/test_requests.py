@@ -69,6 +69,14 @@ def test_a_malformed_share_is_refused_by_both_readers_with_the_same_words(params
             ["NiceHash/1.0.0", 1700000000000, "ab" * 32],
             Subscribe(1, "NiceHash/1.0.0", "", proof_time_ms=1700000000000, proof="ab" * 32),
         ),
+        (
+            ["NiceHash/1.0.0", "1700000000000", "ab" * 32],
+            Subscribe(1, "NiceHash/1.0.0", "", proof_time_ms=1700000000000, proof="ab" * 32),
+        ),
+        (["bmminer/2.0.0", "1700000000000", "ab" * 32], Subscribe(1, "bmminer/2.0.0", "1700000000000")),
+        (["NiceHash/1.0.0", "57a6f098", "x"], Subscribe(1, "NiceHash/1.0.0", "57a6f098")),
+        (["NiceHash/1.0.0", "0170", "x"], Subscribe(1, "NiceHash/1.0.0", "0170")),
+        (["NiceHash/1.0.0", "9" * 19, "x"], Subscribe(1, "NiceHash/1.0.0", "9" * 19)),
         (["NiceHash/1.0.0", 1700000000000], Subscribe(1, "NiceHash/1.0.0", "", proof_time_ms=1700000000000)),
     ],
 )

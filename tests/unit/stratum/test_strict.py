@@ -1,8 +1,10 @@
 import itertools
+import re
 
 import pytest
 
 from hashwright.stratum.strict import (
+    CONTROL_CHARACTERS,
     Malformed,
     escaped,
     flag,
@@ -123,3 +125,14 @@ def test_escaped_text_is_printable_ascii_and_short():
 def test_printable_text_keeps_scripts_and_shows_control_characters():
     assert printable("矿池\x1b[0m\u202e") == r"矿池\x1b[0m\x202e"
     assert printable("abcdef", limit=3) == "abc..."
+
+
+def test_the_quick_way_through_a_text_lets_nothing_through_that_the_rule_refuses():
+    """Printable text is not searched: so nothing that the rule names may be printable to Python."""
+    banned = [chr(code) for code in range(0x3000) if re.fullmatch(f"[{CONTROL_CHARACTERS}]", chr(code))]
+    assert len(banned) > 70
+    assert not [ch for ch in banned if ch.isprintable()]
+    for ch in banned:
+        with pytest.raises(Malformed):
+            text(f"a{ch}b", "login")
+        assert printable(f"a{ch}b") == f"a\\x{ord(ch):02x}b"

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from hashwright.errors import OperatorError
-from hashwright.web.fleet import Fleet, device_of, expected_hs, read_fleet
-from hashwright.web.machines import join_machines
+from hashwright.web.fleet import device_of, expected_hs, fleet_of, read_fleet
+from hashwright.web.machines import Sessions, join_machines
 from hashwright.web.rates import RateBook
 from hashwright.web.trend import Trend
 
@@ -24,7 +24,7 @@ def row(name, **changes):
 
 
 def fleet(*rows):
-    return Fleet(at_ms=NOW, devices={it["device"]: device_of(it) for it in rows})
+    return fleet_of(rows, now=NOW)
 
 
 def session(worker, **changes):
@@ -37,7 +37,7 @@ def session(worker, **changes):
 def join(sessions, found):
     book = RateBook()
     book.begin(NOW // 60_000)
-    joined = join_machines(sessions, book, now_ms=NOW, asked_ms=NOW, since=NOW // 60_000 - 10, fleet=found)
+    joined = join_machines(Sessions(sessions), book, now_ms=NOW, asked_ms=NOW, since=NOW // 60_000 - 10, fleet=found)
     return {it.worker: it for it in joined.machines}, joined
 
 
@@ -45,7 +45,7 @@ def test_a_machine_belongs_to_the_worker_of_its_name_or_of_what_stands_behind_th
     machines, joined = join([session("m-1"), session("kai.m-2"), session("kai.other")], fleet(row("m-1"), row("m-2")))
     assert {name: it.device for name, it in machines.items()} == {"m-1": "m-1", "kai.m-2": "m-2", "kai.other": ""}
     assert machines["kai.other"].power_w is None
-    assert (joined.power_w, joined.power_known, joined.connected) == (6000.0, 2, 3)
+    assert (joined.power_w, joined.connected, joined.total) == (6000.0, 3, 3)
 
 
 def test_one_machine_is_not_counted_for_two_workers():

@@ -2,7 +2,8 @@
 
 import pytest
 
-from hashwright.web.market_sight import book_for, history_for
+from hashwright.errors import OperatorError
+from hashwright.web.market_sight import book_for, delivery_for, history_for
 from hashwright.web.roles import OF_ROLE, Caller
 
 BOOK = {
@@ -61,6 +62,9 @@ def test_a_member_sees_his_sale_and_no_orders_money():
     assert found["sellers"][0]["account"] == "kai"
     assert all("budget" not in order and "pool" not in order for order in found["orders"])
     assert found["funds"] == {}
+    bought = book_for(caller("buyer"), "kim", BOOK)["orders"][0]["sellers"][0]
+    assert found["orders"][0]["sellers"] == [bought | {"seller": "kai"}], "both sides see the same numbers"
+    assert all("sellers" not in it for it in book_for(caller("member", "leo"), "leo", BOOK)["orders"])
 
 
 @pytest.mark.parametrize("role", ["operator", "reader"])
@@ -83,3 +87,17 @@ def test_a_history_is_ones_own():
     assert buyer == {"orders": found["orders"][:1], "trades": [{"order": "order-0", "seller": ""}], "findings": []}
     seller = history_for(caller("member", "kai"), "kai", found)
     assert (len(seller["orders"]), len(seller["trades"])) == (0, 2)
+
+
+def test_the_series_of_an_order_is_its_buyers_and_others_see_rates_at_most():
+    found = {
+        "order": "order-1", "account": "kim", "ordered_hs": [1.0], "delivered_hs": [0.5], "paid": ["0.1"],
+        "sellers": [{"seller": "kai", "paid": "0.1"}], "changes": [], "committed": "0.1",
+    }  # fmt: skip
+    assert delivery_for(caller("owner"), "", found) == found
+    assert delivery_for(caller("buyer"), "kim", found)["sellers"] == [{"seller": "", "paid": "0.1"}]
+    assert delivery_for(caller("operator"), "", found) == {
+        "order": "order-1", "ordered_hs": [1.0], "delivered_hs": [0.5]
+    }  # fmt: skip
+    with pytest.raises(OperatorError, match="There is no order order-1"):
+        delivery_for(caller("buyer", "lee"), "lee", found)

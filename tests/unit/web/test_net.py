@@ -16,7 +16,7 @@ from hashwright.store.prices import write_prices
 from hashwright.store.sqlite import SqliteStore
 from hashwright.web.books import DayBook
 from hashwright.web.flows import add_flows, total_of
-from hashwright.web.net import spans_of
+from hashwright.web.net import priced_in, spans_of, today_of
 
 DAY = 86_400_000
 NOW = 20_000 * DAY + DAY // 2
@@ -110,3 +110,38 @@ def test_flows_and_the_statement_by_day_say_the_same(rows):
         days = [total for total in by_day(entries, last=10_000) if total.currency.code == code]
         assert flow.net == sum(total.earned - total.spent for total in days)
         assert flow.members == sum(total.credited for total in days)
+
+
+def test_today_is_settled_in_money_where_a_price_was_measured_and_else_in_coin(store):
+    _, found = spans(store, [block(1, NOW - 1, 10**8)], [price(NOW - 2, "80")])
+    assert (today_of(found[0], power_cost_usd=None).amount, found[0].worth.currency) == ("80.00", "EUR")
+    assert today_of(found[0], power_cost_usd=None).kind == "settled"
+    # dollars are not taken off from euros: no rate is made up
+    assert today_of(found[0], power_cost_usd=9.0).amount == "80.00"
+
+
+def test_without_a_price_today_is_coin(store):
+    _, found = spans(store, [block(1, NOW - 1, 10**8)])
+    today = today_of(found[0], power_cost_usd=5.0)
+    assert (today.amount, today.currency, today.kind) == ("1.00000000", "LTC", "settled")
+
+
+def test_what_power_cost_by_the_machines_own_word_makes_today_an_estimate(store):
+    dollars = PriceSeen(feed="f", base="LTC", quote="USD", at_ms=NOW - 2, value=Decimal(90))
+    _, found = spans(store, [block(1, NOW - 1, 10**8)], [dollars])
+    today = today_of(found[0], power_cost_usd=12.34)
+    assert (today.amount, today.currency, today.kind) == ("77.66", "USD", "estimated")
+
+
+def test_power_alone_is_a_loss_by_estimate(store):
+    _, found = spans(store, [])
+    today = today_of(found[0], power_cost_usd=2.0)
+    assert (today.amount, today.currency, today.kind) == ("-2.00", "USD", "estimated")
+    assert today_of(found[0], power_cost_usd=None).amount is None
+
+
+def test_the_wanted_money_is_taken_only_where_prices_in_it_were_measured(store):
+    store.change_books(lambda connection: write_prices(connection, [price(NOW - 2, "80")], now=NOW))
+    ask = store.read_books
+    assert ask(lambda it: priced_in(it, "EUR", now=NOW)) == "EUR"
+    assert ask(lambda it: priced_in(it, "CHF", now=NOW)) == ""

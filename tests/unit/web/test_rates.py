@@ -12,7 +12,7 @@ from hashwright.store.projections import work_of_row
 from hashwright.store.rates import Done, read_done
 from hashwright.store.sqlite import SqliteStore
 from hashwright.web.live import Live, Picture, history_of, read_day
-from hashwright.web.machines import join_machines, state_of
+from hashwright.web.machines import Sessions, join_machines, state_of
 from hashwright.web.rates import RateBook, Total
 from hashwright.web.stream import Deltas, delta
 
@@ -84,7 +84,7 @@ def test_a_day_that_is_read_gives_the_plot_and_the_rates(tmp_path):
     book = read_day(store, MINUTE)
     store.close()
     expected = WORK * 2 / 60
-    found = join_machines([], book, now_ms=MINUTE * 60_000, asked_ms=0, since=MINUTE - 1440)
+    found = join_machines(Sessions(), book, now_ms=MINUTE * 60_000, asked_ms=0, since=MINUTE - 1440)
     machines = found.machines
     assert (found.states, found.connected) == ({"offline": 1}, 0)
     assert found.hashrate_hs == pytest.approx(expected, rel=0.2)  # the newest minute is not closed yet
@@ -146,6 +146,55 @@ def test_a_change_is_only_what_changed():
     same = deltas.of(Picture(number=2, at_ms=2), "x")
     other = deltas.of(Picture(number=3, at_ms=3, problem="a <b>"), "x")
     assert set(json.loads(delta({}, first))) == set(first)
-    assert json.loads(delta(first, other)).keys() == {"at_ms", "problem", "hashrate"}
+    assert json.loads(delta(first, other)).keys() == {"at_ms", "problem"}
     assert deltas.of(Picture(number=3), "x") is other
-    assert set(json.loads(delta(first, same) or b"{}")) <= {"at_ms", "hashrate"}
+    assert delta(first, same) == b""
+
+
+def test_what_changed_is_made_once_for_all_who_have_the_same_picture():
+    deltas = Deltas()
+    for number in (1, 2, 3):
+        deltas.of(Picture(number=number, at_ms=number, problem=f"change {number // 2}"), "x")
+    assert deltas.event(2) is deltas.event(2) == b""  # 2 and 3 say the same
+    assert deltas.event(1) is deltas.event(1)
+    assert json.loads(deltas.event(1).split(b"data: ")[1]).keys() == {"at_ms", "problem"}
+    assert b'"machines":0' in deltas.event(-1)
+    deltas.of(Picture(number=2), "x")
+    assert deltas.number == 3  # a slower listener does not bring back what was
+    for number in range(4, 100):
+        deltas.of(Picture(number=number, at_ms=number), "x")
+    assert b'"machines":0' in deltas.event(3)  # who missed too much gets everything
+
+
+def test_the_list_of_machines_is_made_only_for_who_wants_it_and_only_once(tmp_path):
+    fill(tmp_path, [MINUTE - 3], now=MINUTE).close()
+    live = Live(tmp_path, clock=ManualClock(MINUTE * 60_000))
+
+    async def work():
+        live.picture = await live._look()
+        made = live.picture.joined._machines
+        listed = await live.listed()
+        return made, listed
+
+    made, listed = asyncio.run(work())
+    assert (made, listed.joined.total) == (None, 1)
+    assert listed.machines is listed.machines
+    assert [it.worker for it in listed.machines] == ["kai.1"]
+
+
+def test_sums_without_a_list_equal_those_of_the_list():
+    book = RateBook()
+    book.begin(MINUTE - 10)
+    book.close(MINUTE - 1, [done(MINUTE - 5, "a", work=600), done(MINUTE - 4, "b", work=60, refused=2)])
+    book.open_rows = [done(MINUTE - 1, "a", work=30), done(MINUTE, "c", accepted=0, refused=1)]
+    row = {"destination": "", "peer": "", "agent": "", "difficulty": 1.0, "connected_ms": 10**9, "last_share_ms": 99}
+    sessions = Sessions([row | {"worker": name, "session": at} for at, name in enumerate("aad")])
+    found = join_machines(sessions, book, now_ms=MINUTE * 60_000, asked_ms=MINUTE * 60_000, since=MINUTE - 10)
+    machines = {it.worker: it for it in found.machines}
+    assert found.hashrate_hs == pytest.approx(sum(it.hashrate_10m_hs for it in found.machines))
+    assert found.accepted_24h == sum(it.accepted_24h for it in found.machines) == 3
+    assert found.refused_24h == sum(it.refused_24h for it in found.machines) == 3
+    assert found.states == {"hashing": 1, "offline": 2, "starting": 1}
+    assert (found.connected, found.total, machines["a"].connections) == (2, 4, 2)
+    assert machines["b"].destinations == ("home",)
+    assert machines["a"].destinations == ()  # connected, and nowhere at the moment

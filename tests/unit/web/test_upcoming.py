@@ -3,9 +3,8 @@
 import pytest
 
 from hashwright.store.base import BlockRecord
-from hashwright.store.share_log import read_shares
+from hashwright.store.share_log import Place, Wish, read_page, read_worker
 from hashwright.store.sqlite import SqliteStore
-from hashwright.web.api_now import IN_A_MINUTE, shares_before
 from hashwright.web.fleet import Device, Fleet
 from hashwright.web.live import Picture
 from hashwright.web.upcoming import upcoming
@@ -19,11 +18,11 @@ def destination(**changes):
     return {"destination": "home", "coin": "litecoin", "network": "main", "height": 2016 * 1000 - 100} | changes
 
 
-def look(*destinations, blocks=(), fleet=None, payouts=None, last=None, autopilots=()):
+def look(*destinations, blocks=(), fleet=None, payouts=None, last=None, autopilots=(), powers=()):
     picture = Picture(
         number=1, at_ms=NOW, status={"destinations": list(destinations)}, blocks=tuple(blocks), fleet=fleet or Fleet()
     )
-    return upcoming(picture, payouts=payouts or {}, last_payouts=last or {}, autopilots=autopilots)
+    return upcoming(picture, payouts=payouts or {}, last_payouts=last or {}, autopilots=autopilots, powers=powers)
 
 
 def test_the_next_retarget_is_a_height_and_an_estimate_of_when():
@@ -84,31 +83,92 @@ def store(tmp_path):
 
 
 def test_shares_come_newest_first_with_what_a_pool_said(store):
-    rows = store.read_tables(lambda it: read_shares(it, begin=128, end=130, refused_only=True))
-    assert [(row.minute, row.worker, row.outcome, row.reason, row.shares, row.is_by_pool) for row in rows] == [
-        (129, "a", "stale", "", 1, False), (129, "a", "rejected", "low diff", 2, True),
-        (129, "b", "stale", "", 1, False),
-        (128, "a", "stale", "", 1, False), (128, "b", "stale", "", 1, False),
+    rows, _ = store.read_tables(
+        lambda it: read_page(it, Place(minute=130), Wish(oldest=127, limit=9, refused_only=True))
+    )
+    assert [(row.minute, row.destination, row.worker, row.outcome, row.reason, row.is_by_pool) for row in rows] == [
+        (129, "home", "a", "stale", "", False), (129, "home", "b", "stale", "", False),
+        (129, "theirs", "a", "rejected", "low diff", True),
+        (128, "home", "a", "stale", "", False), (128, "home", "b", "stale", "", False),
     ]  # fmt: skip
+    assert {row.shares for row in rows} == {1, 2}
 
 
+@pytest.mark.parametrize("worker", ["", "a"])
 @pytest.mark.parametrize("limit", [1, 3, 4, 7, 1000])
-def test_pages_of_shares_meet_without_a_gap_or_a_double(store, limit):
-    found, before = [], 129 * IN_A_MINUTE
+def test_pages_of_shares_meet_without_a_gap_or_a_double(store, limit, worker):
+    found, place = [], Place(minute=140)
+    wish = Wish(oldest=90, limit=limit)
     for _ in range(200):
-        rows, before = store.read_tables(
-            lambda it, at=before: shares_before(it, at, now=130, limit=limit, refused_only=False, worker="")
+        rows, place = store.read_tables(
+            lambda it, at=place: (
+                read_worker(it, at, wish, worker=worker, destinations={"home", "theirs", "other"})
+                if worker
+                else read_page(it, at, wish)
+            )
         )
-        found += [(row.minute, row.worker, row.outcome) for row in rows]
-        if before is None:
+        assert len(rows) <= limit
+        found += [(row.minute, row.destination, row.worker, row.outcome) for row in rows]
+        if place is None:
             break
-    assert len(found) == len(set(found)) == 30 * 4 + 1
-    assert found == sorted(found, key=lambda row: -row[0])
+        place = Place.of(place.number)
+    assert len(found) == len(set(found)) == (30 * 2 + 1 if worker else 30 * 4 + 1)
+    assert found == sorted(found, key=lambda row: (-row[0], *row[1:3]))
 
 
 def test_one_workers_shares_are_found_among_others(store):
-    rows, _ = store.read_tables(
-        lambda it: shares_before(it, 129 * IN_A_MINUTE, now=130, limit=10, refused_only=True, worker="b")
-    )
-    assert {row.worker for row in rows} == {"b"}
-    assert len(rows) == 10
+    place, wish = Place(minute=129), Wish(oldest=100, limit=10, refused_only=True)
+    rows, _ = store.read_tables(lambda it: read_worker(it, place, wish, worker="b", destinations={"home"}))
+    assert {(row.worker, row.outcome) for row in rows} == {("b", "stale")}
+    assert [row.minute for row in rows] == list(range(129, 119, -1))
+    assert store.read_tables(lambda it: read_worker(it, place, wish, worker="b", destinations=())) == ([], None)
+
+
+def test_refused_shares_are_found_without_reading_the_good_ones(store):
+    """The database's own plan says what it would read: without these indexes, a farm's whole day."""
+    said = []
+
+    class Explained:
+        def __init__(self, connection):
+            self.connection = connection
+
+        def execute(self, statement, parameters=()):
+            rows = self.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+            said.append((statement, [row[3] for row in rows]))
+            return self.connection.execute(statement, parameters)
+
+    wish = Wish(oldest=90, limit=5, refused_only=True)
+    store.read_tables(lambda it: read_page(Explained(it), Place(minute=130), wish))
+    assert len(said) > 3
+    for statement, plan in said:
+        assert not [line for line in plan if line.startswith(("SCAN work", "SCAN delivery"))], plan
+        if not statement.startswith("SELECT destination, worker, "):  # those are bounded by a minute and its names
+            assert any("COVERING INDEX work_refused" in line for line in plan), plan
+            assert any("INDEX delivery_refused" in line for line in plan), plan
+
+
+def switching(mode="live", is_paused=False, groups=None):
+    later = [
+        {"group": "garage", "from_ms": NOW - HOUR, "machines": 2},
+        {"group": "garage", "from_ms": NOW + 2 * HOUR, "machines": 0},
+        {"group": "cellar", "from_ms": NOW + 3 * HOUR, "machines": 1},
+    ]
+    thought = {"groups": later if groups is None else groups}
+    return {"name": "home", "settings": {"mode": mode, "is_paused": is_paused}, "plan": {"thought": thought}}
+
+
+def test_the_next_change_of_power_is_named_with_its_time_and_a_rehearsal_says_so():
+    (found,) = look(powers=[switching()])
+    assert (found.kind, found.at_ms, found.text) == ("switch", NOW + 2 * HOUR, "garage sleeps at home")
+    (found,) = look(powers=[switching("dry-run")])
+    assert found.text.endswith("(DRY RUN: nothing is switched)")
+    (found,) = look(powers=[switching(groups=[{"group": "", "from_ms": NOW + 1, "machines": 3}])])
+    assert found.text == "The fleet runs 3 of its machines at home"
+
+
+@pytest.mark.parametrize("state", [
+    switching(is_paused=True), switching(groups=[]), {"name": "home", "settings": {}, "plan": None},
+    {"name": "home", "settings": {}, "plan": {"thought": None}},
+])  # fmt: skip
+def test_where_no_change_of_power_is_planned_none_is_named(state):
+    assert look(powers=[state]) == []

@@ -4,16 +4,12 @@ Commands are lists of words and never go through a shell. `state` tells how it i
 watts that are drawn; without it what was commanded last is believed, and before the first command nothing is known.
 """
 
-import asyncio
-import contextlib
-
 import msgspec
 
-from hashwright.adapters.devices.base import Plugin, denied, misread, number
-from hashwright.errors import OperatorError
+from hashwright.adapters.devices.base import Plugin, misread, number
+from hashwright.adapters.processes import run_words
 from hashwright.fleet.events import Activity, Reading
 
-OUTPUT_MAX = 4096
 OFF_W = 3.0
 """A plug that measures less than this is off but for itself."""
 
@@ -38,7 +34,7 @@ class Command:
         """Run `state`, or believe the last command."""
         watts: float | None = None
         if self._config.state:
-            self._is_on, watts = state_of(await _run(self._config.state), self._config.state[0])
+            self._is_on, watts = state_of(await run_words(self._config.state), self._config.state[0])
         activity: Activity = "unknown" if self._is_on is None else "hashing" if self._is_on else "asleep"
         if watts is None and self._is_on is not None:
             watts = self._config.power_w if self._is_on else 0.0
@@ -46,12 +42,12 @@ class Command:
 
     async def pause(self) -> None:
         """Switch off."""
-        await _run(self._config.off)
+        await run_words(self._config.off)
         self._is_on = False
 
     async def resume(self) -> None:
         """Switch on."""
-        await _run(self._config.on)
+        await run_words(self._config.on)
         self._is_on = True
 
     async def aclose(self) -> None:
@@ -68,28 +64,6 @@ def state_of(said: str, program: str) -> tuple[bool, float | None]:
     if watts is None or watts < 0:
         raise misread(program, f"{word[:20]!r} is not on, off or watts")
     return watts >= OFF_W, watts
-
-
-async def _run(words: tuple[str, ...]) -> str:
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-        )
-    except (OSError, IndexError) as error:
-        name = words[0] if words else "an empty command"
-        raise OperatorError(f"{name} could not be started: {type(error).__name__}.", code="HW-114") from error
-    assert process.stdout is not None
-    try:
-        output = await process.stdout.read(OUTPUT_MAX)
-        code = await process.wait()
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    if code != 0:
-        raise denied(words[0], f"it ended with {code}")
-    return output.decode(errors="replace")
 
 
 def build(config: Config, *, secret: str = "") -> Command:

@@ -1,10 +1,10 @@
 """Asking a feed: with a time-out, a bound on the answer, and a clear word for each way it can go wrong."""
 
-import ipaddress
 from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from hashwright.adapters import answers
 from hashwright.adapters.feeds.base import ANSWER_MAX, Feed, Question, misread
 from hashwright.errors import ConfigError, OperatorError, RateLimited, Unavailable
 
@@ -28,17 +28,17 @@ async def fetch(feed: Feed, coins: Sequence[str], *, url: str = "", timeout_s: f
     base = (url or feed.url).rstrip("/")
     _refuse_clear_text(base, is_node=feed.is_node)
     host = urlsplit(base).hostname or ""
-    answers = []
+    given = []
     async with httpx.AsyncClient(timeout=httpx.Timeout(timeout_s), follow_redirects=False, trust_env=False) as client:
         for question in feed.ask(coins):
             try:
-                answers.append(await _ask(client, base, question, host))
+                given.append(await _ask(client, base, question, host))
             except httpx.HTTPError as problem:
                 is_late = isinstance(problem, httpx.TimeoutException)
                 raise _unreachable(host, "no answer in time" if is_late else "no connection") from problem
             except httpx.InvalidURL as problem:
                 raise ConfigError("The address of a feed is none.", code="HW-701") from problem
-    return answers
+    return given
 
 
 async def _ask(client: Any, base: str, question: Question, host: str) -> bytes:  # noqa: ANN401 (httpx loads late)
@@ -47,13 +47,10 @@ async def _ask(client: Any, base: str, question: Question, host: str) -> bytes: 
     content = question.body.encode() or None
     async with client.stream(method, base + question.path, headers=headers, content=content) as response:
         _refuse_status(response.status_code, response.headers.get("Retry-After", ""), host)
-        pieces, size = [], 0
-        async for piece in response.aiter_bytes():
-            size += len(piece)
-            if size > ANSWER_MAX:
-                misread(f"it has more than {ANSWER_MAX} bytes")
-            pieces.append(piece)
-    return b"".join(pieces)
+        try:
+            return await answers.body(response, ANSWER_MAX)
+        except answers.Unreadable as problem:
+            misread(str(problem))
 
 
 def _refuse_status(status: int, retry_after: str, host: str) -> None:
@@ -75,15 +72,10 @@ def _unreachable(host: str, problem: str) -> Unavailable:
 def _refuse_clear_text(base: str, *, is_node: bool) -> None:
     """Raise for an address that is not https, but for this computer's own and an own node's."""
     parts = urlsplit(base)
-    host = parts.hostname or ""
-    try:
-        is_near = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_near = False
-    if parts.scheme == "https" or (parts.scheme == "http" and (is_near or is_node)):
+    if answers.is_guarded(base) or (parts.scheme == "http" and is_node):
         return
     raise ConfigError(
-        f"{host or base[:40]!r} is no https address. Nothing was asked.",
+        f"{parts.hostname or base[:40]!r} is no https address. Nothing was asked.",
         code="HW-701",
         hint="A price is read over https only: an answer could be changed on the way.",
     )

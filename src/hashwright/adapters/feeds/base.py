@@ -8,18 +8,17 @@ through floats. What the numbers are worth is judged elsewhere (`economics.marke
 published form is; `live`: it was run against the real thing here.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, DecimalException
+from decimal import Decimal
 from typing import Any, Final, Literal, NoReturn
 
+from hashwright.adapters import answers
 from hashwright.economics.market import FieldName, Observation
 from hashwright.errors import OperatorError
 
 ANSWER_MAX: Final = 8 * 1024 * 1024
-DIGITS_MAX: Final = 60
 Seen = Literal["recorded", "documented", "live"]
 
 
@@ -56,14 +55,10 @@ def document(answer: bytes) -> Any:  # noqa: ANN401 (a stranger's JSON)
     Raises:
         OperatorError: it is something else (HW-811).
     """
-    if len(answer) > ANSWER_MAX:
-        misread(f"it has {len(answer)} bytes")
-    if answer.lstrip()[:1] == b"<":
-        misread("it is a web page (HTML), not data")
     try:
-        return json.loads(answer, parse_float=Decimal, parse_constant=_no_constant)
-    except (ValueError, RecursionError, DecimalException) as problem:
-        misread(f"it is no JSON: {str(problem)[:80]}")
+        return answers.document(answer, limit=ANSWER_MAX)
+    except answers.Unreadable as problem:
+        misread(str(problem))
 
 
 def mapping(value: object, *names: str) -> dict[str, Any]:
@@ -98,15 +93,10 @@ def number(value: object) -> Decimal:
     Raises:
         OperatorError: it is none (HW-811).
     """
-    if isinstance(value, bool) or not isinstance(value, int | str | Decimal) or len(str(value)) > DIGITS_MAX:
-        misread(f"{str(value)[:40]!r} is no number")
     try:
-        found = Decimal(value)
-    except DecimalException:
-        misread(f"{str(value)[:40]!r} is no number")
-    if not found.is_finite() or abs(found.adjusted()) > DIGITS_MAX:
-        misread(f"{str(value)[:40]!r} is no number")
-    return found
+        return answers.number(value)
+    except answers.Unreadable as problem:
+        misread(str(problem))
 
 
 def at_seconds(value: object) -> int:
@@ -163,7 +153,3 @@ def misread(problem: str) -> NoReturn:
         code="HW-811",
         hint="Its form may have changed; other feeds and the last values serve.",
     )
-
-
-def _no_constant(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number")

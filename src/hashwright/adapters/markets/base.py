@@ -10,12 +10,13 @@ says so (HW-883): whoever asked has to look before anything else is done.
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, DecimalException
+from decimal import Decimal
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
 
+from hashwright.adapters import answers
 from hashwright.adapters.upstreams.base import refuse_clear_text
 from hashwright.errors import AuthRejected, OperatorError, RateLimited, TimedOut, Unavailable
 
@@ -24,7 +25,6 @@ TIMEOUT_S: Final = 15.0
 TRIES: Final = 3
 PAUSE_S: Final = 0.5
 EH: Final = Decimal(10) ** 18
-DIGITS_MAX: Final = 40
 
 
 class Access(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -133,7 +133,8 @@ class PublicMarket(Protocol):
 class Plugin:
     """What a file of this folder defines. `seen` says what stands behind it.
 
-    `sells_at` are the Stratum addresses where sellers connect, by algorithm; it is empty where there are none.
+    `sells_at` are the Stratum addresses where sellers connect, by algorithm; it is empty where there are none. `coin`
+    and `network` say in what it is paid.
     """
 
     title: str
@@ -142,6 +143,8 @@ class Plugin:
     algorithms: Mapping[str, str]
     open: Any
     sells_at: Mapping[str, str] = field(default_factory=dict)
+    coin: str = "bitcoin"
+    network: str = "main"
 
 
 class Caller:
@@ -190,15 +193,12 @@ class Caller:
         if self._client is None:
             self._client = httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False)
         plain = {"Accept": "application/json", "Content-Type": "application/json", **headers}
-        pieces, size = [], 0
         try:
             async with self._client.stream(method, self.base + target, headers=plain, content=body) as response:
-                async for piece in response.aiter_bytes():
-                    size += len(piece)
-                    if size > ANSWER_MAX:
-                        raise misread(self.host, f"it has more than {ANSWER_MAX} bytes")
-                    pieces.append(piece)
-                return response.status_code, dict(response.headers), b"".join(pieces)
+                raw = await answers.body(response, ANSWER_MAX)
+                return response.status_code, dict(response.headers), raw
+        except answers.Unreadable as problem:
+            raise misread(self.host, str(problem)) from problem
         except httpx.ConnectError as problem:
             raise Unavailable(f"{self.host} cannot be reached; nothing was sent.", code="HW-880") from problem
         except httpx.HTTPError as problem:
@@ -211,12 +211,14 @@ class Caller:
         if not raw:
             return {}
         try:
-            found: dict[str, Any] = msgspec.json.decode(raw, type=dict[str, Any])
-            return found
-        except msgspec.DecodeError as problem:
+            found = answers.document(raw, limit=ANSWER_MAX)
+        except answers.Unreadable as problem:
             if status >= 400:
                 return {}
-            raise misread(self.host, f"no JSON object: {str(problem)[:60]}") from problem
+            raise misread(self.host, str(problem)) from problem
+        if isinstance(found, dict):
+            return found
+        raise misread(self.host, "it is no JSON object")
 
 
 def number(value: object, host: str) -> Decimal:
@@ -225,15 +227,10 @@ def number(value: object, host: str) -> Decimal:
     Raises:
         OperatorError: it is none (HW-882).
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | str) or len(str(value)) > DIGITS_MAX:
-        raise misread(host, f"{str(value)[:30]!r} is no number")
     try:
-        found = Decimal(str(value))
-    except DecimalException as problem:
-        raise misread(host, f"{str(value)[:30]!r} is no number") from problem
-    if not found.is_finite() or (found and abs(found.adjusted()) > DIGITS_MAX):
-        raise misread(host, f"{str(value)[:30]!r} is no number")
-    return found
+        return answers.number(value)
+    except answers.Unreadable as problem:
+        raise misread(host, str(problem)) from problem
 
 
 def text(found: Any, name: str, host: str) -> str:  # noqa: ANN401

@@ -13,11 +13,12 @@ Tried with: Bitcoin Knots 29.4.3, Litecoin Core 0.21.2.1. https://developer.bitc
 import re
 import urllib.parse
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 import msgspec
 
 from hashwright.adapters.nodes import _rpc
+from hashwright.adapters.nodes._answers import read, require_genesis, require_network
 from hashwright.adapters.nodes._rpc import Login, RpcClient, RpcError, WarmingUp
 from hashwright.adapters.nodes._tips import Hints, LongPollHints, Timer, ZmqHints, follow
 from hashwright.adapters.nodes.base import BlockState, NodeProbe, NodeState, Plugin, TipSeen
@@ -51,7 +52,6 @@ NETWORKS: Final = {"testnet4": "test"}
 _ZMQ_ADDRESS = re.compile(r"tcp://[^\s:/]+:[0-9]{1,5}|tcp://\[[0-9a-fA-F:]+\]:[0-9]{1,5}|ipc://\S+", re.ASCII)
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})*", re.ASCII)
 
-_Kind = TypeVar("_Kind")
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
@@ -148,7 +148,7 @@ class BitcoindNode:
         else:
             request["longpollid"] = longpoll
             answer = await self._rpc.call("getblocktemplate", request, timeout_s=LONGPOLL_TIMEOUT_S)
-        return _read(answer, dict[str, Any])
+        return read(answer, dict[str, Any])
 
     async def submit(self, block: bytes) -> str:
         """Submit a block; return the empty string for accepted, else the node's word.
@@ -180,7 +180,7 @@ class BitcoindNode:
         found = await self._find("getblockheader", block_hash)
         if found is None:
             return BlockState(confirmations=0, height=0)
-        header = _read(found, _Header)
+        header = read(found, _Header)
         standing = await self._find("getblockhash", header.height)
         if standing is None:
             return BlockState(confirmations=0, height=header.height)
@@ -202,7 +202,7 @@ class BitcoindNode:
         found: list[tuple[int, str, bytes]] = []
         block_hash = await self._best_hash()
         while block_hash and len(found) < count:
-            block = _read(await self._rpc.ask("getblock", block_hash, 1), _Block)
+            block = read(await self._rpc.ask("getblock", block_hash, 1), _Block)
             if block.height == 0 or not block.tx:
                 break  # the genesis block's coinbase is kept as no transaction
             raw = await self._rpc.ask("getrawtransaction", block.tx[0], False, block_hash)
@@ -212,7 +212,7 @@ class BitcoindNode:
 
     async def script_of_address(self, address: str) -> bytes | None:
         """Return the script that the node reads from an address, or None where it knows none."""
-        answer = _read(await self._rpc.ask("validateaddress", address), _Address)
+        answer = read(await self._rpc.ask("validateaddress", address), _Address)
         return _hex_bytes(answer.script) if answer.is_valid and answer.script else None
 
     # ---------------------------------------------------------------- the node itself
@@ -222,8 +222,8 @@ class BitcoindNode:
         chain, version = _Chain(chain="", blocks=0, headers=0), ""
         state: NodeState
         try:
-            chain = _read(await self._rpc.call("getblockchaininfo"), _Chain)
-            version = _read(await self._rpc.call("getnetworkinfo"), _Network).subversion
+            chain = read(await self._rpc.call("getblockchaininfo"), _Chain)
+            version = read(await self._rpc.call("getnetworkinfo"), _Network).subversion
             if chain.network == self._network:
                 await self._compare_genesis()
             request = {"rules": list(self._coin.gbt_rules)}
@@ -278,34 +278,23 @@ class BitcoindNode:
         """
         if self._is_identified:
             return
-        chain = _read(await self._rpc.ask("getblockchaininfo"), _Chain)
-        if chain.network != self._network:
-            raise OperatorError(
-                f"The node at {self.url} is on {chain.network}, the destination on {self._network}.",
-                code="HW-409",
-                hint=f"Give --network {chain.network}, or the address of another node.",
-            )
+        chain = read(await self._rpc.ask("getblockchaininfo"), _Chain)
+        require_network(self.url, found=chain.network, wanted=self._network)
         await self._compare_genesis()
         self._is_identified = True
 
     async def _compare_genesis(self) -> None:
-        known = self._coin.networks[self._network].genesis_display
-        first = _read(await self._rpc.ask("getblockhash", 0), str)
-        if known and first != known:
-            raise OperatorError(
-                f"The node at {self.url} is no {self._coin.title} node: its chain begins with {first}.",
-                code="HW-409",
-                hint="Give the address of another node, or choose its coin.",
-            )
+        first = read(await self._rpc.ask("getblockhash", 0), str)
+        require_genesis(self.url, self._coin, self._network, first)
 
     async def _best_hash(self) -> str:
-        return _read(await self._rpc.ask("getbestblockhash"), str)
+        return read(await self._rpc.ask("getbestblockhash"), str)
 
     async def _tip_of(self, block_hash: str) -> TipSeen:
         return TipSeen(height=(await self._header(block_hash)).height, block_hash=block_hash)
 
     async def _header(self, block_hash: str) -> _Header:
-        return _read(await self._rpc.ask("getblockheader", block_hash), _Header)
+        return read(await self._rpc.ask("getblockheader", block_hash), _Header)
 
 
 def _progress(chain: _Chain) -> tuple[NodeState, str]:
@@ -324,18 +313,6 @@ def _state_of(error: HashwrightError) -> NodeState:
     if isinstance(error, NodeSyncing):
         return "syncing"
     return "unreachable" if isinstance(error, Unavailable) else "refused"
-
-
-def _read(answer: object, kind: type[_Kind]) -> _Kind:
-    """Check that an answer has the form that we read.
-
-    Raises:
-        OperatorError: it has not, so this is no node that we know (HW-410).
-    """
-    try:
-        return msgspec.convert(answer, kind)
-    except msgspec.ValidationError as error:
-        raise OperatorError(f"The node's answer is not of the form that we know: {error}.", code="HW-410") from error
 
 
 def _word(answer: object) -> str:

@@ -17,11 +17,12 @@ import re
 import statistics
 import urllib.parse
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 import msgspec
 
 from hashwright.adapters.nodes import _monero_rpc as codes
+from hashwright.adapters.nodes._answers import read, require_genesis, require_network
 from hashwright.adapters.nodes._monero_rpc import MoneroError, MoneroLogin, MoneroRpc
 from hashwright.adapters.nodes._tips import Timer, ZmqHints, follow
 from hashwright.adapters.nodes.base import BlockState, NodeProbe, NodeState, Plugin, TipSeen
@@ -44,7 +45,6 @@ _ZMQ_ADDRESS: Final = re.compile(r"tcp://[^\s:/]+:[0-9]{1,5}|tcp://\[[0-9a-fA-F:
 _HEX: Final = re.compile(r"(?:[0-9a-f]{2})*", re.ASCII)
 _HASH_DIGITS: Final = 64
 
-_Kind = TypeVar("_Kind")
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
@@ -141,8 +141,8 @@ class MonerodNode:
             OperatorError: it runs another chain than this destination's (HW-409), or refuses the address (HW-416).
         """
         await self._identify()
-        answer = _read(await self._template(), dict[str, Any])
-        told = _read(await self._rpc.ask("get_miner_data"), _MinerData)
+        answer = read(await self._template(), dict[str, Any])
+        told = read(await self._rpc.ask("get_miner_data"), _MinerData)
         if told.prev_id == answer.get("prev_hash"):  # else a block came between: the next template says it
             answer["already_generated_coins"] = told.already_generated_coins
         return {**answer, "previousblockhash": answer.get("prev_hash")}
@@ -193,14 +193,14 @@ class MonerodNode:
 
     async def tip(self) -> TipSeen:
         """Return the best block."""
-        header = _read(await self._rpc.ask("get_last_block_header"), _Headed).block_header
+        header = read(await self._rpc.ask("get_last_block_header"), _Headed).block_header
         return TipSeen(height=header.height, block_hash=header.hash)
 
     async def tip_header(self, block_hash: str) -> Tip:
         """Return height and median time of a block."""
-        header = _read(await self._rpc.ask("get_block_header_by_hash", {"hash": block_hash}), _Headed).block_header
+        header = read(await self._rpc.ask("get_block_header_by_hash", {"hash": block_hash}), _Headed).block_header
         span = {"start_height": max(0, header.height - MEDIAN_BLOCKS + 1), "end_height": header.height}
-        found = _read(await self._rpc.ask("get_block_headers_range", span), _Headers).headers
+        found = read(await self._rpc.ask("get_block_headers_range", span), _Headers).headers
         median = int(statistics.median(it.timestamp for it in found)) if found else header.timestamp
         return Tip(block_hash=block_hash, height=header.height, mediantime=median)
 
@@ -209,7 +209,7 @@ class MonerodNode:
         found: list[tuple[int, str, bytes]] = []
         height = (await self.tip()).height
         while height > 0 and len(found) < count:  # the first block is of an older form, and nobody's
-            told = _read(await self._rpc.ask("get_block", {"height": height}), _Block)
+            told = read(await self._rpc.ask("get_block", {"height": height}), _Block)
             found.append((height, told.block_header.hash, _miner_transaction(told.blob)))
             height -= 1
         return found
@@ -225,7 +225,7 @@ class MonerodNode:
         info = _Info(height=1, nettype="")
         state: NodeState
         try:
-            info = _read(await self._rpc.call("get_info"), _Info)
+            info = read(await self._rpc.call("get_info"), _Info)
             if info.network == self._network:
                 await self._compare_genesis()
                 await self._template()
@@ -284,7 +284,7 @@ class MonerodNode:
     async def _find(self, method: str, key: dict[str, Any]) -> _Header | None:
         """Ask for a header that may not be there: None then."""
         try:
-            return _read(await self._rpc.ask(method, key), _Headed).block_header
+            return read(await self._rpc.ask(method, key), _Headed).block_header
         except MoneroError as error:
             is_unknown = error.number == codes.INTERNAL and "can't get block by hash" in error.text
             if is_unknown or error.number == codes.HEIGHT_TOO_BIG:
@@ -299,27 +299,17 @@ class MonerodNode:
         """
         if self._is_identified:
             return
-        info = _read(await self._rpc.ask("get_info"), _Info)
-        if info.network != self._network:
-            raise OperatorError(
-                f"The node at {self.url} is on {info.network}, the destination on {self._network}.",
-                code="HW-409",
-                hint=f"Give --network {info.network}, or the address of another node.",
-            )
+        info = read(await self._rpc.ask("get_info"), _Info)
+        require_network(self.url, found=info.network, wanted=self._network)
         if _is_loading(info):
             raise NodeSyncing(_progress(info)[1], code="HW-403")
         await self._compare_genesis()
         self._is_identified = True
 
     async def _compare_genesis(self) -> None:
-        known = self._coin.networks[self._network].genesis_display
         first = await self._find("get_block_header_by_height", {"height": 0})
-        if known and first is not None and first.hash != known:
-            raise OperatorError(
-                f"The node at {self.url} is no {self._coin.title} node: its chain begins with {first.hash[:64]}.",
-                code="HW-409",
-                hint="Give the address of another node, or choose its coin.",
-            )
+        if first is not None:
+            require_genesis(self.url, self._coin, self._network, first.hash)
 
 
 def _is_loading(info: _Info) -> bool:
@@ -337,18 +327,6 @@ def _state_of(error: HashwrightError) -> NodeState:
     if isinstance(error, NodeSyncing):
         return "syncing"
     return "unreachable" if isinstance(error, Unavailable) else "refused"
-
-
-def _read(answer: object, kind: type[_Kind]) -> _Kind:
-    """Check that an answer has the form that we read.
-
-    Raises:
-        OperatorError: it has not, so this is no node that we know (HW-410).
-    """
-    try:
-        return msgspec.convert(answer, kind)
-    except msgspec.ValidationError as error:
-        raise OperatorError(f"The node's answer is not of the form that we know: {error}.", code="HW-410") from error
 
 
 def parent_of(block: bytes) -> str:

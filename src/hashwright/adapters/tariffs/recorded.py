@@ -15,7 +15,7 @@ from hashwright.adapters.fetch import misread
 from hashwright.adapters.tariffs.base import CODES, PER, MarketConfig, TariffPlugin
 from hashwright.energy.slots import HOUR_MS, Span, ms_of
 from hashwright.energy.tariff import TariffAnswer
-from hashwright.errors import OperatorError
+from hashwright.errors import OperatorError, reason_of
 
 ROWS_MAX = 2_000_000
 
@@ -77,7 +77,7 @@ def _table(path: Path) -> "list[dict[str, str | None]]":
         text = (gzip.decompress(packed) if path.suffix == ".gz" else packed).decode("utf-8")
     except (OSError, EOFError, UnicodeDecodeError) as problem:
         raise OperatorError(
-            f"{path} cannot be read: {type(problem).__name__}.",
+            f"{path} cannot be read: {reason_of(problem)}.",
             code="HW-853",
             hint="Name the folder with --data, and the file in the tariff's settings.",
         ) from problem

@@ -4,14 +4,13 @@ Amounts are decimals that never were floats; more places than the currency has a
 never believed to owe more than it says.
 """
 
-import ipaddress
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal, DecimalException
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
+from hashwright.adapters import answers
 from hashwright.errors import ConfigError, OperatorError, Unavailable
 from hashwright.money import Amount, Currency, MoneyError
 
@@ -63,14 +62,10 @@ def document(answer: bytes) -> dict[str, Any]:
     Raises:
         OperatorError: it is something else (HW-640).
     """
-    if len(answer) > ANSWER_MAX:
-        misread(f"it has {len(answer)} bytes")
     try:
-        found = json.loads(
-            answer, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_once, parse_int=_whole
-        )
-    except (ValueError, RecursionError, DecimalException) as problem:
-        misread(f"no JSON: {str(problem)[:80]}")
+        found = answers.document(answer, limit=ANSWER_MAX)
+    except answers.Unreadable as problem:
+        misread(str(problem))
     if not isinstance(found, dict):
         misread(f"a {type(found).__name__} stands where an object belongs")
     return found
@@ -104,15 +99,10 @@ def amount(value: object, currency: Currency, *, places: int | None = None) -> A
 
 def decimal(value: object) -> Decimal:
     """Read a number, or the text of one."""
-    if isinstance(value, bool) or not isinstance(value, int | str | Decimal) or len(str(value)) > DIGITS_MAX:
-        misread(f"{str(value)[:40]!r} is no number")
     try:
-        number = Decimal(value)
-    except DecimalException:
-        misread(f"{str(value)[:40]!r} is no number")
-    if not number.is_finite() or abs(number.adjusted()) > DIGITS_MAX:
-        misread(f"{str(value)[:40]!r} is no number")
-    return number
+        return answers.number(value)
+    except answers.Unreadable as problem:
+        misread(str(problem))
 
 
 def hashrate(value: object, *, unit: int = 1) -> int:
@@ -144,39 +134,30 @@ async def fetch(reader: Reader, *, url: str, account: str, token: str, currency:
 
     base = (url or reader.url).rstrip("/")
     refuse_clear_text(base)
-    answers = []
+    given = []
     limits = httpx.Timeout(TIMEOUT_S)
     async with httpx.AsyncClient(timeout=limits, follow_redirects=False, trust_env=False) as client:
         for question in reader.ask(account, token, currency):
             try:
-                answers.append(await _get(client, base + question.path, dict(question.headers)))
+                given.append(await _get(client, base + question.path, dict(question.headers)))
             except httpx.HTTPError as problem:
                 raise unreachable(urlsplit(base).netloc, type(problem).__name__) from problem
-    return reader.read(answers, currency)
+    return reader.read(given, currency)
 
 
 async def _get(client: Any, url: str, headers: dict[str, str]) -> bytes:  # noqa: ANN401 (httpx loads late)
     async with client.stream("GET", url, headers={"Accept": "application/json", **headers}) as response:
         if response.status_code != 200:
             raise unreachable(urlsplit(url).netloc, f"it answers {response.status_code}")
-        pieces, size = [], 0
-        async for piece in response.aiter_bytes():
-            size += len(piece)
-            if size > ANSWER_MAX:
-                misread(f"it has more than {ANSWER_MAX} bytes")
-            pieces.append(piece)
-    return b"".join(pieces)
+        try:
+            return await answers.body(response, ANSWER_MAX)
+        except answers.Unreadable as problem:
+            misread(str(problem))
 
 
 def refuse_clear_text(url: str) -> None:
     """Raise ConfigError for an address that is not https, but for this computer's own."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    try:
-        is_here = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_here = False
-    if parts.scheme == "https" or (parts.scheme == "http" and is_here):
+    if answers.is_guarded(url):
         return
     raise ConfigError(
         f"{url[:80]} is no https address. Nothing was asked.",
@@ -205,20 +186,3 @@ def misread(problem: str) -> NoReturn:
         code="HW-640",
         hint="Its form may have changed. What it owes stays as it was read last.",
     )
-
-
-def _no_constant(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number")
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > DIGITS_MAX:
-        raise ValueError("a number is too long")
-    return int(digits)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands there twice")
-    return found

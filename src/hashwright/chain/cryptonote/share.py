@@ -17,7 +17,7 @@ NONCE_AT: Final = 39
 NONCE_BYTES: Final = 4
 BLOB_MIN: Final = NONCE_AT + NONCE_BYTES + 32 + 1
 BLOB_MAX: Final = 128
-_NO_SIGNATURES: Final = keccak256(b"\x00") + bytes(32)
+_NO_SIGNATURES: Final = bytes.fromhex("bc36789e7a1e281436464229828f817d6612f7b477d66591ff96a9e064bcc98a") + bytes(32)
 _EMPTY: Final = b""
 
 

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from hashwright.store.connection import Connection as PlainConnection
 
 FOLDER = Path(__file__).parent
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0010", "0011", "0013", "0014", "0016", "0017")
+REVISIONS = (
+    "0001", "0002", "0003", "0004", "0005", "0010", "0011", "0013", "0014", "0016",
+    "0017", "0019", "0021", "0023", "0024",
+)  # fmt: skip
 """Every step in order, so that a database that is up to date opens without loading Alembic."""
 
 HEAD_REVISION = REVISIONS[-1]
@@ -27,6 +30,9 @@ SINCE = {
     "power": "0014",
     "outcomes": "0016",
     "hold_rules": "0017",
+    "battery": "0019",
+    "market_memory": "0021",
+    "machine_history": "0023",
 }
 """Which step brought the tables of what."""
 

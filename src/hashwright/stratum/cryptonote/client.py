@@ -60,6 +60,11 @@ class BlobClientSession:
     def __repr__(self) -> str:
         return f"<BlobClientSession open questions {len(self._open)}, bad lines {self.garbage}>"
 
+    @property
+    def session(self) -> str:
+        """Return the id that the upstream gave this connection; empty before the login."""
+        return self._session
+
     # ------------------------------------------------------------ questions out
 
     def login(self, user: str, password: str = "x", rig: str = "") -> int:  # noqa: S107 - Stratum's word for "none"

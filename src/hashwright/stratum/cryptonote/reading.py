@@ -105,16 +105,19 @@ def _login(request: Request, request_id: RequestId) -> tuple[Login, int]:
     algorithms = fields.algo or []
     if len(algorithms) > ALGORITHMS_LIMIT:
         raise Malformed(f"algo must be a list of at most {ALGORITHMS_LIMIT} names")
+    for name in algorithms:
+        text(name, "algo", limit=NAME_LIMIT)
     login = Login(
         request_id,
         text(fields.login, "login"),
         text(fields.password or "", "pass"),
         printable(fields.agent or "", limit=TEXT_LIMIT),
-        text(fields.rigid or "", "rigid", limit=NAME_LIMIT),
-        tuple(text(name, "algo", limit=NAME_LIMIT) for name in algorithms),
+        text(fields.rigid, "rigid", limit=NAME_LIMIT) if fields.rigid else "",
+        tuple(algorithms),
     )
-    present = (fields.password, fields.agent, fields.rigid, fields.algo)
-    return login, 1 + sum(value is not msgspec.UNSET for value in present)
+    unset = msgspec.UNSET
+    outer = 1 + (fields.password is not unset) + (fields.agent is not unset)
+    return login, outer + (fields.rigid is not unset) + (fields.algo is not unset)
 
 
 def _keep_alive(_request: Request, request_id: RequestId) -> tuple[KeepAlive, int]:

@@ -14,7 +14,8 @@ from hashwright.errors import HashwrightError
 from hashwright.stratum import messages as said
 from hashwright.stratum.client import ClientSession
 from hashwright.testing.machines.model import Machine
-from hashwright.testing.miner import AGENT, Search, head_of, parse_url, search
+from hashwright.testing.miner import Search, head_of, search
+from hashwright.testing.talk import AGENT, parse_url
 
 SLICE = {"sha256d": 1_500, "scrypt": 30}
 """Hashes of one turn: some milliseconds."""

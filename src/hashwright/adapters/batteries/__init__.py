@@ -1,0 +1,1 @@
+"""Batteries that can be commanded, one file a way to reach them."""
