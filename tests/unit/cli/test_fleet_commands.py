@@ -62,10 +62,24 @@ class Fleet:
         return {"devices": len(arguments["devices"])}
 
 
+class Line:
+    """A connection that is kept for several questions."""
+
+    def __init__(self, fleet, folder):
+        self.fleet, self.folder = fleet, folder
+
+    async def ask(self, command, **arguments):
+        return await self.fleet.ask(self.folder, command, **arguments)
+
+    def close(self):
+        pass
+
+
 @pytest.fixture
 def fleet(monkeypatch):
     found = Fleet()
     monkeypatch.setattr("hashwright.runtime.control.ask", found.ask)
+    monkeypatch.setattr("hashwright.runtime.control.Line", lambda folder: Line(found, folder))
     monkeypatch.setattr(
         "hashwright.cli.fleet_work.stored_settings",
         lambda _: {name: {"kind": "asic", "tags": it["tags"]} for name, it in found.rows.items()},
