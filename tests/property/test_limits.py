@@ -44,7 +44,7 @@ class House:
         self.names = tuple(self.ratings)
         self.awake = dict.fromkeys(self.names, False)
         self.obeys_at, self.resumes, self.above_s = {}, Counter(), 0
-        self.limit_w = limit_w
+        self.limit_w, self.wake_s = limit_w, OBEY_S
         self.tell_limit()
         self.speak()
         self.story.override("run", *self.names)
@@ -69,7 +69,7 @@ class House:
         for command in story.take():
             story.answer(command)
             is_pause = getattr(command, "action", "pause") == "pause"
-            self.obeys_at[command.device] = (number + OBEY_S, not is_pause)
+            self.obeys_at[command.device] = (number + (OBEY_S if is_pause else self.wake_s), not is_pause)
             self.resumes[command.device] += not is_pause
         for name, (at, is_awake) in list(self.obeys_at.items()):
             if number >= at:
@@ -211,6 +211,28 @@ def test_a_reading_that_is_old_or_out_of_order_counts_no_more():
     assert limits.is_measured(limit, now=story.now + limits.METER_MS)
     assert not limits.is_measured(limit, now=story.now + limits.METER_MS + 1)
     story.tell(SiteMetered("other", story.now, 1.0))
+
+
+def test_a_load_that_comes_and_goes_does_not_make_machines_flap():
+    house = House([3000, 3000], has_meter=True)
+    now = run(house, 400)
+    house.resumes.clear()
+    for number in range(20):
+        house.base_w = 5_000.0 if number % 2 == 0 else 0.0
+        now = run(house, 25, now)
+    assert len(running(house)) == 1, "it comes back when there was room for a minute, not before"
+    assert sum(house.resumes.values()) == 0
+
+
+@pytest.mark.parametrize("has_meter", [True, False])
+def test_machines_that_start_slowly_are_counted_before_the_meter_sees_them(has_meter):
+    house = House([4000] * 4, has_meter=has_meter)
+    house.wake_s = 25
+    most, now = 0.0, 0
+    for _ in range(300):
+        now = run(house, 1, now)
+        most = max(most, house.drawn_w)
+    assert (most, len(running(house))) == (2 * 4000 * (1 + COOLING), 2)
 
 
 @pytest.mark.parametrize("has_meter", [True, False])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import rich_click as click
 
-from hashwright.cli.command import LazyGroup, pass_terminal, run_async
+from hashwright.cli.command import Command, LazyGroup, pass_terminal, run_async
 from hashwright.cli.terminal import Terminal
 from hashwright.errors import EXIT_PARTLY, OperatorError
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 ALL = ("name", "power", "rate", "heat", "efficiency", "state")
+MINUS = "\N{MINUS SIGN}"
 BY = ("group", "site", "tag", "model", "kind", "state")
 
 
@@ -249,7 +250,19 @@ def fans(
     act_simply(terminal, choice, "fleet-fans", verb=verb, arguments={"percent": percent})
 
 
-@fleet.command()
+class TagCommand(Command):
+    """A command whose argument may begin with a dash: `-rack-7` is a tag to take away, no row of flags."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Write the dash of a tag as a minus, which no flag begins with."""
+        return super().parse_args(ctx, [MINUS + it[1:] if _is_tag_to_go(it) else it for it in args])
+
+
+def _is_tag_to_go(word: str) -> bool:
+    return word.startswith("-") and not word.startswith("--") and word not in ("-", "-h")
+
+
+@fleet.command(cls=TagCommand)
 @click.argument("change", metavar="+TAG|-TAG")
 @filters
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -258,10 +271,12 @@ def tag(terminal: Terminal, /, change: str, names: tuple[str, ...], yes: bool, *
     """Give machines a tag, or take one away. `group=NAME` and `site=NAME` set those.
 
     Example: hw fleet tag +rack-7 'm-10-21-7-*'
+
+    Example: hw fleet tag -rack-7 m-10-21-7-14
     """
     from hashwright.cli.fleet_work import change_tags
 
-    change_tags(terminal, _choice(names, filters_, live=True, yes=yes), change)
+    change_tags(terminal, _choice(names, filters_, live=True, yes=yes), change.replace(MINUS, "-", 1))
 
 
 @fleet.command(name="fail-safe")

@@ -267,8 +267,7 @@ def order_power(terminal: Terminal, choice: Choice, order: dict[str, Any], *, ve
 
     devices = choose(terminal, choice, verb=verb)
     if not devices:
-        if terminal.is_json:
-            terminal.document({"is_dry_run": True, "devices": []})
+        tell_dry(terminal)
         return 0
     folder = terminal.load_config().data_dir
     run_async(ask(folder, "fleet-order", devices=devices, author="hw fleet", **order))
@@ -279,6 +278,12 @@ def order_power(terminal: Terminal, choice: Choice, order: dict[str, Any], *, ve
         return len(failed)
     sum_up(terminal, rows, failed)
     return len(failed)
+
+
+def tell_dry(terminal: Terminal) -> None:
+    """Say to a program that nothing was done; a person was told."""
+    if terminal.is_json:
+        terminal.document({"is_dry_run": True, "devices": []})
 
 
 def sum_up(terminal: Terminal, rows: "Sequence[Row]", failed: "Sequence[Row]") -> None:
@@ -353,7 +358,9 @@ def act_simply(
     from hashwright.runtime.control import ask
 
     devices = choose(terminal, choice, verb=verb)
-    if devices:
+    if not devices:
+        tell_dry(terminal)
+    else:
         folder = terminal.load_config().data_dir
         tell_outcomes(terminal, run_async(ask(folder, command, devices=devices, timeout_s=LONG_S, **(arguments or {}))))
 
@@ -385,6 +392,7 @@ def set_pools(terminal: Terminal, choice: Choice, *, urls: Sequence[str], user: 
     verb = f"mine at {clean(urls[0])} as {clean(user)}"
     devices = choose(terminal, choice, verb=verb)
     if not devices:
+        tell_dry(terminal)
         return
     folder = terminal.load_config().data_dir
     pools = [{"url": url, "user": user} for url in urls[:3]]

@@ -30,8 +30,6 @@ METER_MS = 150_000
 """A reading that is older says nothing of now."""
 OBEY_MS = 5_000
 """A reading is of after a command when it is so much younger: machines take some seconds to stop."""
-WARM_MS = 120_000
-"""A machine that was told to wake draws all it will after this."""
 FAILED = frozenset({"HW-107", "HW-108", "HW-503"})
 """Not heard, refused, not obeyed: what a machine draws counts again."""
 
@@ -119,7 +117,7 @@ def _surely_left_w(state: FleetState, limit: SiteLimit, *, now: int) -> float:
     """Return what is left [W]: who may draw is counted, who was told to stop is not believed yet."""
     settings, members = limit.settings, _members(state, limit)
     if is_measured(limit, now=now):
-        begun = limit.meter_at - WARM_MS
+        begun = limit.meter_at - wish.WARM_MS
         warming = sum(it.part * curve.rated_w(it) for it in members if it.starts and it.starts[-1] >= begun)
         return settings.import_w - limit.meter_w - warming * _gross(limit)
     drawn = sum(wish.may_draw_w(state, it, now=now) for it in members)

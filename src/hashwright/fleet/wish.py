@@ -6,6 +6,8 @@ heat > the import limit > a person's override > waking after a fail-safe > the p
 from hashwright.fleet import curve, health, plan
 from hashwright.fleet.records import Device, FleetState, Wish
 
+WARM_MS = 120_000
+"""A machine that was told to wake draws all it will after this."""
 TIME_IS_OVER = "the time of its sleep is over"
 BACK_AGAIN = Wish(mode="run", part=1.0, author="fail-safe", reason="it slept while Hashwright was away")
 TOO_HOT = Wish(mode="sleep", part=1.0, author="heat", reason="it is too hot")
@@ -59,8 +61,13 @@ def is_live(state: FleetState, device: Device) -> bool:
 def may_draw_w(state: FleetState, device: Device, *, now: int) -> float:
     """Return what a machine draws or may draw [W]: nothing where it surely sleeps and was not told to wake."""
     pending = device.pending
-    is_waking = pending is not None and pending.action == "resume"
+    is_waking = (pending is not None and pending.action == "resume") or _may_still_wake(device, now=now)
     if health.is_asleep(device, silent_ms=state.rules.silent_ms, now=now) and not is_waking:
         return 0.0
     part = max(device.part, pending.part) if pending is not None and pending.action == "limit" else device.part
     return part * curve.rated_w(device)
+
+
+def _may_still_wake(device: Device, *, now: int) -> bool:
+    """Tell whether a machine was told to wake, sleeps on, and may start any moment: firmware takes a minute or two."""
+    return bool(device.starts) and device.changed_at < device.starts[-1] and now - device.starts[-1] < WARM_MS

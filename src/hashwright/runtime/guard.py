@@ -63,6 +63,10 @@ class GuardKeeper:
         """Return the process id of the guard that runs."""
         return None if self._process is None or self._process.returncode is not None else self._process.pid
 
+    def _data(self) -> Path:
+        """Return the data folder: whole, for a process that may stand elsewhere."""
+        return self._app.config.data_dir.absolute()
+
     def document(self) -> dict[str, Any]:
         """Return what pages and commands show of it."""
         return {"state": self.state, "watches": self.watched, "process": self.process, "detail": self.detail}
@@ -86,7 +90,7 @@ class GuardKeeper:
 
     async def run(self) -> None:
         """Keep a guard while one is wanted, for ever."""
-        data = self._app.config.data_dir
+        data = self._data()
         try:
             await self.release(is_orderly=True)  # one of ours, where this service failed and was started again
             await self._keep(data)
