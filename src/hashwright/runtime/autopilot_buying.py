@@ -94,6 +94,9 @@ class Buyer:
             renter = Renter(self._app, kept(self._app, name))
             blank = self._named(renter, blank, market, seen.at_ms)
             blank = msgspec.structs.replace(blank, of_day=plain(await renter.of_day()))
+            problem = self._unsuited(renter)
+            if problem:
+                return _blind(blank, before, problem)
             async with asyncio.timeout(LOOK_S):
                 look = await renter.see()
             found = self._seen(renter, look, blank, memory)
@@ -159,7 +162,7 @@ class Buyer:
             drift_a_day=error.bias if self._settings.learn_days else 0.0,
             blocks_a_day=blocks_a_day(app, it, destination, renter.limit_hs),
             delivered=1.0 if learned is None else min(learned.factor, 1.0),
-            why_not=self._why_not(it, look) or play_problem(it, renter.plugin, destination),
+            why_not=_question(look),
         )
 
     def _why_paper(self, it: RentSettings) -> str:
@@ -175,14 +178,17 @@ class Buyer:
             return f"{it.name} is not live: hw market rent set {it.name} --live"
         return ""
 
-    def _why_not(self, it: RentSettings, look: Look) -> str:
-        if it.algorithm != self._settings.algorithm:
+    def _unsuited(self, renter: Renter) -> str:
+        """Say why a rental is not for this autopilot; its market is not even asked then. Empty where it is."""
+        it, settings = renter.settings, self._settings
+        if it.algorithm != settings.algorithm:
             return f"it rents {it.algorithm}"
-        if it.account and it.account == self._settings.sell_as:
+        if it.account and it.account == settings.sell_as:
             return f"{it.account} sells here: it would buy from itself"
-        if look.open_questions:
-            return f"HW-883 {look.open_questions[0]} was sent and not answered; it is looked for first"
-        return ""
+        destination = destination_of(self._app, it)
+        if destination.settings.network != "main" and not settings.is_play_worth:
+            return f"{it.destination} mines a test network, whose coins are worth nothing (--play-worth values them)"
+        return play_problem(it, renter.plugin, destination)
 
     # ---------------------------------------------------------------- do
 
@@ -243,9 +249,17 @@ class Buyer:
     async def sweep(self, why: str) -> dict[str, str]:
         """End the autopilot's orders of rentals that nobody tends now; return for each what was done, or why not."""
         settings = self._settings
-        tended = set() if settings.is_paused or settings.mode == "dry-run" else set(settings.buy)
+        is_off = settings.is_paused or settings.mode == "dry-run"
+        tended = set() if is_off else {name for name in settings.buy if self._is_tended(name)}
         known = self._app.store.settings(SETTING)
         return await self.end(why, [name for name in sorted(known) if name not in tended])
+
+    def _is_tended(self, name: str) -> bool:
+        """Tell whether a rental can be judged here at all: it is ours, and its destination is there."""
+        try:
+            return not self._unsuited(Renter(self._app, kept(self._app, name)))
+        except HashwrightError:
+            return False
 
     async def end(self, why: str, names: Sequence[str]) -> dict[str, str]:
         """End the autopilot's orders of these rentals of its algorithm; return for each what was done, or why not."""
@@ -291,6 +305,12 @@ class Buyer:
 def words_of_error(error: HashwrightError | OSError) -> str:
     """Return what went wrong, in a line."""
     return f"{error.code} {error.message.rstrip('.')}" if isinstance(error, HashwrightError) else str(error)[:200]
+
+
+def _question(look: Look) -> str:
+    if look.open_questions:
+        return f"HW-883 {look.open_questions[0]} was sent and not answered; it is looked for first"
+    return ""
 
 
 def _blind(blank: SeenPurchase, before: "RentalBefore", problem: str) -> SeenPurchase:
