@@ -69,7 +69,7 @@ class Asked:
         )
 
     def _rate(self) -> float:
-        from hashwright.economics.market import MONIES
+        from hashwright.economics.coin_facts import MONIES
         from hashwright.errors import OperatorError
 
         told = self.given["rate"]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from hashwright.adapters.markets.base import plain
-from hashwright.economics.market import Market
+from hashwright.economics.coin_facts import CoinFacts
 from hashwright.economics.realised import ForecastError, forecast_error
 from hashwright.errors import HashwrightError
 from hashwright.market.renting import Action
@@ -87,7 +87,9 @@ class Buyer:
             seen, purchases=tuple(found), buying=self._settings.buying, bought_usd=bought_usd
         )
 
-    async def _one(self, name: str, seen: Seen, memory: Memory, market: Market, before: "RentalBefore") -> SeenPurchase:
+    async def _one(
+        self, name: str, seen: Seen, memory: Memory, market: CoinFacts, before: "RentalBefore"
+    ) -> SeenPurchase:
         """Return a rental as it stands."""
         blank = SeenPurchase(name=name, market="", destination="", coin="", limit_hs=0.0, paper=before.rental)
         try:
@@ -108,7 +110,7 @@ class Buyer:
             return _on_paper(renter, look, found, before, seen.at_ms)
         return _for_real(renter, look, found)
 
-    async def _bought_by_others(self, market: Market, now: int) -> dict[str, float]:
+    async def _bought_by_others(self, market: CoinFacts, now: int) -> dict[str, float]:
         """Return what the autopilot committed within 24 hours for rentals that it buys by no more [USD], by market."""
         found: dict[str, float] = {}
         if self._settings.mode == "dry-run":
@@ -121,7 +123,7 @@ class Buyer:
                 found[note.market] = found.get(note.market, 0.0) + usd
         return found
 
-    def _named(self, renter: Renter, blank: SeenPurchase, market: Market, now: int) -> SeenPurchase:
+    def _named(self, renter: Renter, blank: SeenPurchase, market: CoinFacts, now: int) -> SeenPurchase:
         """Return what is known of a rental before its market is asked."""
         it, plugin = renter.settings, renter.plugin
         price = market.fact(plugin.coin, "price_usd") if plugin.coin else None

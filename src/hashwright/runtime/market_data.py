@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from hashwright.economics.market import FIELDS, Fact, FieldName, Market, load_snapshot
+from hashwright.economics.coin_facts import FIELDS, CoinFacts, Fact, FieldName, load_snapshot
 from hashwright.errors import Finding
 
 FOLDER: Final = "market"
@@ -33,7 +33,7 @@ def history_file(data_dir: Path) -> Path | None:
     return file if file.is_file() else None
 
 
-def load_market(data_dir: Path) -> Market:
+def load_market(data_dir: Path) -> CoinFacts:
     """Read what is known: fetched facts over those of the snapshot; a damaged file is a finding, not an end."""
     snapshot = load_snapshot()
     file = market_folder(data_dir) / FACTS
@@ -43,11 +43,11 @@ def load_market(data_dir: Path) -> Market:
         return snapshot
     except (OSError, ValueError, KeyError, TypeError, ArithmeticError) as problem:
         message = f"it cannot be read ({problem}); the snapshot serves"
-        return Market(facts=snapshot.facts, findings=(Finding(code="HW-805", place=file.name, message=message),))
-    return Market(facts=facts).over(snapshot)
+        return CoinFacts(facts=snapshot.facts, findings=(Finding(code="HW-805", place=file.name, message=message),))
+    return CoinFacts(facts=facts).over(snapshot)
 
 
-def save_market(market: Market, data_dir: Path) -> None:
+def save_market(market: CoinFacts, data_dir: Path) -> None:
     """Write fetched facts; those of the snapshot stay in the package."""
     rows = [
         {
