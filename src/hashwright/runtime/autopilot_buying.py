@@ -264,21 +264,26 @@ class Buyer:
             return False
 
     async def end(self, why: str, names: Sequence[str]) -> dict[str, str]:
-        """End the autopilot's orders of these rentals of its algorithm; return for each what was done, or why not."""
-        found = {}
-        for name in names:
-            try:
-                renter = Renter(self._app, kept(self._app, name))
-                if renter.settings.algorithm != self._settings.algorithm or not await renter.may_stand():
-                    continue
-                async with asyncio.timeout(LOOK_S):
-                    found[name] = await renter.end(why)
-                self._told.pop(name, None)
-            except TimeoutError:
-                found[name] = self._stands(name, "its market does not answer")
-            except (HashwrightError, OSError) as error:
-                found[name] = self._stands(name, words_of_error(error))
-        return found
+        """End the autopilot's orders of these rentals of its algorithm; return for each what was done, or why not.
+
+        All at once, so that a silent market keeps nobody waiting for longer than its own time.
+        """
+        words = await asyncio.gather(*(self._end_one(name, why) for name in names))
+        return {name: text for name, text in zip(names, words, strict=True) if text}
+
+    async def _end_one(self, name: str, why: str) -> str:
+        try:
+            renter = Renter(self._app, kept(self._app, name))
+            if renter.settings.algorithm != self._settings.algorithm or not await renter.may_stand():
+                return ""
+            async with asyncio.timeout(LOOK_S):
+                done = await renter.end(why)
+        except TimeoutError:
+            return self._stands(name, "its market does not answer")
+        except (HashwrightError, OSError) as error:
+            return self._stands(name, words_of_error(error))
+        self._told.pop(name, None)
+        return done
 
     def _stands(self, name: str, problem: str) -> str:
         words = f"an order of it may still stand: {problem.rstrip('.')}. The next turn tries again"

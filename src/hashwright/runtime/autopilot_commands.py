@@ -47,8 +47,9 @@ def _acting(app: "Hashwright") -> dict[str, Callable[[Mapping[str, Any]], Any]]:
             await _store(app, name, document)
         power = await app.power.pause(is_paused=is_paused)
         rentals: dict[str, str] = {}
-        for service in list(app.autopilots.values()) if is_paused else ():
-            rentals |= await service.buyer.sweep("the autopilot is paused")
+        services = list(app.autopilots.values()) if is_paused else []
+        for ended in await asyncio.gather(*(it.buyer.sweep("the autopilot is paused") for it in services)):
+            rentals |= ended
         return {"is_paused": is_paused, "algorithms": sorted(app.autopilots), "power": power, "rentals": rentals}
 
     async def remove(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
