@@ -7,7 +7,7 @@ import pytest
 from hashwright import registry
 from hashwright.adapters.feeds._fetch import fetch
 from hashwright.chain.find import minable_coins
-from hashwright.economics.market import MONIES
+from hashwright.economics.coin_facts import MONIES
 from hashwright.errors import HashwrightError
 from unit.adapters.feed_service import service
 

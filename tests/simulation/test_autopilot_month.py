@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from hashwright import registry
-from hashwright.economics.market import Market
+from hashwright.economics.coin_facts import CoinFacts
 from hashwright.planner.autopilot import GROUP, Seen, Thought, parts_of, think
 from hashwright.planner.backtest import WARM_UP_DAYS, walk
 from hashwright.planner.decide import Layout, Rules, Way
@@ -46,7 +46,7 @@ def history_by_hand(*, days=31, power_usd_day=60.0, move_usd=0.0):
 @pytest.fixture(autouse=True)
 def nothing_is_known_before(monkeypatch):
     """The facts that come with the package are of later years than these months."""
-    monkeypatch.setattr("hashwright.runtime.market_data.load_snapshot", Market)
+    monkeypatch.setattr("hashwright.runtime.market_data.load_snapshot", CoinFacts)
 
 
 async def _live_through(world, history, settings, morning):

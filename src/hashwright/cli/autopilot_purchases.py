@@ -49,7 +49,8 @@ def _lines(it: dict[str, Any], found: dict[str, Any]) -> list[str]:
         lines.append(f"{name}: your limit binds: {found['bound']}.")
     order = it.get("order")
     if order:
-        lines.append(f"{name}: order {order['id']} stands at {order['price']}, {order['left']} coins are left of it.")
+        left = f"{float(order['left']):.8f}"
+        lines.append(f"{name}: order {order['id']} stands at {order['price']}, {left} coins are left of it.")
     if it.get("delivered", 1.0) < 0.9995:
         lines.append(f"{name}: of what was paid for, x{it['delivered']:.3f} came.")
     if it.get("why_paper"):

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from hashwright.chain.coin import Coin
     from hashwright.cli.documents import CalcDocument, EarningDocument, PaybackDocument
     from hashwright.economics.calculation import Calculation, Earning, Rig
+    from hashwright.economics.coin_facts import CoinFacts
     from hashwright.economics.hardware import Level
-    from hashwright.economics.market import Market
     from hashwright.economics.payback import Payback
     from hashwright.economics.what_if import Swing
 
@@ -126,11 +126,11 @@ class _Asked:
         self.levels = () if rate or power else found.levels
         return coin or default_coin(found.algorithm), rig, "as told" if rate or power else found.source
 
-    def _market(self) -> "Market":
+    def _market(self) -> "CoinFacts":
         """Read the market, with what the person said over it."""
         from decimal import Decimal, DecimalException
 
-        from hashwright.economics.market import Fact, FieldName, Market
+        from hashwright.economics.coin_facts import CoinFacts, Fact, FieldName
 
         told: dict[tuple[str, FieldName], Fact] = {}
         asked: tuple[tuple[FieldName, str | float | bool | None], ...] = (
@@ -147,7 +147,7 @@ class _Asked:
             if not (value.is_finite() and value > 0 and abs(value.adjusted()) < DIGITS_MAX):
                 raise click.UsageError(f"{str(text)[:40]!r} is no {name}.", click.get_current_context(silent=True))
             told[self.coin.key, name] = Fact(value=value, at_ms=self.now, known_at_ms=self.now, sources=("as told",))
-        return Market(facts=told).over(parts.read_market(self.terminal))
+        return CoinFacts(facts=told).over(parts.read_market(self.terminal))
 
     def answer(self) -> "Calculation":
         """Reckon."""

@@ -13,7 +13,7 @@ from hashwright.cli.terminal import Table, Terminal
 from hashwright.errors import EXIT_PARTLY, EXIT_UNREACHABLE
 
 if TYPE_CHECKING:
-    from hashwright.economics.market import Market
+    from hashwright.economics.coin_facts import CoinFacts
     from hashwright.errors import Finding
     from hashwright.planner.series import CoinTable
 
@@ -96,7 +96,7 @@ def show(terminal: Terminal, coins: tuple[str, ...], feeds: bool) -> None:
     Example: hw admin data show btc
     """
     from hashwright.chain.find import find_coin, minable_coins
-    from hashwright.economics.market import MONIES
+    from hashwright.economics.coin_facts import MONIES
 
     if feeds:
         _show_feeds(terminal)
@@ -115,7 +115,7 @@ def show(terminal: Terminal, coins: tuple[str, ...], feeds: bool) -> None:
 
 def _write_document(
     terminal: Terminal,
-    market: "Market",
+    market: "CoinFacts",
     findings: "Iterable[Finding]",
     *,
     asked: tuple[tuple[str, ...], tuple[str, ...]] = ((), ()),

@@ -13,8 +13,8 @@ from hashwright.errors import Finding
 
 if TYPE_CHECKING:
     from hashwright.cli.documents import FactDocument, FindingDocument
+    from hashwright.economics.coin_facts import CoinFacts, Fact, FieldName
     from hashwright.economics.hardware import Catalogue
-    from hashwright.economics.market import Fact, FieldName, Market
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -63,7 +63,7 @@ def now_ms() -> int:
     return SystemClock().now()
 
 
-def read_market(terminal: Terminal) -> "Market":
+def read_market(terminal: Terminal) -> "CoinFacts":
     """Read what is known, without asking the network."""
     from hashwright.runtime.market_data import load_market
 
@@ -151,9 +151,9 @@ def fact_document(coin: str, name: "FieldName", fact: "Fact", now: int) -> "Fact
     )
 
 
-def facts_of(market: "Market", coins: Iterable[str]) -> "list[tuple[str, FieldName, Fact]]":
+def facts_of(market: "CoinFacts", coins: Iterable[str]) -> "list[tuple[str, FieldName, Fact]]":
     """List the facts of coins, in their order."""
-    from hashwright.economics.market import FIELDS
+    from hashwright.economics.coin_facts import FIELDS
 
     found = ((coin, name, market.fact(coin, name)) for coin in coins for name in FIELDS)
     return [(coin, name, fact) for coin, name, fact in found if fact is not None]
@@ -169,14 +169,14 @@ def finding_documents(findings: Iterable[Finding]) -> "list[FindingDocument]":
 def ticker_of(key: str) -> str:
     """Return a coin's ticker; money of a state is its own."""
     from hashwright import registry
-    from hashwright.economics.market import MONIES
+    from hashwright.economics.coin_facts import MONIES
 
     if key in MONIES:
         return key
     return str(registry.load("coins", key).COIN.ticker)
 
 
-def facts_table(market: "Market", coins: Iterable[str], now: int) -> Table:
+def facts_table(market: "CoinFacts", coins: Iterable[str], now: int) -> Table:
     """Show what an answer rests on, and how old each part is."""
     rows = tuple(
         (
@@ -230,7 +230,7 @@ def share_text(value: float | None) -> str:
     return "-" if value is None else f"{value * 100:+.1f} %"
 
 
-def as_of(market: "Market", coins: Iterable[str], now: int) -> str:
+def as_of(market: "CoinFacts", coins: Iterable[str], now: int) -> str:
     """Say `As of 2021-05-05, 5.6 years ago: ` where the newest common facts are so old that "now" would be a lie."""
     ages = [fact.age_ms(now) for _, name, fact in facts_of(market, coins) if name in ("price_usd", "difficulty")]
     oldest = max(ages, default=0)
@@ -258,7 +258,7 @@ def tell_documents(terminal: Terminal, findings: "Sequence[FindingDocument]") ->
     tell_findings(terminal, [Finding(code=it.code, place=it.place, message=it.message) for it in findings])
 
 
-def tell_old(terminal: Terminal, market: "Market", coins: Iterable[str], now: int) -> None:
+def tell_old(terminal: Terminal, market: "CoinFacts", coins: Iterable[str], now: int) -> None:
     """Say that facts are old, if they are."""
     old = [
         (coin, name, fact) for coin, name, fact in facts_of(market, coins) if fact.age_ms(now) > OLD_DAYS * 86_400_000

@@ -15,7 +15,7 @@ from hashwright.cli.terminal import Table, Terminal
 
 if TYPE_CHECKING:
     from hashwright.cli.documents_plan import HistogramDocument, OutcomeDocument, PlanDocument
-    from hashwright.economics.market import Market as Facts
+    from hashwright.economics.coin_facts import CoinFacts as Facts
     from hashwright.planner.plan import Market, Outcome, Plan, Wish
     from hashwright.planner.plan_stress import Stress
     from hashwright.planner.series import FloatArray

@@ -9,7 +9,7 @@ from hashwright.cli.terminal import Terminal
 from hashwright.errors import StaleInput
 
 if TYPE_CHECKING:
-    from hashwright.economics.market import Market as Facts
+    from hashwright.economics.coin_facts import CoinFacts as Facts
     from hashwright.planner.plan import Market
 
 

@@ -12,7 +12,7 @@ from hashwright.cli.terminal import Table, Terminal
 if TYPE_CHECKING:
     from hashwright.chain.coin import Coin
     from hashwright.cli.documents import TrendRow, TrendsDocument
-    from hashwright.economics.market import Market
+    from hashwright.economics.coin_facts import CoinFacts
     from hashwright.planner.series import CoinTable, FloatArray
     from hashwright.planner.trends import Change, Trend
     from hashwright.planner.turns import Turns
@@ -58,7 +58,7 @@ class _Trends:
         self.power_usd_kwh = price
         self.power_price = None if self.is_assumed else price
         self.now = parts.now_ms()
-        self.market: Market = parts.read_market(terminal)
+        self.market: CoinFacts = parts.read_market(terminal)
         self.named = tuple(find_coin(name) for name in names)
         wanted = self.named or minable_coins()
         self.table: CoinTable | None = load_history(terminal, data, [coin.ticker for coin in wanted])
@@ -88,7 +88,7 @@ class _Trends:
             self.coins.append(coin)
 
     def _next_change(self, coin: "Coin") -> tuple[int, date] | None:
-        from hashwright.economics.market import next_emission_change
+        from hashwright.economics.coin_facts import next_emission_change
 
         return next_emission_change(coin, self.market, now_ms=self.now)
 

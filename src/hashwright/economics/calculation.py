@@ -9,8 +9,8 @@ from typing import Final
 
 from hashwright.chain.coin import Coin
 from hashwright.economics import hashprice as hp
+from hashwright.economics.coin_facts import CoinFacts, reward_coins
 from hashwright.economics.difficulty import economy_of
-from hashwright.economics.market import Market, reward_coins
 from hashwright.economics.payback import (
     YEAR_DAYS,
     Payback,
@@ -100,7 +100,7 @@ class Calculation:
         return self.bought_coins > self.mined_coins
 
 
-def earning(rig: Rig, coin: Coin, market: Market, *, terms: hp.Terms, now_ms: int) -> Earning:
+def earning(rig: Rig, coin: Coin, market: CoinFacts, *, terms: hp.Terms, now_ms: int) -> Earning:
     """Return what a rig earns of a coin a day.
 
     Raises:

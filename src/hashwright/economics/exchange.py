@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from hashwright.economics.market import DAY_MS, MONIES, Fact, Market
+from hashwright.economics.coin_facts import DAY_MS, MONIES, CoinFacts, Fact
 from hashwright.errors import OperatorError, StaleInput
 from hashwright.units import duration_text
 
@@ -39,7 +39,7 @@ class Exchange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return f"1 {self.currency} = {self.usd:.5g} USD ({self.source})"
 
 
-def exchange_of(market: Market, currency: str, *, now_ms: int, age_max_ms: int | None = None) -> Exchange:
+def exchange_of(market: CoinFacts, currency: str, *, now_ms: int, age_max_ms: int | None = None) -> Exchange:
     """Return what one unit of a currency is in dollars.
 
     Args:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import numpy as np
 
 from hashwright.chain.coin import Coin
-from hashwright.economics.market import Fact, FieldName, Market
+from hashwright.economics.coin_facts import CoinFacts, Fact, FieldName
 from hashwright.planner.series import CoinSeries, CoinTable, known_at_ms
 
 FEE_DAYS = 7
@@ -16,7 +16,7 @@ FEE_DAYS = 7
 DIGITS = 12
 
 
-def newest_facts(table: CoinTable, coins: tuple[Coin, ...], *, older: Market) -> Market:
+def newest_facts(table: CoinTable, coins: tuple[Coin, ...], *, older: CoinFacts) -> CoinFacts:
     """Return the facts of a history that are newer than those that are known already."""
     facts: dict[tuple[str, FieldName], Fact] = {}
     for coin in coins:
@@ -27,7 +27,7 @@ def newest_facts(table: CoinTable, coins: tuple[Coin, ...], *, older: Market) ->
             known = older.fact(coin.key, name)
             if known is None or known.at_ms < fact.at_ms:
                 facts[coin.key, name] = fact
-    return Market(facts=facts)
+    return CoinFacts(facts=facts)
 
 
 def _facts(series: CoinSeries, source: str) -> dict[FieldName, Fact]:

@@ -14,7 +14,7 @@ import numpy as np
 from hashwright.chain.coin import Coin
 from hashwright.chain.economy import PPM
 from hashwright.economics.changes import DAYS_MIN, Changes, changes_of, changes_of_statistics
-from hashwright.economics.market import Market, height_est
+from hashwright.economics.coin_facts import CoinFacts, height_est
 from hashwright.economics.scenarios import Assumptions, CoinStart, World
 from hashwright.economics.statistics import statistics_of
 from hashwright.errors import Finding, HashwrightError, OperatorError
@@ -26,7 +26,7 @@ STATISTICS_SEED: Final = 2016
 APART_DAYS: Final = 180
 
 
-def start_of(coin: Coin, market: Market, *, days: int, now_ms: int) -> CoinStart:
+def start_of(coin: Coin, market: CoinFacts, *, days: int, now_ms: int) -> CoinStart:
     """Return where a coin starts.
 
     Raises:
@@ -109,7 +109,7 @@ class Prepared:
 
 def prepare(
     coins: Sequence[Coin],
-    market: Market,
+    market: CoinFacts,
     table: CoinTable | None,
     *,
     days: int,
@@ -175,7 +175,7 @@ def _history_findings(table: CoinTable | None, coins: Sequence[Coin]) -> list[Fi
     return sorted(found, key=lambda it: it.code != "HW-809")
 
 
-def days_apart(coin: Coin, market: Market) -> int:
+def days_apart(coin: Coin, market: CoinFacts) -> int:
     """Return how many days lie between the price and the difficulty that are known of a coin."""
     price, difficulty = market.fact(coin.key, "price_usd"), market.fact(coin.key, "difficulty")
     return abs(price.at_ms - difficulty.at_ms) // DAY_MS if price is not None and difficulty is not None else 0
@@ -188,7 +188,7 @@ def _apart_finding(coin: Coin, days: int, *, is_left_out: bool) -> Finding:
     return Finding(code="HW-819", place=coin.ticker, message=message)
 
 
-def _fees_ratio(coin: Coin, market: Market, start: CoinStart) -> float | None:
+def _fees_ratio(coin: Coin, market: CoinFacts, start: CoinStart) -> float | None:
     fees = market.fact(coin.key, "fees_coins")
     return float(fees.value) / start.reward_coins[0] if fees is not None and start.reward_coins[0] > 0 else None
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from hashwright.adapters.markets.base import plain
-from hashwright.economics.market import Market
+from hashwright.economics.coin_facts import CoinFacts
 from hashwright.economics.realised import ForecastError, forecast_error
 from hashwright.errors import HashwrightError
 from hashwright.market.renting import Action
@@ -87,13 +87,18 @@ class Buyer:
             seen, purchases=tuple(found), buying=self._settings.buying, bought_usd=bought_usd
         )
 
-    async def _one(self, name: str, seen: Seen, memory: Memory, market: Market, before: "RentalBefore") -> SeenPurchase:
+    async def _one(
+        self, name: str, seen: Seen, memory: Memory, market: CoinFacts, before: "RentalBefore"
+    ) -> SeenPurchase:
         """Return a rental as it stands."""
         blank = SeenPurchase(name=name, market="", destination="", coin="", limit_hs=0.0, paper=before.rental)
         try:
             renter = Renter(self._app, kept(self._app, name))
             blank = self._named(renter, blank, market, seen.at_ms)
             blank = msgspec.structs.replace(blank, of_day=plain(await renter.of_day()))
+            problem = self._unsuited(renter)
+            if problem:
+                return _blind(blank, before, problem)
             async with asyncio.timeout(LOOK_S):
                 look = await renter.see()
             found = self._seen(renter, look, blank, memory)
@@ -105,7 +110,7 @@ class Buyer:
             return _on_paper(renter, look, found, before, seen.at_ms)
         return _for_real(renter, look, found)
 
-    async def _bought_by_others(self, market: Market, now: int) -> dict[str, float]:
+    async def _bought_by_others(self, market: CoinFacts, now: int) -> dict[str, float]:
         """Return what the autopilot committed within 24 hours for rentals that it buys by no more [USD], by market."""
         found: dict[str, float] = {}
         if self._settings.mode == "dry-run":
@@ -118,7 +123,7 @@ class Buyer:
                 found[note.market] = found.get(note.market, 0.0) + usd
         return found
 
-    def _named(self, renter: Renter, blank: SeenPurchase, market: Market, now: int) -> SeenPurchase:
+    def _named(self, renter: Renter, blank: SeenPurchase, market: CoinFacts, now: int) -> SeenPurchase:
         """Return what is known of a rental before its market is asked."""
         it, plugin = renter.settings, renter.plugin
         price = market.fact(plugin.coin, "price_usd") if plugin.coin else None
@@ -159,7 +164,7 @@ class Buyer:
             drift_a_day=error.bias if self._settings.learn_days else 0.0,
             blocks_a_day=blocks_a_day(app, it, destination, renter.limit_hs),
             delivered=1.0 if learned is None else min(learned.factor, 1.0),
-            why_not=self._why_not(it, look) or play_problem(it, renter.plugin, destination),
+            why_not=_question(look),
         )
 
     def _why_paper(self, it: RentSettings) -> str:
@@ -175,14 +180,17 @@ class Buyer:
             return f"{it.name} is not live: hw market rent set {it.name} --live"
         return ""
 
-    def _why_not(self, it: RentSettings, look: Look) -> str:
-        if it.algorithm != self._settings.algorithm:
+    def _unsuited(self, renter: Renter) -> str:
+        """Say why a rental is not for this autopilot; its market is not even asked then. Empty where it is."""
+        it, settings = renter.settings, self._settings
+        if it.algorithm != settings.algorithm:
             return f"it rents {it.algorithm}"
-        if it.account and it.account == self._settings.sell_as:
+        if it.account and it.account == settings.sell_as:
             return f"{it.account} sells here: it would buy from itself"
-        if look.open_questions:
-            return f"HW-883 {look.open_questions[0]} was sent and not answered; it is looked for first"
-        return ""
+        destination = destination_of(self._app, it)
+        if destination.settings.network != "main" and not settings.is_play_worth:
+            return f"{it.destination} mines a test network, whose coins are worth nothing (--play-worth values them)"
+        return play_problem(it, renter.plugin, destination)
 
     # ---------------------------------------------------------------- do
 
@@ -243,26 +251,39 @@ class Buyer:
     async def sweep(self, why: str) -> dict[str, str]:
         """End the autopilot's orders of rentals that nobody tends now; return for each what was done, or why not."""
         settings = self._settings
-        tended = set() if settings.is_paused or settings.mode == "dry-run" else set(settings.buy)
+        is_off = settings.is_paused or settings.mode == "dry-run"
+        tended = set() if is_off else {name for name in settings.buy if self._is_tended(name)}
         known = self._app.store.settings(SETTING)
         return await self.end(why, [name for name in sorted(known) if name not in tended])
 
+    def _is_tended(self, name: str) -> bool:
+        """Tell whether a rental can be judged here at all: it is ours, and its destination is there."""
+        try:
+            return not self._unsuited(Renter(self._app, kept(self._app, name)))
+        except HashwrightError:
+            return False
+
     async def end(self, why: str, names: Sequence[str]) -> dict[str, str]:
-        """End the autopilot's orders of these rentals of its algorithm; return for each what was done, or why not."""
-        found = {}
-        for name in names:
-            try:
-                renter = Renter(self._app, kept(self._app, name))
-                if renter.settings.algorithm != self._settings.algorithm or not await renter.may_stand():
-                    continue
-                async with asyncio.timeout(LOOK_S):
-                    found[name] = await renter.end(why)
-                self._told.pop(name, None)
-            except TimeoutError:
-                found[name] = self._stands(name, "its market does not answer")
-            except (HashwrightError, OSError) as error:
-                found[name] = self._stands(name, words_of_error(error))
-        return found
+        """End the autopilot's orders of these rentals of its algorithm; return for each what was done, or why not.
+
+        All at once, so that a silent market keeps nobody waiting for longer than its own time.
+        """
+        words = await asyncio.gather(*(self._end_one(name, why) for name in names))
+        return {name: text for name, text in zip(names, words, strict=True) if text}
+
+    async def _end_one(self, name: str, why: str) -> str:
+        try:
+            renter = Renter(self._app, kept(self._app, name))
+            if renter.settings.algorithm != self._settings.algorithm or not await renter.may_stand():
+                return ""
+            async with asyncio.timeout(LOOK_S):
+                done = await renter.end(why)
+        except TimeoutError:
+            return self._stands(name, "its market does not answer")
+        except (HashwrightError, OSError) as error:
+            return self._stands(name, words_of_error(error))
+        self._told.pop(name, None)
+        return done
 
     def _stands(self, name: str, problem: str) -> str:
         words = f"an order of it may still stand: {problem.rstrip('.')}. The next turn tries again"
@@ -291,6 +312,12 @@ class Buyer:
 def words_of_error(error: HashwrightError | OSError) -> str:
     """Return what went wrong, in a line."""
     return f"{error.code} {error.message.rstrip('.')}" if isinstance(error, HashwrightError) else str(error)[:200]
+
+
+def _question(look: Look) -> str:
+    if look.open_questions:
+        return f"HW-883 {look.open_questions[0]} was sent and not answered; it is looked for first"
+    return ""
 
 
 def _blind(blank: SeenPurchase, before: "RentalBefore", problem: str) -> SeenPurchase:

@@ -51,8 +51,9 @@ def _acting(app: "Hashwright") -> dict[str, Callable[[Mapping[str, Any]], Any]]:
             await _store(app, name, document)
         power = await app.power.pause(is_paused=is_paused)
         rentals: dict[str, str] = {}
-        for service in list(app.autopilots.values()) if is_paused else ():
-            rentals |= await service.buyer.sweep("the autopilot is paused")
+        services = list(app.autopilots.values()) if is_paused else []
+        for ended in await asyncio.gather(*(it.buyer.sweep("the autopilot is paused") for it in services)):
+            rentals |= ended
         woken = wake_all(app) if arguments.get("is_waking") else []
         names = {"algorithms": sorted(app.autopilots), "power": power}
         return {"is_paused": is_paused, **names, "rentals": rentals, "resting": resting(app), "woken": woken}

@@ -8,7 +8,7 @@ order that pays less than the best pool gets nothing, and the machine is back at
 import math
 from typing import TYPE_CHECKING, Final
 
-from hashwright.economics.market import Market
+from hashwright.economics.coin_facts import CoinFacts
 from hashwright.market.delivery import rate_of
 from hashwright.market.events import SaleSet
 from hashwright.market.records import DAY_S, Machine, Terms
@@ -25,7 +25,7 @@ FLOOR_MOVES: Final = 0.01
 
 
 def market_way(
-    app: "Hashwright", settings: AutopilotSettings, market: Market, *, rate_hs: float, capacity_hs: float
+    app: "Hashwright", settings: AutopilotSettings, market: CoinFacts, *, rate_hs: float, capacity_hs: float
 ) -> SeenWay | None:
     """Return what selling would earn; None where the algorithm has no market here.
 

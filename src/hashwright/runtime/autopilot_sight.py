@@ -10,7 +10,7 @@ import structlog
 from hashwright import registry
 from hashwright.chain.coin import Coin
 from hashwright.chain.target import work_of_target
-from hashwright.economics.market import Market
+from hashwright.economics.coin_facts import CoinFacts
 from hashwright.economics.reward import RewardPerHash, reward_per_hash
 from hashwright.errors import HashwrightError
 from hashwright.planner.autopilot import AHEAD_MAX_MS, MARKET, Seen, SeenWay, usd_ph_day
@@ -176,7 +176,7 @@ def hottest(app: "Hashwright", settings: AutopilotSettings) -> float | None:
 # ---------------------------------------------------------------- ways
 
 
-def _way(app: "Hashwright", name: str, settings: AutopilotSettings, market: Market, learning: Learning) -> SeenWay:
+def _way(app: "Hashwright", name: str, settings: AutopilotSettings, market: CoinFacts, learning: Learning) -> SeenWay:
     destination, now = app.kernel.pool.destinations[name], app.clock.now()
     coin = destination.settings.coin
     price = market.fact(coin, "price_usd") if coin else None
@@ -212,7 +212,7 @@ def _words(price: Any, now: int) -> str:  # noqa: ANN401 (a fact, or None)
 
 
 def coins_per_hash(
-    app: "Hashwright", name: str, destination: Destination, market: Market
+    app: "Hashwright", name: str, destination: Destination, market: CoinFacts
 ) -> tuple[float | None, str, str]:
     """Return what a hash promises [coins], who says so, and why it is not known.
 
@@ -237,7 +237,7 @@ def coins_per_hash(
     return _by_facts(coin, settings.network, market, app.clock.now())
 
 
-def _by_facts(coin: Coin, network: str, market: Market, now: int) -> tuple[float | None, str, str]:
+def _by_facts(coin: Coin, network: str, market: CoinFacts, now: int) -> tuple[float | None, str, str]:
     """Return what a hash earns by the network's facts [coins], whose they are, and why it is not known."""
     from hashwright.economics.calculation import Rig, earning
     from hashwright.economics.hashprice import NO_LOSS

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from hashwright.economics.market import Market
+from hashwright.economics.coin_facts import CoinFacts
 from hashwright.pool.events import UpstreamSet
 from hashwright.pool.records import Destination
 from hashwright.runtime.autopilot_settings import AutopilotSettings
@@ -86,7 +86,7 @@ class PriceFile:
     folder: Path
     stamp: int = -1
     prices: dict[str, float] = field(default_factory=dict)
-    market: Market = field(default_factory=Market)
+    market: CoinFacts = field(default_factory=CoinFacts)
 
     def read(self) -> dict[str, float]:
         """Return the price of each coin [USD]."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from hashwright.economics.coin_facts import CoinFacts
 from hashwright.economics.exchange import USD, YOUNG_MS, Exchange, exchange_of
-from hashwright.economics.market import Market
 from hashwright.errors import OperatorError, StaleInput
 from hashwright.runtime.autopilot_settings import AutopilotSettings
 
@@ -44,7 +44,7 @@ class PowerPrice:
     problem: str = ""
 
 
-def power_price(app: "Hashwright", settings: AutopilotSettings, market: Market) -> PowerPrice:
+def power_price(app: "Hashwright", settings: AutopilotSettings, market: CoinFacts) -> PowerPrice:
     """Return the price of power now. `market` has the exchange rates."""
     said = settings.power_price_usd_kwh
     if not settings.power_of:
@@ -64,7 +64,7 @@ def power_price(app: "Hashwright", settings: AutopilotSettings, market: Market) 
     return _converted(price, seen.currency, whose, said, market, now)
 
 
-def _converted(price: float, currency: str, whose: str, said: float, market: Market, now: int) -> PowerPrice:
+def _converted(price: float, currency: str, whose: str, said: float, market: CoinFacts, now: int) -> PowerPrice:
     try:
         rate = exchange_of(market, currency, now_ms=now, age_max_ms=YOUNG_MS)
     except (OperatorError, StaleInput) as error:

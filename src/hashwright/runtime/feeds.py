@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 from hashwright import registry
 from hashwright.adapters.feeds._fetch import fetch
 from hashwright.adapters.feeds.base import Feed
-from hashwright.economics.market import FIELDS, Market, Observation, combine
+from hashwright.economics.coin_facts import FIELDS, CoinFacts, Observation, combine
 from hashwright.errors import Finding, HashwrightError, RateLimited
 from hashwright.runtime.market_data import load_market, market_folder, save_market, write_json
 
@@ -28,7 +28,7 @@ Tell: TypeAlias = Callable[[str, Finding | None], None]
 class Fetched:
     """What came of it: which feeds were asked, which answered, and the market that is known now."""
 
-    market: Market
+    market: CoinFacts
     asked: tuple[str, ...]
     answered: tuple[str, ...]
     findings: tuple[Finding, ...]
@@ -80,7 +80,7 @@ async def fetch_market(
     known = load_market(data_dir)
     heard = [seen for said in told.values() for seen in said.observations]
     fresh = combine(heard, before=known.facts, now_ms=now_ms)
-    market = Market(facts=fresh.facts).over(Market(facts=known.facts))
+    market = CoinFacts(facts=fresh.facts).over(CoinFacts(facts=known.facts))
     save_market(market, data_dir)
     return Fetched(
         market=market,

@@ -15,8 +15,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from hashwright.economics.coin_facts import FIELDS, CoinFacts, Fact, FieldName, load_snapshot
 from hashwright.economics.hardware import Catalogue, load_catalogue, measured_of
-from hashwright.economics.market import FIELDS, Fact, FieldName, Market, load_snapshot
 from hashwright.errors import Finding, OperatorError, reason_of
 
 FOLDER: Final = "market"
@@ -36,7 +36,7 @@ def history_file(data_dir: Path) -> Path | None:
     return file if file.is_file() else None
 
 
-def load_market(data_dir: Path) -> Market:
+def load_market(data_dir: Path) -> CoinFacts:
     """Read what is known: fetched facts over those of the snapshot; a damaged file is a finding, not an end."""
     snapshot = load_snapshot()
     file = market_folder(data_dir) / FACTS
@@ -46,8 +46,8 @@ def load_market(data_dir: Path) -> Market:
         return snapshot
     except (OSError, ValueError, KeyError, TypeError, ArithmeticError) as problem:
         message = f"it cannot be read ({problem}); the snapshot serves"
-        return Market(facts=snapshot.facts, findings=(Finding(code="HW-805", place=file.name, message=message),))
-    return Market(facts=facts).over(snapshot)
+        return CoinFacts(facts=snapshot.facts, findings=(Finding(code="HW-805", place=file.name, message=message),))
+    return CoinFacts(facts=facts).over(snapshot)
 
 
 def load_machines(data_dir: Path, *, own: Path | None = None) -> Catalogue:
@@ -68,7 +68,7 @@ def load_machines(data_dir: Path, *, own: Path | None = None) -> Catalogue:
     return catalogue.with_measured(measured_of(text, catalogue, source=file.name))
 
 
-def save_market(market: Market, data_dir: Path) -> None:
+def save_market(market: CoinFacts, data_dir: Path) -> None:
     """Write fetched facts; those of the snapshot stay in the package."""
     rows = [
         {

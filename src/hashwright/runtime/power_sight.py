@@ -14,8 +14,8 @@ import msgspec
 
 from hashwright import registry
 from hashwright.chain.target import work_of_target
+from hashwright.economics.coin_facts import CoinFacts, reward_coins
 from hashwright.economics.hashprice import hashprice_usd_ph_day, work_hashes
-from hashwright.economics.market import Market, reward_coins
 from hashwright.economics.reward import reward_per_hash
 from hashwright.errors import HashwrightError
 from hashwright.fleet import curve, health
@@ -137,7 +137,7 @@ async def _curve(rated: list[Device]) -> tuple[tuple[float, float], ...]:
     return tuple((part, total / len(rated)) for part, total in sums.items())
 
 
-def worths(app: "Hashwright", market: Market) -> dict[str, Worth]:
+def worths(app: "Hashwright", market: CoinFacts) -> dict[str, Worth]:
     """Return what a TH/s of each coin earns a day, by ticker: by the newest job of ours, else by what feeds said."""
     now = app.clock.now()
     promised = _promises(app)

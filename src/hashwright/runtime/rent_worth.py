@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from hashwright import registry
 from hashwright.adapters.markets.base import Plugin
 from hashwright.chain.target import work_of_target
-from hashwright.economics.market import Market
+from hashwright.economics.coin_facts import CoinFacts
 from hashwright.errors import OperatorError, StaleInput
 from hashwright.market.renting import DAY_S, EH
 from hashwright.pool.records import Destination
@@ -95,7 +95,7 @@ def hashprice(app: "Hashwright", settings: RentSettings, plugin: Plugin) -> Deci
     return Decimal(repr(coins)) * EH * DAY_S * ratio
 
 
-def _price(market: Market, coin: str, now: int) -> Decimal:
+def _price(market: CoinFacts, coin: str, now: int) -> Decimal:
     fact = market.fact(coin, "price_usd") if coin else None
     if fact is None or fact.value <= 0:
         raise StaleInput(f"No price of {coin or 'the coin'} is known.", code="HW-401", hint="hw admin data fetch")

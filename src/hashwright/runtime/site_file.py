@@ -23,8 +23,8 @@ from hashwright import registry
 from hashwright.adapters.batteries.base import BatteryPlugin
 from hashwright.adapters.tariffs.base import TariffPlugin
 from hashwright.adapters.weather.base import Place, WeatherPlugin, WeatherSource
+from hashwright.economics.coin_facts import load_snapshot
 from hashwright.economics.exchange import USD, YOUNG_MS, exchange_of
-from hashwright.economics.market import load_snapshot
 from hashwright.energy.settings import read_struct
 from hashwright.energy.site import Site, read_site
 from hashwright.energy.slots import Grid, Slotted

@@ -7,8 +7,8 @@ from typing import Final
 
 from hashwright.chain.find import default_coin, find_coin
 from hashwright.economics.calculation import GROWTH_PER_YEAR, Assumed, Calculation, Rig, earning
+from hashwright.economics.coin_facts import Fact
 from hashwright.economics.hashprice import Terms
-from hashwright.economics.market import Fact
 from hashwright.economics.quantities import check_power
 from hashwright.economics.what_if import Case, Lever, Swing, moved, reckoned, tornado, value_of
 from hashwright.runtime.market_data import load_machines, load_market

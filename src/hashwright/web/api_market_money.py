@@ -13,7 +13,7 @@ from litestar.params import FromPath, QueryParameter
 
 from hashwright import registry
 from hashwright.economics import hashprice
-from hashwright.economics.market import Market, reward_coins
+from hashwright.economics.coin_facts import CoinFacts, reward_coins
 from hashwright.errors import HashwrightError
 from hashwright.runtime.market_data import load_market
 from hashwright.web.acting import ASKING
@@ -99,7 +99,7 @@ class MarketMoneyController(Controller):
         return mining_price_of(market, terms, now_ms=site.clock.now())
 
 
-def mining_price_of(market: Market, terms: Mapping[str, Any], *, now_ms: int) -> MiningPrice:
+def mining_price_of(market: CoinFacts, terms: Mapping[str, Any], *, now_ms: int) -> MiningPrice:
     """Return what a unit of hash rate earns a day in the market's coin."""
     code, unit = str(terms.get("currency", "")), str(terms.get("unit", ""))
     letter = unit.rpartition("H/day")[0].rpartition("/")[2]

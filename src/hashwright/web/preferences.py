@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from hashwright.economics.market import MONIES, Market
+from hashwright.economics.coin_facts import MONIES, CoinFacts
 from hashwright.errors import OperatorError
 from hashwright.web.database import AccessDatabase
 
@@ -51,7 +51,7 @@ class Preferences:
         )
 
 
-def rate_of(market: Market, code: str, *, now_ms: int) -> Rate | None:
+def rate_of(market: CoinFacts, code: str, *, now_ms: int) -> Rate | None:
     """Return the rate of a money to dollars as it is stored; None where none is."""
     if code == DOLLARS:
         return Rate(usd=1.0, at_ms=now_ms, sources=(), is_snapshot=False)

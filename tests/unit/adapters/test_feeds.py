@@ -15,7 +15,7 @@ from hashwright import registry
 from hashwright.adapters.feeds._fetch import PAUSE_ASKED_S, fetch
 from hashwright.adapters.feeds.base import at_text, document, number
 from hashwright.chain.find import minable_coins
-from hashwright.economics.market import MONIES
+from hashwright.economics.coin_facts import MONIES
 from hashwright.errors import ConfigError, HashwrightError, OperatorError, RateLimited, Unavailable
 from hashwright.runtime.feeds import fetch_market
 from hashwright.runtime.market_data import load_market, market_folder

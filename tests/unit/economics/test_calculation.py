@@ -7,8 +7,8 @@ import pytest
 
 from hashwright.chain.find import find_coin
 from hashwright.economics.calculation import Assumed, Rig, calculate, earning
+from hashwright.economics.coin_facts import CoinFacts, Fact
 from hashwright.economics.hashprice import Terms
-from hashwright.economics.market import Fact, Market
 from hashwright.money import Amount, Currency, Estimate, MoneyError
 
 NOW = 1_790_330_000_000
@@ -16,7 +16,7 @@ RIG = Rig(name="S21", hashrate_hs=200e12, power_w=3500.0, price_usd=3000.0)
 
 
 def market(**facts):
-    return Market(
+    return CoinFacts(
         facts={
             ("bitcoin", name): Fact(value=Decimal(value), at_ms=NOW, known_at_ms=NOW, sources=("told",))
             for name, value in facts.items()

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from hashwright.economics.coin_facts import DAY_MS, MONIES, CoinFacts, Fact, load_snapshot
 from hashwright.economics.exchange import YOUNG_MS, exchange_of
-from hashwright.economics.market import DAY_MS, MONIES, Fact, Market, load_snapshot
 from hashwright.errors import OperatorError, StaleInput
 
 NOW = 1_800_000_000_000
@@ -20,7 +20,7 @@ PER_EURO = {
 
 def stored(usd, *, age_ms=0, currency="EUR"):
     fact = Fact(value=Decimal(usd), at_ms=NOW - age_ms, known_at_ms=NOW, sources=("Frankfurter",))
-    return Market(facts={(currency, "price_usd"): fact}).over(load_snapshot())
+    return CoinFacts(facts={(currency, "price_usd"): fact}).over(load_snapshot())
 
 
 def test_the_dated_rates_of_the_package_are_the_published_ones_and_say_their_day():
@@ -51,7 +51,7 @@ def test_what_is_not_known_is_never_assumed(currency):
 
 def test_nothing_known_at_all_is_said():
     with pytest.raises(OperatorError, match=r"No rate of 'EUR' to dollars is known; known are USD\."):
-        exchange_of(Market(), "EUR", now_ms=NOW)
+        exchange_of(CoinFacts(), "EUR", now_ms=NOW)
 
 
 def test_an_old_rate_is_refused_where_a_young_one_is_asked_for():

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from hashwright.chain.find import find_coin
+from hashwright.economics.coin_facts import CoinFacts, Fact
 from hashwright.economics.hardware import Machine
 from hashwright.economics.hashprice import Terms
-from hashwright.economics.market import Fact, Market
 from hashwright.economics.scenarios import Assumptions
 from hashwright.errors import OperatorError
 from hashwright.planner.compare import Budget, compare, machines_for, usual_offer
@@ -32,7 +32,7 @@ def market(**more):
         ("dogecoin", "price_usd"): fact("0.2"),
         ("dogecoin", "difficulty"): fact(5_000_000),
     }
-    return Market(facts=facts | more)
+    return CoinFacts(facts=facts | more)
 
 
 def coins(*names):
@@ -72,7 +72,7 @@ def test_a_coin_without_a_price_is_left_out_and_said():
 
 def test_a_merged_coin_of_another_year_is_left_out():
     old = market().facts | {("dogecoin", "difficulty"): fact(5_000_000, NOW - 400 * 86_400_000)}
-    it = prepared("ltc", "doge", facts=Market(facts=old))
+    it = prepared("ltc", "doge", facts=CoinFacts(facts=old))
     assert [coin.ticker for coin in it.coins] == ["LTC"]
     assert "400 days apart; left out" in it.findings[0].message
 

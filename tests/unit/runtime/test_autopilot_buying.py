@@ -167,6 +167,23 @@ def test_what_cannot_be_judged_is_not_bought_and_says_why(tell):
     tell(story)
 
 
+def test_coins_of_a_test_network_are_bought_only_in_a_rehearsal_that_says_so(tell):
+    async def story(world, server):
+        world.destination("toy", usd_ph_day=600.0, network="regtest")
+        await keep(world, server, like="toy")
+        _, bought = of(await turn(world.autopilot(**LIVE)))
+        assert (bought.kind, server.acts) == ("wait", 0)
+        assert "--play-worth" in bought.why
+        await keep(world, server, like="toy", url="")
+        _, bought = of(await turn(world.autopilot(**LIVE | {"is_play_worth": True}), minutes=5))
+        assert "whose coins are worth nothing" in bought.why, "a market at its own address takes real coins: not asked"
+        await keep(world, server, like="toy")
+        _, bought = of(await turn(world.autopilot(**LIVE | {"is_play_worth": True}), minutes=5))
+        assert bought.kind == "place"
+
+    tell(story)
+
+
 def test_a_market_that_is_silent_is_left_out_and_the_turn_goes_on(tell):
     async def story(world, server):
         await server.__aexit__()
@@ -325,6 +342,7 @@ def test_where_a_market_says_no_the_kill_switch_says_so_and_tries_again(tell):
 
 def test_an_order_that_nobody_tends_any_more_is_ended(tell):
     async def story(world, server):
+        await keep(world, server, budget="1")
         service = world.autopilot(**LIVE)
         await turn(service)
         world.thinker.problem = StaleInput("broken", code="HW-770")
@@ -339,6 +357,12 @@ def test_an_order_that_nobody_tends_any_more_is_ended(tell):
         assert newest["status"] == {"code": "ACTIVE"}
         await turn(world.autopilot(**LIVE | {"mode": "dry-run"}), minutes=5)
         assert newest["status"] == {"code": "CANCELLED"}
+        await turn(world.autopilot(**LIVE), minutes=24 * 60)
+        newest = list(server.orders.values())[-1]
+        assert newest["status"] == {"code": "ACTIVE"}
+        world.engines.pool.destinations.pop("far")
+        await turn(world.autopilots["sha256d"], minutes=5)
+        assert newest["status"] == {"code": "CANCELLED"}, "nobody says any more what its work is worth"
 
     tell(story)
 

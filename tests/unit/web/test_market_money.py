@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from hashwright.economics.market import Fact, Market
+from hashwright.economics.coin_facts import CoinFacts, Fact
 from hashwright.web.api_market_money import mining_price_of, picture_of
 from unit.web.world import NOW, PASSWORD, world
 
@@ -84,7 +84,7 @@ def fact(value):
 
 
 def test_what_mining_pays_is_by_hand_the_day_of_a_unit_over_the_work_of_a_block():
-    market = Market(facts={("bitcoin", "difficulty"): fact("1e14"), ("bitcoin", "height"): fact(900_000)})
+    market = CoinFacts(facts={("bitcoin", "difficulty"): fact("1e14"), ("bitcoin", "height"): fact(900_000)})
     found = mining_price_of(market, {"algorithm": "sha256d", "unit": "BTC/PH/day", "currency": "BTC"}, now_ms=NOW)
     assert found.price == pytest.approx(1e15 * 86_400 / (1e14 * 2**32) * 3.125, rel=1e-6)
     assert (found.at_ms, found.sources) == (NOW - 7, ("a node",))
@@ -95,4 +95,4 @@ def test_what_mining_pays_is_by_hand_the_day_of_a_unit_over_the_work_of_a_block(
     {"algorithm": "sha256d", "unit": "BTC/PH/day", "currency": "DOGE"},
 ])  # fmt: skip
 def test_of_a_test_chain_or_without_a_difficulty_nothing_is_said(terms):
-    assert mining_price_of(Market(facts={}), terms, now_ms=NOW).price is None
+    assert mining_price_of(CoinFacts(facts={}), terms, now_ms=NOW).price is None

@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 from decimal import Decimal
 
-from hashwright.economics.market import Fact, Market
+from hashwright.economics.coin_facts import CoinFacts, Fact
 from hashwright.web import database
 from hashwright.web.database import AccessDatabase
 from hashwright.web.preferences import Preferences, rate_of
@@ -15,7 +15,7 @@ EURO = Fact(value=Decimal("1.08"), at_ms=NOW - 5, known_at_ms=NOW - 4, sources=(
 
 
 def test_a_rate_is_that_which_is_stored_or_none():
-    market = Market(facts={("EUR", "price_usd"): EURO})
+    market = CoinFacts(facts={("EUR", "price_usd"): EURO})
     assert rate_of(market, "EUR", now_ms=NOW).usd == 1.08
     assert rate_of(market, "CHF", now_ms=NOW) is None
     assert rate_of(market, "USD", now_ms=NOW).usd == 1.0

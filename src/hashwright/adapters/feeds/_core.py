@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from hashwright.adapters.feeds.base import Feed, Question, Seen, document, known, mapping, misread, seen
-from hashwright.economics.market import FieldName, Observation
+from hashwright.economics.coin_facts import FieldName, Observation
 
 CALL: Final = json.dumps({"jsonrpc": "1.0", "id": "hw", "method": "getmininginfo", "params": []})
 FIELDS: Final[dict[str, FieldName]] = {

@@ -2,7 +2,8 @@
 
 A feed is a small file: which questions to ask for which coins, and how to turn the answers into observations, each with
 `at` (when it was true, as the service says) and `known_at` (when we heard it). Numbers are read as decimals, never
-through floats. What the numbers are worth is judged elsewhere (`economics.market`): a feed only says what it was told.
+through floats. What the numbers are worth is judged elsewhere (`economics.coin_facts`): a feed says only what it was
+told.
 
 `seen` says what stands behind a file: `recorded` answers of the real service are its tests; `documented`: only its
 published form is; `live`: it was run against the real thing here.
@@ -15,7 +16,7 @@ from decimal import Decimal
 from typing import Any, Final, Literal, NoReturn
 
 from hashwright.adapters import answers
-from hashwright.economics.market import FieldName, Observation
+from hashwright.economics.coin_facts import FieldName, Observation
 from hashwright.errors import OperatorError
 
 ANSWER_MAX: Final = 8 * 1024 * 1024

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from hashwright.adapters.feeds.base import Feed, Question, at_text, document, known, listing, seen
-from hashwright.economics.market import Observation
+from hashwright.economics.coin_facts import Observation
 
 NAME = "CoinGecko"
 IDS = {

@@ -7,7 +7,7 @@ CC BY-NC 4.0: not for commercial use.
 from collections.abc import Sequence
 
 from hashwright.adapters.feeds.base import Feed, Question, at_text, document, known, listing, mapping, seen
-from hashwright.economics.market import FieldName, Observation
+from hashwright.economics.coin_facts import FieldName, Observation
 
 NAME = "Coin Metrics"
 DAY_MS = 86_400_000

@@ -6,7 +6,7 @@ A day's rates are set about 14:15 and published about 16:00 Frankfurt time, on w
 from collections.abc import Sequence
 
 from hashwright.adapters.feeds.base import Feed, Question, at_text, document, known, mapping, misread, seen
-from hashwright.economics.market import MONIES, Observation
+from hashwright.economics.coin_facts import MONIES, Observation
 
 NAME = "Frankfurter"
 BASE = "EUR"

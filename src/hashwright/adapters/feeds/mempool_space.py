@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from hashwright.adapters.feeds.base import Feed, Question, at_seconds, document, known, mapping, misread, number, seen
-from hashwright.economics.market import Observation
+from hashwright.economics.coin_facts import Observation
 
 NAME = "mempool.space"
 SATOSHI = Decimal(10**8)

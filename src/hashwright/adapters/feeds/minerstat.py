@@ -7,7 +7,7 @@ algorithm is the coin's count, and the first of them.
 from collections.abc import Sequence
 
 from hashwright.adapters.feeds.base import Feed, Question, at_seconds, document, known, listing, seen
-from hashwright.economics.market import FieldName, Observation
+from hashwright.economics.coin_facts import FieldName, Observation
 
 NAME = "minerstat"
 COINS = {

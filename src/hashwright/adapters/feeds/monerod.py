@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from hashwright.adapters.feeds.base import Feed, Question, document, known, mapping, misread, number, seen
-from hashwright.economics.market import Observation
+from hashwright.economics.coin_facts import Observation
 
 NAME = "own monerod"
 BLOCK_S = 120

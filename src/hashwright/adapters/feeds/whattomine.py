@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from hashwright.adapters.feeds.base import Feed, Question, at_seconds, document, known, mapping, seen
-from hashwright.economics.market import Observation
+from hashwright.economics.coin_facts import Observation
 
 NAME = "WhatToMine"
 COINS = {

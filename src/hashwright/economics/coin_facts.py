@@ -84,7 +84,7 @@ Facts = Mapping[tuple[str, FieldName], Fact]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Market:
+class CoinFacts:
     """All facts by coin and field, and what was wrong with what the sources said."""
 
     facts: Facts = field(default_factory=dict)
@@ -109,9 +109,9 @@ class Market:
             )
         return found
 
-    def over(self, older: "Market") -> "Market":
+    def over(self, older: "CoinFacts") -> "CoinFacts":
         """Put these facts over older ones."""
-        return Market(facts={**older.facts, **self.facts}, findings=(*older.findings, *self.findings))
+        return CoinFacts(facts={**older.facts, **self.facts}, findings=(*older.findings, *self.findings))
 
 
 def require_fresh(fact: Fact, *, now_ms: int, age_max_ms: int, what: str) -> Fact:
@@ -128,7 +128,7 @@ def require_fresh(fact: Fact, *, now_ms: int, age_max_ms: int, what: str) -> Fac
 # -------------------------------------------------------------------- many sources, one fact
 
 
-def combine(observations: Iterable[Observation], *, before: Facts, now_ms: int) -> Market:
+def combine(observations: Iterable[Observation], *, before: Facts, now_ms: int) -> CoinFacts:
     """Make one fact of what all sources say of each coin and field; what was left out is told."""
     groups: dict[tuple[str, FieldName], list[Observation]] = {}
     for seen in observations:
@@ -141,7 +141,7 @@ def combine(observations: Iterable[Observation], *, before: Facts, now_ms: int) 
         kept = _agreeing(kept, before.get(key), now_ms, findings)
         if kept:
             facts[key] = _fact(kept)
-    return Market(facts=facts, findings=tuple(findings))
+    return CoinFacts(facts=facts, findings=tuple(findings))
 
 
 def _place(seen: Observation) -> str:
@@ -232,7 +232,7 @@ def _fact(kept: Sequence[Observation]) -> Fact:
 # -------------------------------------------------------------------- the snapshot, and what follows from facts
 
 
-def load_snapshot() -> Market:
+def load_snapshot() -> CoinFacts:
     """Read the facts that came with the package."""
     text = (files("hashwright.economics") / "facts" / "snapshot.csv").read_text(encoding="utf-8")
     facts: dict[tuple[str, FieldName], Fact] = {}
@@ -242,14 +242,14 @@ def load_snapshot() -> Market:
         source = f"{SNAPSHOT}: {row['source']}"
         fact = Fact(value=Decimal(row["value"]), at_ms=at_ms, known_at_ms=at_ms, sources=(source,), is_snapshot=True)
         facts[row["coin"], name] = fact
-    return Market(facts=facts)
+    return CoinFacts(facts=facts)
 
 
 def _day_ms(day: str) -> int:
     return round(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp() * 1000)
 
 
-def height_est(coin: Coin, market: Market, *, now_ms: int) -> int:
+def height_est(coin: Coin, market: CoinFacts, *, now_ms: int) -> int:
     """Return the height of a chain: as a source saw it, gone on at the planned pace; an estimate.
 
     Raises:
@@ -264,7 +264,7 @@ def height_est(coin: Coin, market: Market, *, now_ms: int) -> int:
     return start + int(max(now_ms - at_ms, 0) / 1000 / coin.mean_interval_s)
 
 
-def reward_coins(coin: Coin, market: Market, *, now_ms: int) -> tuple[float, float]:
+def reward_coins(coin: Coin, market: CoinFacts, *, now_ms: int) -> tuple[float, float]:
     """Return what a block gives its miner now: new coins, and mean fees [coins]; unknown fees count as none.
 
     Raises:
@@ -278,7 +278,7 @@ def reward_coins(coin: Coin, market: Market, *, now_ms: int) -> tuple[float, flo
     return subsidy, float(fees.value) if fees is not None else 0.0
 
 
-def next_emission_change(coin: Coin, market: Market, *, now_ms: int) -> tuple[int, date] | None:
+def next_emission_change(coin: Coin, market: CoinFacts, *, now_ms: int) -> tuple[int, date] | None:
     """Return the height and the day (estimated) at which a block pays something else; None where it never does."""
     height = height_est(coin, market, now_ms=now_ms)
     following = economy_of(coin).emission.next_change(height)

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from hashwright import registry
 from hashwright.chain.find import minable_coins
-from hashwright.economics.market import (
+from hashwright.economics.coin_facts import (
     DAY_MS,
+    CoinFacts,
     Fact,
-    Market,
     Observation,
     combine,
     height_est,
@@ -141,7 +141,7 @@ def test_the_snapshot_names_its_sources_and_is_read_exactly():
 
 
 def test_newer_facts_lie_over_older_ones():
-    newer = Market(facts={KEY: fact("1")})
+    newer = CoinFacts(facts={KEY: fact("1")})
     assert newer.over(load_snapshot()).facts[KEY].value == 1
     assert ("bitcoin", "difficulty") in newer.over(load_snapshot()).facts
 
@@ -166,7 +166,7 @@ def test_rewards_are_those_of_the_height_of_today():
 
 def test_a_height_that_a_source_saw_counts():
     seen_height = Fact(value=Decimal(900_000), at_ms=NOW - 6_000_000, known_at_ms=NOW, sources=("node",))
-    market = Market(facts={("bitcoin", "height"): seen_height})
+    market = CoinFacts(facts={("bitcoin", "height"): seen_height})
     assert height_est(coin("bitcoin"), market, now_ms=NOW) == 900_010
     height, day = next_emission_change(coin("bitcoin"), market, now_ms=NOW)
     assert height == 1_050_000
