@@ -12,6 +12,8 @@ from functional.program import HW, environment, program, until
 from functional.test_route import booked
 from functional.web import add_practice
 from hashwright.errors import OperatorError
+from hashwright.runtime.market_history import stored_history
+from hashwright.runtime.opening import open_store
 
 pytestmark = [pytest.mark.functional, pytest.mark.timeout(280)]
 
@@ -87,6 +89,14 @@ def sellers(market, names):
 
 def say(market, verb, **arguments):
     return market.ask(verb, **arguments)
+
+
+def from_tables(market, order):
+    store = open_store(market.folder, readonly=True)
+    try:
+        return stored_history(store, "", order)
+    finally:
+        store.close()
 
 
 def open_market(market, *, names=SELLERS):
@@ -208,6 +218,8 @@ def test_hash_power_follows_price_and_delivered_is_what_was_paid(pools, tmp_path
             assert minor(trade["fee"]) == minor(trade["gross"]) * 25_000 // 10**6
         assert sum(minor(it["gross"]) for it in trades) == minor(row["committed"]) > 0
         assert sum(int(it["work"]) for it in trades) == int(row["work"])
+        # whoever looks while nothing runs reads the same, from the database alone
+        assert from_tables(market, second) == say(market, "market-history", order=second)
         # so is what plots show, from either side
         series = say(market, "market-delivery", order=second, hours=1, points=60)
         assert sum(int(it["work"]) for it in series["sellers"]) == int(row["work"])

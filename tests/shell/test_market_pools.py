@@ -12,7 +12,7 @@ import pytest
 
 from hashwright.chain.coinbase import build_coinbase
 from hashwright.errors import Disconnected, LimitRefused, OperatorError
-from hashwright.runtime import market_commands, market_verify, market_views
+from hashwright.runtime import market_commands, market_history, market_verify, market_views
 from hashwright.runtime.route_probe import ProbeLimits
 from hashwright.store.market import read_orders
 from hashwright.testing.miner import mine
@@ -107,7 +107,7 @@ async def ended(world):
     await until(lambda: order_of(world) is None)
     app.kernel.commit_now()
     await asyncio.wrap_future(app.writer.transact(lambda _: None))
-    found = await market_views.history(app, "", world.id)
+    found = await market_history.history(app, "", world.id)
     (row,) = found["orders"]
     for trade in found["trades"]:
         assert minor(trade["gross"]) == 40 * 10**8 * int(trade["work"]) // SCALE
@@ -230,7 +230,7 @@ def test_a_pool_that_refuses_more_than_chance_is_left_and_is_named(play, every):
         assert paid >= order.answers.accepted + order.answers.rejected
         app = world.app
         (seen,) = [
-            it for it in (await market_views.history(app, "bea", ""))["findings"] if it["kind"] == "pool-rejects"
+            it for it in (await market_history.history(app, "bea", ""))["findings"] if it["kind"] == "pool-rejects"
         ]
         assert (seen["who"], seen["order"]) == ("bea", world.id)
         assert seen["p_value"] < 1e-6

@@ -227,11 +227,31 @@ def history(terminal: Terminal, account: str, order_id: str) -> None:
     """
     from hashwright.cli.market_views import show_history
 
-    answer = ask(terminal, "market-history", account=account, order=order_id)
+    answer = _history(terminal, account, order_id)
     if terminal.is_json:
         terminal.document(answer)
     else:
         show_history(terminal, answer)
+
+
+def _history(terminal: Terminal, account: str, order_id: str) -> Any:  # noqa: ANN401 (JSON)
+    """Ask the running process; where none runs, its database."""
+    from hashwright.errors import Unavailable
+    from hashwright.runtime.market_history import stored_history
+    from hashwright.runtime.opening import open_store
+
+    try:
+        return ask(terminal, "market-history", account=account, order=order_id)
+    except Unavailable as error:
+        if error.code != "HW-704":
+            raise
+    store = open_store(terminal.load_config().data_dir, readonly=True)
+    try:
+        answer = stored_history(store, account, order_id)
+    finally:
+        store.close()
+    terminal.note("No Hashwright runs; this is from its database, read only.")
+    return answer
 
 
 @market.command()

@@ -11,7 +11,7 @@ from hashwright.errors import LimitRefused, OperatorError
 from hashwright.market.events import ChangeAsked, FundsAsked, FundsMoved, OrderAsked, SaleSet
 from hashwright.market.records import Pool, Terms
 from hashwright.market.steering import sale_key
-from hashwright.runtime import market_series, market_views, positions
+from hashwright.runtime import market_history, market_series, market_views, positions
 from hashwright.runtime.control import Command
 from hashwright.runtime.market_settings import (
     KIND,
@@ -85,7 +85,7 @@ async def _sell(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, An
 
 
 async def _history(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return await market_views.history(app, str(arguments.get("account", "")), str(arguments.get("order", "")))
+    return await market_history.history(app, str(arguments.get("account", "")), str(arguments.get("order", "")))
 
 
 async def _fund(app: "Hashwright", arguments: Mapping[str, Any]) -> dict[str, Any]:

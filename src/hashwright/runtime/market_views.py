@@ -4,14 +4,11 @@ The estimate and the committed sum stand side by side, the same numbers for buye
 accepted share, committed is what the books hold.
 """
 
-import asyncio
-import itertools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hashwright.errors import OperatorError
-from hashwright.market import contract, fraud
+from hashwright.market import contract
 from hashwright.market.delivery import rate_of
 from hashwright.market.matching import Bid
 from hashwright.market.quote import quote_buy, quote_sell
@@ -26,7 +23,6 @@ from hashwright.runtime.market_settings import (
     price_text,
     price_unit,
 )
-from hashwright.store import market as rows
 
 if TYPE_CHECKING:
     from hashwright.runtime.wiring import Hashwright
@@ -232,113 +228,6 @@ def _coin_of(app: "Hashwright", books: str) -> str:
     """Return the coin of an own pool; an empty string once it is gone."""
     destination = app.kernel.pool.destinations.get(books)
     return "" if destination is None else destination.settings.coin
-
-
-async def history(app: "Hashwright", account: str, order: str) -> dict[str, Any]:
-    """Return orders that stood and stand, what sellers got of them, and what looks odd about it.
-
-    Raises:
-        OperatorError: there is no such order.
-    """
-
-    def ask(connection: Any) -> tuple[list[rows.OrderRow], list[rows.TradeSum]]:  # noqa: ANN401
-        found = rows.read_orders(connection, account=account)
-        return found, rows.read_trades(connection, order=order, account=account)
-
-    orders, trades = await asyncio.to_thread(app.store.read_books, ask)
-    if order:
-        orders = [it for it in orders if it.id == order]
-        if not orders:
-            raise OperatorError(f"There is no order {order}.", code="HW-867", hint="hw market history lists them.")
-    state = app.market.state
-    return {
-        "orders": [_row(it, state.terms.get(it.algorithm)) for it in orders],
-        "trades": [_trade(it, orders, state) for it in trades],
-        "findings": findings(app, orders, trades),
-    }
-
-
-def _row(row: rows.OrderRow, terms: Terms | None) -> dict[str, Any]:
-    exponent = terms.exponent if terms is not None else 0
-    return {
-        "order": row.id,
-        "account": row.account,
-        "algorithm": row.algorithm,
-        "kind": row.kind,
-        "state": row.state,
-        "reason": row.reason,
-        "price": decimal_text(row.price, exponent),
-        "unit": "" if terms is None else price_unit(terms),
-        "currency": "" if terms is None else terms.currency,
-        "limit_hs": row.limit_hs,
-        "budget": decimal_text(row.budget, exponent),
-        "committed": decimal_text(row.committed, exponent),
-        "work": str(row.work),
-        "unpaid_work": str(row.unpaid_work),
-        "pool": row.pool,
-        "created_ms": row.created_ms,
-        "changed_ms": row.changed_ms,
-    }
-
-
-def _trade(row: rows.TradeSum, orders: list[rows.OrderRow], state: MarketState) -> dict[str, Any]:
-    algorithm = next((it.algorithm for it in orders if it.id == row.order), "")
-    terms = state.terms.get(algorithm) or next(iter(state.terms.values()), None)
-    exponent = terms.exponent if terms is not None else 0
-    return {
-        "order": row.order,
-        "seller": row.seller,
-        "gross": decimal_text(row.gross, exponent),
-        "fee": decimal_text(row.fee, exponent),
-        "net": decimal_text(row.gross - row.fee, exponent),
-        "work": str(row.work),
-        "settlements": row.settlements,
-        "is_own": row.is_own,
-        "last_ms": row.last_ms,
-    }
-
-
-def findings(app: "Hashwright", orders: list[rows.OrderRow], trades: list[rows.TradeSum]) -> list[dict[str, Any]]:
-    """List what looks odd, each with how likely it is by chance: unlucky is not guilty."""
-    shown = {it.id for it in orders}
-    own = [it for it in trades if it.is_own and it.order in shown]
-    found = [
-        {"kind": "self-dealing", "who": it.seller, "order": it.order, "p_value": None,
-         "text": f"{it.seller} sold to its own {it.order}: such trades make a price look like one that others pay"}
-        for it in own
-    ]  # fmt: skip
-    open_orders = [order for id_, order in app.market.state.orders.items() if id_ in shown]
-    return [*found, *itertools.chain.from_iterable(_suspicions(app, order) for order in open_orders)]
-
-
-def _suspicions(app: "Hashwright", order: Order) -> list[dict[str, Any]]:
-    terms, answers = app.market.state.terms[order.algorithm], order.answers
-    bad, total = answers.rejected + answers.stale, answers.accepted + answers.rejected + answers.stale
-    found = []
-    if bad:
-        odd = fraud.rejects(bad, total, expected_part=terms.reject_part_expected)
-        text = f"its pool refused {bad} of {total} shares that we found good, {odd.expected:.1f} were expected"
-        found.append(_finding("pool-rejects", order.account, order.id, odd, text))
-    network_work = _network_work(app, order)
-    for contract_ in order.contracts.values() if network_work else ():
-        odd = fraud.withheld(contract_.blocks, contract_.work, network_work)
-        if odd.expected >= 1 or odd.p_value < fraud.UNUSUAL:
-            text = f"{contract_.seller} found {odd.seen} blocks for it, {odd.expected:.1f} were expected"
-            found.append(_finding("blocks", contract_.seller, order.id, odd, text))
-    return found
-
-
-def _finding(kind: str, who: str, order: str, odd: fraud.Suspicion, text: str) -> dict[str, Any]:
-    return {"kind": kind, "who": who, "order": order, "p_value": odd.p_value, "text": f"{text}: {odd.words}"}
-
-
-def _network_work(app: "Hashwright", order: Order) -> int:
-    """Return the work of a block [hashes] by the newest job of an order's pool; 0 where none came."""
-    from hashwright.chain.target import work_of_target
-
-    destination = app.kernel.pool.destinations.get(order.id)
-    job = None if destination is None else app.kernel.pool.jobs.get(destination.job)
-    return 0 if job is None else work_of_target(int.from_bytes(job.network_target_be, "big"))
 
 
 def market_prices(app: "Hashwright") -> dict[str, str]:
