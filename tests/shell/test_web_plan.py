@@ -201,6 +201,7 @@ def test_a_row_of_another_program_is_shown_as_far_as_it_can_be_read(here, books)
 
 ACTIONS = [
     ("PUT", "/api/v1/steering/pause", {"is_paused": True}, "autopilot-pause"),
+    ("POST", "/api/v1/steering/wake", None, "autopilot-wake"),
     ("PUT", "/api/v1/autopilots/sha256d", {"mode": "live"}, "autopilot-set"),
     ("POST", "/api/v1/autopilots/sha256d/turns", None, "autopilot-turn"),
     ("POST", "/api/v1/decisions/7/apply", None, "autopilot-apply"),

@@ -23,6 +23,13 @@ export function overall(steers: readonly Steer[]): PlanMode | "" {
 
 export const pauseAll = (isPaused: boolean): Promise<unknown> => act("PUT", "/steering/pause", { is_paused: isPaused });
 
+/** Wakes who an autopilot left asleep, in stages; says how many. */
+export async function wakeAll(): Promise<string> {
+  const { result } = await act<Schema["Answered"]>("POST", "/steering/wake");
+  const woken = (result as { woken?: string[] }).woken ?? [];
+  return woken.length ? `${woken.length} ${woken.length === 1 ? "machine wakes" : "machines wake"}, in stages.` : "No autopilot left a machine asleep.";
+}
+
 export function setMode(steer: Steer, mode: PlanMode): Promise<unknown> {
   const place = steer.kind === "power" ? "power-autopilots" : "autopilots";
   return act("PUT", `/${place}/${encodeURIComponent(steer.name)}`, { mode: NAMES[mode] });

@@ -96,10 +96,14 @@ class Labels(Document, frozen=True, kw_only=True):
     site: Annotated[str, msgspec.Meta(max_length=32)] | None = None
 
 
+RuleWord = Annotated[str, msgspec.Meta(max_length=16)]
+"""What the rule `fail_safe` says: `keep` or `sleep`."""
+
+
 class Rules(Document, frozen=True, kw_only=True):
     """Rules of power control to change; those that are not named stay. `live`: power plans act."""
 
-    changes: Annotated[dict[str, bool | int | float], msgspec.Meta(max_length=20)]
+    changes: Annotated[dict[str, bool | int | float | RuleWord], msgspec.Meta(max_length=20)]
 
 
 class FleetController(Controller):

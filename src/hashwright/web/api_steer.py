@@ -44,6 +44,12 @@ class SteerController(Controller):
         )
         return await steer(request, key, wanted)
 
+    @post("/steering/wake", status_code=200, responses=ACTING, operation_id="wakeMachines", summary="Wake who was left")
+    async def wake(self, request: AnyRequest, key: IdempotencyKey) -> Response[Answered]:
+        """Wake the machines that an autopilot left asleep when it was paused or taken away, in stages."""
+        wanted = Command(verb="autopilot-wake", action="wake machines", target="who was left asleep")
+        return await steer(request, key, wanted)
+
     @put("/autopilots/{algorithm:str}", responses=ACTING, operation_id="setAutopilot", summary="Set an autopilot")
     async def set_autopilot(
         self, request: AnyRequest, algorithm: FromPath[str], data: JSONBody[AutopilotWish], key: IdempotencyKey
