@@ -11,6 +11,7 @@ from hashwright.market.records import Pool
 from hashwright.runtime import replay
 from hashwright.runtime.market_deposits import times_moved
 from hashwright.runtime.market_memory import LongMemory
+from hashwright.store.market_memory import read_placed
 from simulation.market_house import ALGO, House, Killed, assert_books_whole
 
 POOL = Pool("stratum+tcp://pool.example:3333", "w")
@@ -75,6 +76,8 @@ def test_what_moved_is_answered_as_before_and_counted_once(engine, tmp_path):
     assert min(rig.sizes) >= COUNT
     rig.sweep()
     assert rig.sizes == (1, 1, 1)
+    placed = rig.house.store.read_books(lambda connection: read_placed(connection, "bea", "buy"))
+    assert placed == {f"order-{number}": f"buy{number}" for number in range(1, COUNT + 1)}
     for _ in range(2):
         rig.house.die()
         rig.start()

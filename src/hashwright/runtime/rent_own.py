@@ -22,12 +22,16 @@ from hashwright.market.steering import sale_key
 from hashwright.money import decimal_text
 from hashwright.runtime import market_commands
 from hashwright.store import market as rows
+from hashwright.store.market_memory import read_placed
 
 if TYPE_CHECKING:
     from hashwright.runtime.wiring import Hashwright
+    from hashwright.store.connection import Connection
 
 EH_POWER: Final = 18
 LIMIT_MAX_HS: Final = 1e24
+PLACED: Final = "hw-"
+"""How the references of requests that place an order begin."""
 
 
 class OwnMarket:
@@ -62,10 +66,14 @@ class OwnMarket:
         """Return the account's orders; those that are over come from the database."""
         terms, state = self._app.market.terms_of(algorithm), self._app.market.state
         account = self._account
-        known = await asyncio.to_thread(
-            self._app.store.read_books, lambda connection: rows.read_orders(connection, account=account)
-        )
-        named = {it.order: key.partition("/")[2] for key, it in state.given.items() if key.startswith(f"{account}/hw-")}
+
+        def look(connection: "Connection") -> tuple[list[rows.OrderRow], dict[str, str]]:
+            return rows.read_orders(connection, account=account), read_placed(connection, account, PLACED)
+
+        known, old = await asyncio.to_thread(self._app.store.read_books, look)
+        begin = f"{account}/{PLACED}"
+        live = {it.order: key.partition("/")[2] for key, it in state.given.items() if key.startswith(begin)}
+        named = old | live  # the engine knows the newest answers only
         mine = [it for it in state.orders.values() if (it.account, it.algorithm) == (account, algorithm)]
         standing = {it.id: _rental(it, terms, named.get(it.id, "")) for it in mine}
         over = [it for it in known if it.algorithm == algorithm and it.id not in standing]

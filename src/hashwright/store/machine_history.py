@@ -13,11 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Column, LargeBinary, MetaData, Table
-
 from hashwright.store import migrations
 from hashwright.store.connection import Connection
-from hashwright.store.ledger_schema import PACKED, text, whole, within
 
 _POINT: Final = struct.Struct("<Beeeff")
 """Place in the chunk, temperature [deg C], power [kW], refused part, own word and accepted work [H/s]."""
@@ -60,21 +57,6 @@ class Point:
     refused_part: float | None = None
     said_hs: float | None = None
     credited_hs: float | None = None
-
-
-def add_tables(metadata: MetaData) -> None:
-    """Describe the table; migration 0023 creates it."""
-    Table(
-        "machine_history",
-        metadata,
-        whole("span_s", key=True),
-        whole("begin_s", key=True),
-        text("machine", key=True),
-        Column("body", LargeBinary, nullable=False),
-        within("span_s", lowest=1),
-        within("begin_s"),
-        **PACKED,
-    )
 
 
 # ---------------------------------------------------------------- one chunk

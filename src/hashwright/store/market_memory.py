@@ -74,6 +74,17 @@ def read_answer(connection: Connection, key: str) -> Answer | None:
     return None if row is None else (key, *map(str, row[1:]))  # type: ignore[return-value]
 
 
+def read_placed(connection: Connection, account: str, prefix: str) -> dict[str, str]:
+    """Return the references of an account's requests that begin so, by the order that each was answered with."""
+    if not migrations.has(connection, "market_memory"):
+        return {}
+    begin = f"{account}/{prefix}"
+    rows = connection.execute(
+        "SELECT key, order_id FROM market_answer WHERE substr(key, 1, ?) = ?", (len(begin), begin)
+    )
+    return {str(order): str(key).partition("/")[2] for key, order in rows.fetchall() if order}
+
+
 def read_deposit(connection: Connection, origin: str) -> Deposit | None:
     """Read a deposit that was counted; None where it is not here."""
     if not migrations.has(connection, "market_memory"):

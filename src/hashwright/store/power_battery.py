@@ -6,52 +6,14 @@ Rows never change. A battery's order is written before it is sent, its answer af
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import CheckConstraint, Column, Index, MetaData, Table, Text
-
-from hashwright.store import dialect, migrations
+from hashwright.store import migrations
 from hashwright.store.connection import Connection
-from hashwright.store.ledger_schema import number, within
 
-TRIGGERS = dialect.history(immutable=("battery_event", "power_outcome"), kept=())
 EVENTS_KEPT_MAX = 20_000
 """A week of an order a minute and its answer; one is some 300 bytes."""
 OUTCOMES_KEPT_MAX = 5_000
 EVENT_COLUMNS = "id, at_ms, name, kind, turn, body"
 OUTCOME_COLUMNS = "turn, name, at_ms, until_ms, body"
-
-
-def add_battery(metadata: MetaData) -> None:
-    """Describe the tables; migration 0019 creates them."""
-    Table(
-        "battery_event",
-        metadata,
-        Column("id", number, primary_key=True, autoincrement=False),
-        Column("at_ms", number, nullable=False),
-        Column("name", Text, nullable=False),
-        Column("kind", Text, nullable=False),
-        Column("turn", number, nullable=False),
-        Column("body", Text, nullable=False),
-        Index("battery_event_by_name", "name", "id"),
-        Index("battery_event_by_turn", "turn"),
-        within("at_ms"),
-        *dialect.is_json("body"),
-        CheckConstraint("kind IN ('order', 'answer', 'trouble')", name="kind_known"),
-        sqlite_strict=True,
-    )
-    Table(
-        "power_outcome",
-        metadata,
-        Column("turn", number, primary_key=True, autoincrement=False),
-        Column("name", Text, nullable=False),
-        Column("at_ms", number, nullable=False),
-        Column("until_ms", number, nullable=False),
-        Column("body", Text, nullable=False),
-        Index("power_outcome_by_name", "name", "at_ms"),
-        within("at_ms"),
-        within("until_ms"),
-        *dialect.is_json("body"),
-        sqlite_strict=True,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,9 +25,8 @@ from hashwright.store import (
     fleet,
     hold,
     ledger_schema,
-    machine_history,
+    machine_schema,
     market_schema,
-    power_battery,
     power_schema,
 )
 from hashwright.store.dialect import Trigger
@@ -250,7 +249,7 @@ def _create_triggers(_target: MetaData, connection: Connection, **_options: obje
     books = (*ledger_schema.TRIGGERS, *ledger_schema.PRICE_TRIGGERS, *ledger_schema.READING_TRIGGERS, *hold.TRIGGERS)
     dialect.create_triggers(connection, (*TRIGGERS, *books, *market_schema.TRIGGERS, *decision_schema.TRIGGERS))
     dialect.create_triggers(connection, (*power_schema.TRIGGERS, *market_schema.MEMORY_TRIGGERS))
-    dialect.create_triggers(connection, power_battery.TRIGGERS)
+    dialect.create_triggers(connection, power_schema.BATTERY_TRIGGERS)
 
 
 ledger_schema.add_tables(metadata)
@@ -261,9 +260,9 @@ market_schema.add_market(metadata)
 decision_schema.add_decisions(metadata)
 power_schema.add_power(metadata)
 hold.add_hold_rules(metadata)
-power_battery.add_battery(metadata)
+power_schema.add_battery(metadata)
 decision_schema.add_outcomes(metadata)
 market_schema.add_memory(metadata)
 market_schema.add_memory_index(metadata)
-machine_history.add_tables(metadata)
+machine_schema.add_tables(metadata)
 event.listen(metadata, "after_create", _create_triggers)

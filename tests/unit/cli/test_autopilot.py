@@ -126,7 +126,7 @@ def test_who_rests_is_said_when_nobody_drives_any_more_and_how_they_wake(ask, mo
 
     async def ask_process(folder, command, **arguments):
         asked.append((command, arguments))
-        return {"algorithms": ["sha256d"], "power": ["hall"]} | answer
+        return {"algorithms": ["sha256d"], "power": ["hall"], "rentals": {}} | answer
 
     monkeypatch.setattr(autopilot, "ask_process", ask_process)
     monkeypatch.setattr(autopilot_power, "ask_process", ask_process)

@@ -86,8 +86,8 @@ def test_wrong_settings_end_with_3_and_name_each(capsys, tmp_path):
     assert said.err.splitlines() == [
         "HW-701 2 settings are not usable. Correct them, then start again. Nothing was changed.",
         f"  {file}, colour: There is no such setting. Known are: data_dir, fail_safe, listen, log_format, log_level, "
-        "postgres_url_from, randomx_mode, randomx_threads, tls_certificate, tls_key, web_certificate, web_key, "
-        "web_listen, web_proxy, web_start, web_url.",
+        "postgres_url_from, randomx_mode, randomx_threads, rented_proof_from, tls_certificate, tls_key, "
+        "web_certificate, web_key, web_listen, web_proxy, web_start, web_url.",
         f"  {file}, log_level: 'loud' is none of debug, info, warning, error. "
         "The least important log lines that are written.",
     ]

@@ -438,7 +438,7 @@ def test_pool_status_shows_own_nodes_and_upstreams_apart(capsys, tmp_path, monke
     for name, kept in app.kernel.pool.destinations.items():
         item = next(item for item in DESTINATIONS if item["destination"] == name)
         monkeypatch.setitem(item, "coin", kept.settings.coin)
-        for key, value in destination_of(app, name, kept).items():
+        for key, value in destination_of(app, name, kept, now=app.clock.now()).items():
             monkeypatch.setitem(item, key, value)
     said = hw(capsys, "--data-dir", tmp_path, "pool", "status")
     heads = [row[0] for row in rows(said)]

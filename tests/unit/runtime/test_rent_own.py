@@ -14,6 +14,7 @@ from hashwright.market.records import Terms
 from hashwright.market.renting import Offer, asking_price
 from hashwright.market.step import step
 from hashwright.runtime import rent_own
+from hashwright.runtime.market_memory import LongMemory
 from hashwright.runtime.rent_commands import history, keep
 from hashwright.runtime.rent_own import OwnMarket, minor_price, own_book, price_of
 from hashwright.signals import DestinationChanged, MachineReady, ProcessStarted
@@ -42,7 +43,14 @@ def house(world, monkeypatch):
             raise OperatorError(answer.text, code=answer.code)
         return answer
 
-    world.market = SimpleNamespace(state=state, terms_of=lambda _: TERMS, ask=ask)
+    async def place(event):
+        await world.market.memory.recall(event)
+        return await world.market.ask(event)
+
+    engines = SimpleNamespace(market=state, market_fault="")
+    kernel = SimpleNamespace(engines=engines, handle=handle, commit_now=lambda: None)
+    memory = LongMemory(kernel, world.store, world.writer, kept=0)
+    world.market = SimpleNamespace(state=state, terms_of=lambda _: TERMS, ask=ask, place=place, memory=memory)
     world.handle = handle
     world.handle(ProcessStarted(1, "test"))
     world.handle(MarketSet(TERMS))
@@ -105,6 +113,11 @@ def test_a_place_that_is_asked_twice_is_one_order(house):
         assert await market.place(wish()) == await market.place(wish()) == "order-1"
         (rental,) = await market.rentals("sha256d")
         assert (rental.id, rental.client_id, rental.is_open) == ("order-1", "hw-1", True)
+        assert await house.market.memory.sweep(), "the engine forgets what it answered"
+        assert house.market.state.given == {}
+        (rental,) = await market.rentals("sha256d")
+        assert rental.client_id == "hw-1", "or the bot would not know its own order, and place a second one"
+        assert await market.place(wish()) == "order-1"
         await market.reprice(rental, price_of(150, TERMS), 1e15, "sha256d")
         await market.refill(rental, D("0.001"))
         (rental,) = await market.rentals("sha256d")

@@ -46,6 +46,7 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(tmp_pat
         "tls_key": "default",
         "randomx_mode": "default",
         "randomx_threads": "default",
+        "rented_proof_from": "default",
         **dict.fromkeys(
             ("fail_safe", "web_start", "web_listen", "web_url", "web_certificate", "web_key", "web_proxy"), "default"
         ),

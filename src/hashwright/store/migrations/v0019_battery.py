@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from hashwright.store import dialect, power_battery
+from hashwright.store import dialect, power_schema
 
 revision = "0019"
 down_revision = "0017"
@@ -14,9 +14,9 @@ depends_on = None
 def upgrade() -> None:
     """Create the tables `battery_event` and `power_outcome`; earlier tables stay as they are."""
     metadata = sa.MetaData()
-    power_battery.add_battery(metadata)
+    power_schema.add_battery(metadata)
     metadata.create_all(op.get_bind(), checkfirst=False)
-    dialect.create_triggers(op.get_bind(), power_battery.TRIGGERS)
+    dialect.create_triggers(op.get_bind(), power_schema.BATTERY_TRIGGERS)
 
 
 def downgrade() -> None:

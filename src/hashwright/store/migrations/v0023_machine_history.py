@@ -1,9 +1,9 @@
-"""The twenty-third form: what each machine did over time. The table is that of `store.machine_history.add_tables`."""
+"""The twenty-third form: what each machine did over time. The table is that of `store.machine_schema.add_tables`."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from hashwright.store import machine_history
+from hashwright.store import machine_schema
 
 revision = "0023"
 down_revision = "0021"
@@ -14,7 +14,7 @@ depends_on = None
 def upgrade() -> None:
     """Create the table `machine_history`; earlier tables stay as they are."""
     metadata = sa.MetaData()
-    machine_history.add_tables(metadata)
+    machine_schema.add_tables(metadata)
     metadata.create_all(op.get_bind(), checkfirst=False)
 
 
