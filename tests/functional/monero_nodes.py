@@ -112,6 +112,8 @@ def monero_wallet(folder, node, *, name="pool", login=""):
     command = [
         "monero-wallet-rpc", "--daemon-address", f"127.0.0.1:{node.port}", "--trusted-daemon", "--rpc-bind-ip",
         "127.0.0.1", "--rpc-bind-port", str(rpc.port), "--wallet-dir", str(folder),
+        # else all wallets of this user, of all chains, remember their rings in one file of the home folder
+        "--shared-ringdb-dir", str(folder / "rings"),
         "--log-file", str(folder / "wallet.log"), *(["--rpc-login", login] if login else ["--disable-rpc-login"]),
     ]  # fmt: skip
     with _running(command, rpc, "get_version", folder / "out.log") as wallet:
