@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 import ssl
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
@@ -146,7 +147,7 @@ def address_of_url(url: str) -> UpstreamAddress:
     return parse_address(text.replace("stratum+tls://", "stratum+ssl://", 1))
 
 
-class Look:
+class Look(ABC):
     """One look at one pool; what is said there is a dialect's own."""
 
     kind: ClassVar[str]
@@ -178,13 +179,13 @@ class Look:
         finally:
             await _drop(self._writer)
 
+    @abstractmethod
     async def _talk(self, connected_ms: int, tls: TlsFound | None) -> Probe:
         """Ask what there is to know."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _hear(self, message: Message) -> None:
         """Take what the pool said."""
-        raise NotImplementedError
 
     def _now_s(self) -> float:
         return asyncio.get_running_loop().time()
